@@ -1,0 +1,1 @@
+//! Builds a charm project: guest to component to code for one architecture.

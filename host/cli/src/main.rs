@@ -1,0 +1,2 @@
+//! The charmhost command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The charm executable.
+fn main() {}

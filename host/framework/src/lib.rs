@@ -1,0 +1,1 @@
+//! The event semantics of ops: observers, deliveries, and the order of one dispatch.
