@@ -1,0 +1,68 @@
+//! The agent's side of a connection.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+
+use crate::stream::{Broken, Values};
+use crate::wire::{Answers, Fields, METHOD, Request};
+use crate::{Error, Reply};
+
+/// Answers the calls on one connection until the other side closes it.
+///
+/// The handler gives the tool's reply, or the text with which the call is
+/// refused.
+pub fn serve_connection(
+    mut stream: UnixStream,
+    mut handler: impl FnMut(Request) -> Result<Reply, String>,
+) -> Result<(), Error> {
+    let mut values = Values::new();
+    let mut answers = Answers::default();
+    let mut buffer = Vec::with_capacity(1024);
+    loop {
+        let mut header = match values.next(&mut stream) {
+            Ok(value) => Fields::of(value),
+            Err(Broken::End) => return Ok(()),
+            Err(error) => return Err(broken("a call", error)),
+        };
+        let method = header.string("ServiceMethod");
+        let seq = header.uint("Seq");
+        let body = values
+            .next(&mut stream)
+            .map_err(|error| broken("a call", error))?;
+        let request = Fields::of(body).request();
+        let tool = request.tool.clone();
+        let answer = if method == METHOD {
+            handler(request)
+        } else {
+            Err(unknown_method(&method))
+        };
+        buffer.clear();
+        answers.write(&mut buffer, &method, seq, &answer);
+        stream.write_all(&buffer).map_err(|source| Error::Io {
+            tool,
+            source,
+            sent: true,
+        })?;
+    }
+}
+
+fn unknown_method(method: &str) -> String {
+    match method.rsplit_once('.') {
+        None => format!("rpc: service/method request ill-formed: {method}"),
+        Some(("Jujuc", _)) => format!("rpc: can't find method {method}"),
+        Some(_) => format!("rpc: can't find service {method}"),
+    }
+}
+
+fn broken(tool: &str, broken: Broken) -> Error {
+    let tool = tool.to_owned();
+    match broken {
+        Broken::End | Broken::Cut => Error::Closed { tool },
+        Broken::Io(source) => Error::Io {
+            tool,
+            source,
+            sent: false,
+        },
+        Broken::Malformed(reason) => Error::Malformed { tool, reason },
+    }
+}
