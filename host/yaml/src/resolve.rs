@@ -92,11 +92,11 @@ fn float(text: &str) -> Option<f64> {
     }
     let (whole, fraction) = mantissa.split_once('.')?;
     let numeric = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '_');
-    let well_formed = numeric(whole)
-        && numeric(fraction)
-        && (whole.starts_with(|c: char| c.is_ascii_digit())
-            || (whole.is_empty()
-                && fraction.starts_with(|c: char| c.is_ascii_digit() || c == '_')));
+    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    // Without a digit before the point there is no sign either.
+    let begins_well = starts_with_digit(whole)
+        || (whole.is_empty() && text == rest && starts_with_digit(fraction));
+    let well_formed = numeric(whole) && numeric(fraction) && begins_well;
     let exponent_fits = exponent.is_none_or(|exponent| {
         exponent
             .strip_prefix(['+', '-'])
