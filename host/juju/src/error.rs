@@ -1,0 +1,197 @@
+//! Why a hook tool did not do what it was asked.
+
+use charmhost_jujuc::Error as RpcError;
+
+/// A hook tool's failure, in cases that a charm can act on.
+///
+/// The text is the tool's own complaint without its `ERROR` prefix. Values
+/// given to `action-set` and `action-log` never appear in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "tool is the tool's name, text its complaint")]
+pub enum ToolError {
+    /// Only the leader may do it.
+    #[error("cannot run {tool}: {text}")]
+    NotLeader { tool: String, text: String },
+    /// Juju does not allow it.
+    #[error("cannot run {tool}: {text}")]
+    PermissionDenied { tool: String, text: String },
+    /// The relation does not exist any more.
+    #[error("cannot run {tool}: {text}")]
+    RelationGone { tool: String, text: String },
+    /// What was asked for does not exist.
+    #[error("cannot run {tool}: {text}")]
+    NotFound { tool: String, text: String },
+    /// The arguments are wrong.
+    #[error("cannot run {tool}: {text}")]
+    InvalidInput { tool: String, text: String },
+    /// This Juju has no such tool.
+    #[error("cannot run {tool}: {text}")]
+    UnknownTool { tool: String, text: String },
+    /// The agent cannot be reached; the text says it all.
+    #[error("{text}")]
+    Unreachable { tool: String, text: String },
+    /// Anything else.
+    #[error("cannot run {tool}: {text}")]
+    Other { tool: String, text: String },
+}
+
+/// Tools that fail because of a relation that is gone.
+const RELATION_TOOLS: [&str; 6] = [
+    "relation-ids",
+    "relation-list",
+    "relation-get",
+    "relation-set",
+    "relation-model-get",
+    "network-get",
+];
+
+impl ToolError {
+    /// From a tool that ran and failed.
+    pub(crate) fn failed(tool: &str, code: i32, stderr: &[u8]) -> Self {
+        let raw = String::from_utf8_lossy(stderr);
+        let text = raw
+            .trim_end()
+            .strip_prefix("ERROR ")
+            .unwrap_or(raw.trim_end())
+            .to_owned();
+        let tool = tool.to_owned();
+        let lower = text.to_lowercase();
+        if RELATION_TOOLS.contains(&tool.as_str()) && tells_of_gone_relation(&lower) {
+            return ToolError::RelationGone { tool, text };
+        }
+        if lower.contains("not the leader") || lower.contains("cannot write relation settings") {
+            return ToolError::NotLeader { tool, text };
+        }
+        if lower.contains("permission denied") || lower.contains("access denied") {
+            return ToolError::PermissionDenied { tool, text };
+        }
+        if tool.starts_with("secret-") && lower.contains("not found") {
+            return ToolError::NotFound { tool, text };
+        }
+        if code == 2 {
+            return ToolError::InvalidInput { tool, text };
+        }
+        let text = if text.is_empty() {
+            format!("it exited with status {code}")
+        } else {
+            text
+        };
+        ToolError::Other { tool, text }
+    }
+
+    pub(crate) fn from_rpc(tool: &str, error: RpcError) -> Self {
+        let text = error.to_string();
+        match error {
+            error if error.is_unknown_tool() => {
+                ToolError::unknown_tool(tool, "this Juju has no such hook tool")
+            }
+            RpcError::Rpc { message, .. } => ToolError::Other {
+                tool: tool.to_owned(),
+                text: message,
+            },
+            _ => ToolError::unreachable(tool, text),
+        }
+    }
+
+    pub(crate) fn unknown_tool(tool: &str, text: &str) -> Self {
+        ToolError::UnknownTool {
+            tool: tool.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    pub(crate) fn unreachable(tool: &str, text: String) -> Self {
+        ToolError::Unreachable {
+            tool: tool.to_owned(),
+            text,
+        }
+    }
+
+    pub(crate) fn invalid(tool: &str, text: impl Into<String>) -> Self {
+        ToolError::InvalidInput {
+            tool: tool.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn unexpected(tool: &str, text: impl Into<String>) -> Self {
+        ToolError::Other {
+            tool: tool.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+/// `relation not found` or `relation 7 not found`.
+fn tells_of_gone_relation(lower: &str) -> bool {
+    lower.contains("relation not found")
+        || lower.split("relation ").skip(1).any(|rest| {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            after.len() < rest.len() && after.starts_with(" not found")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_become_cases() {
+        type Case = fn(&ToolError) -> bool;
+        let table: [(&str, i32, &str, Case); 9] = [
+            ("relation-get", 1, "ERROR relation 7 not found\n", |e| {
+                matches!(e, ToolError::RelationGone { .. })
+            }),
+            (
+                "relation-list",
+                2,
+                "ERROR invalid value \"9\" for option -r: relation not found\n",
+                |e| matches!(e, ToolError::RelationGone { .. }),
+            ),
+            (
+                "status-set",
+                1,
+                "ERROR this unit is not the leader\n",
+                |e| matches!(e, ToolError::NotLeader { .. }),
+            ),
+            (
+                "relation-set",
+                1,
+                "ERROR cannot write relation settings\n",
+                |e| matches!(e, ToolError::NotLeader { .. }),
+            ),
+            (
+                "credential-get",
+                1,
+                "ERROR cannot access cloud credentials: permission denied\n",
+                |e| matches!(e, ToolError::PermissionDenied { .. }),
+            ),
+            ("secret-get", 1, "ERROR secret \"x\" not found\n", |e| {
+                matches!(e, ToolError::NotFound { .. })
+            }),
+            ("resource-get", 1, "ERROR resource not found\n", |e| {
+                matches!(e, ToolError::Other { .. })
+            }),
+            ("status-set", 2, "ERROR invalid status\n", |e| {
+                matches!(e, ToolError::InvalidInput { .. })
+            }),
+            ("open-port", 1, "", |e| {
+                e.to_string() == "cannot run open-port: it exited with status 1"
+            }),
+        ];
+        for (tool, code, stderr, fits) in table {
+            let error = ToolError::failed(tool, code, stderr.as_bytes());
+            assert!(fits(&error), "{tool} {stderr:?} gave {error:?}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_of_juju_is_left_out() {
+        let error = ToolError::failed("status-set", 1, b"ERROR this unit is not the leader\n");
+        assert_eq!(
+            error.to_string(),
+            "cannot run status-set: this unit is not the leader"
+        );
+    }
+}

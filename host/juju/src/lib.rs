@@ -1,0 +1,36 @@
+//! Juju as a charm sees it.
+//!
+//! What the agent says when it runs a charm ([`Environment`], [`Event`]), what
+//! the charm says of itself ([`Metadata`]), and what the charm can ask for: the
+//! hook tools, raw over a [`Transport`] or typed with ops's caches in a
+//! [`Model`]. Nothing here knows of WebAssembly.
+
+mod dispatch_event;
+mod environment;
+mod error;
+mod event;
+mod exec;
+mod memory;
+mod metadata;
+mod model;
+mod results;
+mod rpc;
+mod transport;
+mod values;
+mod version;
+
+pub use environment::{AgentSocket, Environment, EnvironmentError, StorageId};
+pub use error::ToolError;
+pub use event::{
+    ActionEvent, CheckEvent, Event, NoticeEvent, RelationEvent, SecretEvent, SecretRevisionEvent,
+    StorageEvent, WorkloadEvent,
+};
+pub use exec::ExecTransport;
+pub use memory::MemoryTransport;
+pub use metadata::{Endpoint, Metadata, MetadataError, Role};
+pub use model::Model;
+pub use results::flatten_results;
+pub use rpc::RpcTransport;
+pub use transport::{ToolOutput, Transport, TransportError, transport};
+pub use values::{ConfigValue, Level, Port, Protocol, Scope, StatusName, StatusValue};
+pub use version::JujuVersion;

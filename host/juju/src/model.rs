@@ -1,0 +1,339 @@
+//! The hook tools, typed, with ops's rules about what is asked once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{
+    ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue, ToolError, ToolOutput,
+    Transport,
+};
+
+/// How long Juju guarantees leadership after it has confirmed it.
+const LEADERSHIP: Duration = Duration::from_secs(30);
+
+/// The longest text of one log line, in characters; what a program may be
+/// given as one argument, less its end.
+const LOG_CHUNK: usize = 131_071;
+
+/// The model as this unit sees it and may change it.
+///
+/// Configuration is read once, leadership is kept for 30 seconds, and a status
+/// that was read or set is known; everything else is asked each time.
+pub struct Model {
+    transport: Box<dyn Transport>,
+    charm_dir: std::path::PathBuf,
+    config: Option<BTreeMap<String, ConfigValue>>,
+    leadership: Option<(Instant, bool)>,
+    unit_status: Option<StatusValue>,
+    app_status: Option<StatusValue>,
+    echo: bool,
+    complained: bool,
+}
+
+impl Model {
+    /// A model reached by a transport; `charm_dir` tells which options are
+    /// secrets.
+    pub fn new(transport: Box<dyn Transport>, charm_dir: &Path) -> Self {
+        Model {
+            transport,
+            charm_dir: charm_dir.to_path_buf(),
+            config: None,
+            leadership: None,
+            unit_status: None,
+            app_status: None,
+            echo: false,
+            complained: false,
+        }
+    }
+
+    /// Writes log lines to the error stream too, as in a debug session.
+    pub fn echo_logs(&mut self) {
+        self.echo = true;
+    }
+
+    /// Runs any tool. One that ran and failed is an output.
+    pub fn run(
+        &mut self,
+        tool: &str,
+        args: &[String],
+        stdin: Option<&[u8]>,
+    ) -> Result<ToolOutput, ToolError> {
+        if args.iter().any(|arg| arg.contains('\0')) {
+            return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
+        }
+        self.transport.run(tool, args, stdin)
+    }
+
+    /// Runs a tool that must succeed and gives what it printed.
+    fn call(&mut self, tool: &str, args: &[&str]) -> Result<Vec<u8>, ToolError> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let output = self.run(tool, &args, None)?;
+        match output.code {
+            0 => Ok(output.stdout),
+            code => Err(ToolError::failed(tool, code, &output.stderr)),
+        }
+    }
+
+    fn call_json(&mut self, tool: &str, args: &[&str]) -> Result<Value, ToolError> {
+        let output = self.call(tool, args)?;
+        serde_json::from_slice(&output).map_err(|error| {
+            ToolError::unexpected(tool, format!("its output is not JSON: {error}"))
+        })
+    }
+
+    /// Whether this unit leads its application.
+    pub fn is_leader(&mut self) -> Result<bool, ToolError> {
+        if let Some((since, leader)) = self.leadership
+            && since.elapsed() < LEADERSHIP
+        {
+            return Ok(leader);
+        }
+        let asked = Instant::now();
+        let leader = match self.call_json("is-leader", &["--format=json"])? {
+            Value::Bool(leader) => leader,
+            other => return Err(unexpected("is-leader", "a boolean", &other)),
+        };
+        self.leadership = Some((asked, leader));
+        Ok(leader)
+    }
+
+    /// The options that have a value.
+    pub fn config(&mut self) -> Result<&BTreeMap<String, ConfigValue>, ToolError> {
+        let config = match self.config.take() {
+            Some(config) => config,
+            None => self.read_config()?,
+        };
+        Ok(self.config.insert(config))
+    }
+
+    fn read_config(&mut self) -> Result<BTreeMap<String, ConfigValue>, ToolError> {
+        let values = match self.call_json("config-get", &["--format=json"])? {
+            Value::Object(map) => map,
+            Value::Null => serde_json::Map::new(),
+            other => return Err(unexpected("config-get", "a map", &other)),
+        };
+        // Most charms have no secret among their options, and then config.yaml
+        // need not be read.
+        let may_be_secret = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|text| text.starts_with("secret:"))
+        };
+        let types = if values.values().any(may_be_secret) {
+            Metadata::load(&self.charm_dir)
+                .and_then(|metadata| metadata.config_options())
+                .map_err(|error| ToolError::unexpected("config-get", error.to_string()))?
+        } else {
+            BTreeMap::new()
+        };
+        let is_secret = |name: &str| types.get(name).is_some_and(|ty| ty == "secret");
+        let read = |(name, value): (String, Value)| {
+            let value = config_value(value, is_secret(&name))?;
+            Some((name, value))
+        };
+        Ok(values.into_iter().filter_map(read).collect())
+    }
+
+    /// The current status.
+    pub fn status_get(&mut self, scope: Scope) -> Result<StatusValue, ToolError> {
+        if let Some(status) = self.known_status(scope) {
+            return Ok(status.clone());
+        }
+        let of_app = match scope {
+            Scope::Unit => "--application=false",
+            Scope::App => "--application=true",
+        };
+        let mut value =
+            self.call_json("status-get", &["--include-data", "--format=json", of_app])?;
+        if scope == Scope::App
+            && let Some(inner) = value.get_mut("application-status")
+        {
+            value = inner.take();
+        }
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let Some(name) = text("status") else {
+            return Err(unexpected("status-get", "a status", &value));
+        };
+        let name = StatusName::from_juju(name);
+        let message = match name {
+            StatusName::Unknown => String::new(),
+            _ => text("message").unwrap_or_default().to_owned(),
+        };
+        let status = StatusValue { name, message };
+        *self.known_status(scope) = Some(status.clone());
+        Ok(status)
+    }
+
+    fn known_status(&mut self, scope: Scope) -> &mut Option<StatusValue> {
+        match scope {
+            Scope::Unit => &mut self.unit_status,
+            Scope::App => &mut self.app_status,
+        }
+    }
+
+    /// Sets a status.
+    pub fn status_set(&mut self, scope: Scope, status: &StatusValue) -> Result<(), ToolError> {
+        if !status.name.is_settable() {
+            let text = format!(
+                "a charm cannot set the status {}; it can set active, blocked, maintenance and waiting",
+                status.name
+            );
+            return Err(ToolError::invalid("status-set", text));
+        }
+        if scope == Scope::App && !self.is_leader()? {
+            return Err(ToolError::NotLeader {
+                tool: "status-set".to_owned(),
+                text: "only the leader may set the application's status".to_owned(),
+            });
+        }
+        let of_app = match scope {
+            Scope::Unit => "--application=False",
+            Scope::App => "--application=True",
+        };
+        self.call(
+            "status-set",
+            &[of_app, status.name.as_str(), "--", &status.message],
+        )?;
+        *self.known_status(scope) = Some(status.clone());
+        Ok(())
+    }
+
+    /// Sets the workload's version.
+    pub fn set_workload_version(&mut self, version: &str) -> Result<(), ToolError> {
+        self.call("application-version-set", &["--", version])
+            .map(drop)
+    }
+
+    /// Opens ports.
+    pub fn open_port(&mut self, port: &Port) -> Result<(), ToolError> {
+        self.call("open-port", &[&port.to_string()]).map(drop)
+    }
+
+    /// Closes ports.
+    pub fn close_port(&mut self, port: &Port) -> Result<(), ToolError> {
+        self.call("close-port", &[&port.to_string()]).map(drop)
+    }
+
+    /// The open ports, ranges whole.
+    pub fn opened_ports(&mut self) -> Result<Vec<Port>, ToolError> {
+        let listed = self.call_json("opened-ports", &["--format=json"])?;
+        let ports = match &listed {
+            Value::Null => return Ok(Vec::new()),
+            Value::Array(ports) => ports,
+            other => return Err(unexpected("opened-ports", "a list", other)),
+        };
+        let read = |port: &Value| port.as_str().and_then(Port::parse);
+        ports
+            .iter()
+            .map(|port| read(port).ok_or_else(|| unexpected("opened-ports", "a port", port)))
+            .collect()
+    }
+
+    /// Makes exactly these ports open: closes the others, then opens what is
+    /// missing.
+    pub fn set_ports(&mut self, ports: &[Port]) -> Result<(), ToolError> {
+        let opened = self.opened_ports()?;
+        for port in opened.iter().filter(|port| !ports.contains(port)) {
+            self.close_port(port)?;
+        }
+        for port in ports.iter().filter(|port| !opened.contains(port)) {
+            self.open_port(port)?;
+        }
+        Ok(())
+    }
+
+    /// The parameters of the running action, an object.
+    pub fn action_params(&mut self) -> Result<Value, ToolError> {
+        match self.call_json("action-get", &["--format=json"])? {
+            Value::Null => Ok(Value::Object(serde_json::Map::new())),
+            params @ Value::Object(_) => Ok(params),
+            other => Err(unexpected("action-get", "a map", &other)),
+        }
+    }
+
+    /// Adds results, as [`crate::flatten_results`] makes them.
+    pub fn action_set(&mut self, results: &[(String, String)]) -> Result<(), ToolError> {
+        let pairs: Vec<String> = results
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+        self.call("action-set", &pairs).map(drop)
+    }
+
+    /// Shows a line of progress.
+    pub fn action_log(&mut self, message: &str) -> Result<(), ToolError> {
+        self.call("action-log", &["--", message]).map(drop)
+    }
+
+    /// Marks the action as failed.
+    pub fn action_fail(&mut self, message: &str) -> Result<(), ToolError> {
+        self.call("action-fail", &["--", message]).map(drop)
+    }
+
+    /// Writes to the log. A line that cannot be written is lost, because it
+    /// must not make a hook fail; the first one is told on the error stream.
+    pub fn log(&mut self, level: Level, message: &str) {
+        if self.echo && !message.is_empty() {
+            eprintln!("{:<8} {message}", level.as_str());
+        }
+        let clean = message.replace('\0', "\u{fffd}");
+        let chunks = chunks(&clean, LOG_CHUNK);
+        if chunks.len() > 1 {
+            let line =
+                format!("Log string greater than {LOG_CHUNK}. Splitting into multiple chunks: ");
+            self.log_line(level, &line);
+        }
+        for chunk in chunks {
+            self.log_line(level, chunk);
+        }
+    }
+
+    fn log_line(&mut self, level: Level, line: &str) {
+        let result = self.call("juju-log", &["--log-level", level.as_str(), "--", line]);
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            eprintln!("WARNING cannot write to the charm's log: {error}");
+        }
+    }
+}
+
+fn unexpected(tool: &str, wanted: &str, got: &Value) -> ToolError {
+    ToolError::unexpected(tool, format!("its output is not {wanted}: {got}"))
+}
+
+fn config_value(value: Value, is_secret: bool) -> Option<ConfigValue> {
+    match value {
+        Value::Bool(value) => Some(ConfigValue::Bool(value)),
+        Value::Number(number) => number
+            .as_i64()
+            .map(ConfigValue::Int)
+            .or_else(|| number.as_f64().map(ConfigValue::Float)),
+        Value::String(uri) if is_secret => Some(ConfigValue::Secret(uri)),
+        Value::String(text) => Some(ConfigValue::String(text)),
+        _ => None,
+    }
+}
+
+/// Pieces of at most `size` characters; none of an empty text.
+fn chunks(text: &str, size: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest
+            .char_indices()
+            .nth(size)
+            .map_or(rest.len(), |(index, _)| index);
+        let (piece, remainder) = rest.split_at(end);
+        pieces.push(piece);
+        rest = remainder;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! What is asked of the agent, word for word, and what is made of the answer.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{MemoryTransport, Protocol};
+
+type Calls = Arc<Mutex<Vec<String>>>;
+
+/// A model whose tools print and fail as told, and the calls it makes.
+fn model(answers: &'static [(&str, i32, &str, &str)]) -> (Model, Calls) {
+    let calls = Calls::default();
+    let seen = calls.clone();
+    let transport = MemoryTransport(move |tool: &str, args: &[String], _: Option<&[u8]>| {
+        let call = format!("{tool} {}", args.join(" "));
+        let answer = answers.iter().find(|(prefix, ..)| call.starts_with(prefix));
+        seen.lock().unwrap().push(call);
+        let (_, code, stdout, stderr) = answer.copied().unwrap_or(("", 0, "", ""));
+        Ok(ToolOutput {
+            code,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        })
+    });
+    (
+        Model::new(Box::new(transport), Path::new("/nowhere")),
+        calls,
+    )
+}
+
+fn seen(calls: &Calls) -> Vec<String> {
+    std::mem::take(&mut calls.lock().unwrap())
+}
+
+fn status(name: StatusName, message: &str) -> StatusValue {
+    StatusValue {
+        name,
+        message: message.to_owned(),
+    }
+}
+
+const TCP_80: Port = Port {
+    protocol: Protocol::Tcp,
+    from: 80,
+    to: 80,
+};
+
+#[test]
+fn calls_are_those_of_ops_word_for_word() {
+    let (mut model, calls) = model(&[
+        ("is-leader", 0, "true\n", ""),
+        ("opened-ports", 0, "[\"81/tcp\",\"53/udp\"]\n", ""),
+        ("action-get", 0, "{\"a\":1}\n", ""),
+    ]);
+    model
+        .status_set(Scope::Unit, &status(StatusName::Active, ""))
+        .unwrap();
+    model
+        .status_set(Scope::App, &status(StatusName::Blocked, "no db"))
+        .unwrap();
+    model.set_workload_version("1.2").unwrap();
+    model.open_port(&TCP_80).unwrap();
+    model
+        .close_port(&Port {
+            protocol: Protocol::Icmp,
+            from: 0,
+            to: 0,
+        })
+        .unwrap();
+    model
+        .set_ports(&[
+            TCP_80,
+            Port {
+                protocol: Protocol::Udp,
+                from: 53,
+                to: 53,
+            },
+        ])
+        .unwrap();
+    model
+        .action_set(&[("a.b".to_owned(), "c d".to_owned())])
+        .unwrap();
+    model.action_log("half").unwrap();
+    model.action_fail("").unwrap();
+    assert_eq!(model.action_params().unwrap()["a"], 1);
+    assert_eq!(
+        seen(&calls),
+        [
+            "status-set --application=False active -- ",
+            "is-leader --format=json",
+            "status-set --application=True blocked -- no db",
+            "application-version-set -- 1.2",
+            "open-port 80/tcp",
+            "close-port icmp",
+            "opened-ports --format=json",
+            "close-port 81/tcp",
+            "open-port 80/tcp",
+            "action-set a.b=c d",
+            "action-log -- half",
+            "action-fail -- ",
+            "action-get --format=json",
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_change_is_asked_once() {
+    let (mut model, calls) = model(&[
+        ("is-leader", 0, "false\n", ""),
+        (
+            "config-get",
+            0,
+            "{\"b\":true,\"f\":1.5,\"i\":-3,\"s\":\"x\",\"u\":null}\n",
+            "",
+        ),
+        (
+            "status-get",
+            0,
+            "{\"message\":\"m\",\"status\":\"waiting\",\"status-data\":{}}",
+            "",
+        ),
+    ]);
+    for _ in 0..2 {
+        assert!(!model.is_leader().unwrap());
+        let config = model.config().unwrap();
+        assert_eq!(config.len(), 4);
+        assert_eq!(config["i"], ConfigValue::Int(-3));
+        assert_eq!(config["f"], ConfigValue::Float(1.5));
+        assert_eq!(
+            model.status_get(Scope::Unit).unwrap(),
+            status(StatusName::Waiting, "m")
+        );
+    }
+    model
+        .status_set(Scope::Unit, &status(StatusName::Active, ""))
+        .unwrap();
+    assert_eq!(
+        model.status_get(Scope::Unit).unwrap().name,
+        StatusName::Active
+    );
+    assert_eq!(
+        seen(&calls),
+        [
+            "is-leader --format=json",
+            "config-get --format=json",
+            "status-get --include-data --format=json --application=false",
+            "status-set --application=False active -- ",
+        ]
+    );
+}
+
+#[test]
+fn a_failed_read_is_asked_again() {
+    let (mut model, calls) = model(&[("config-get", 1, "", "ERROR timeout\n")]);
+    for _ in 0..2 {
+        let error = model.config().unwrap_err().to_string();
+        assert_eq!(error, "cannot run config-get: timeout");
+    }
+    assert_eq!(seen(&calls).len(), 2);
+}
+
+#[test]
+fn the_status_of_the_application_is_inside_another_map() {
+    let (mut model, _) = model(&[(
+        "status-get",
+        0,
+        "{\"application-status\":{\"message\":\"\",\"status\":\"new-one\",\"status-data\":{},\"units\":{}}}",
+        "",
+    )]);
+    let wanted = status(StatusName::Other("new-one".to_owned()), "");
+    assert_eq!(model.status_get(Scope::App).unwrap(), wanted);
+}
+
+#[test]
+fn refused_values_run_no_tool() {
+    let (mut model, calls) = model(&[("is-leader", 0, "false\n", "")]);
+    let error = model
+        .status_set(Scope::Unit, &status(StatusName::Error, ""))
+        .unwrap_err();
+    assert!(matches!(error, ToolError::InvalidInput { .. }));
+    let error = model
+        .status_set(Scope::App, &status(StatusName::Active, ""))
+        .unwrap_err();
+    assert!(matches!(error, ToolError::NotLeader { .. }));
+    let error = model.set_workload_version("a\0b").unwrap_err();
+    assert!(error.to_string().contains("NUL"));
+    assert_eq!(seen(&calls), ["is-leader --format=json"]);
+}
+
+#[test]
+fn long_lines_are_split_and_empty_ones_dropped() {
+    let (mut model, calls) = model(&[]);
+    model.log(Level::Info, "");
+    model.log(Level::Critical, "-x");
+    assert_eq!(seen(&calls), ["juju-log --log-level CRITICAL -- -x"]);
+    let long = "é".repeat(LOG_CHUNK) + "tail";
+    model.log(Level::Info, &long);
+    let seen = seen(&calls);
+    assert_eq!(seen.len(), 3);
+    assert!(
+        seen[0].ends_with("-- Log string greater than 131071. Splitting into multiple chunks: ")
+    );
+    assert_eq!(seen[2], "juju-log --log-level INFO -- tail");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_fails_nothing() {
+    let (mut model, calls) = model(&[("juju-log", 1, "", "ERROR no\n")]);
+    model.log(Level::Info, "a");
+    model.log(Level::Info, "b");
+    assert_eq!(seen(&calls).len(), 2);
+}
+
+#[test]
+fn output_that_makes_no_sense_is_an_error() {
+    let (mut model, _) = model(&[
+        ("is-leader", 0, "maybe\n", ""),
+        ("opened-ports", 0, "[\"80/sctp\"]", ""),
+        ("config-get", 0, "[]", ""),
+        ("status-get", 0, "{}", ""),
+    ]);
+    for error in [
+        model.is_leader().unwrap_err(),
+        model.opened_ports().unwrap_err(),
+        model.config().unwrap_err(),
+        model.status_get(Scope::Unit).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("its output is not"), "{error}");
+    }
+}
