@@ -1,1 +1,1 @@
-//! Black-box suites.
+//! Black-box suites over the programs that ship: see `tests/suite`.

@@ -1,1 +1,210 @@
-//! Builds a charm project: guest to component to code for one architecture.
+//! Builds a charm project into what `dispatch` runs.
+//!
+//! A project is compiled to a WebAssembly component by the toolchain of its
+//! language, checked against the world that the host offers, compiled to
+//! machine code for the baseline of one architecture, and staged in a directory
+//! together with the `dispatch` program: what a charmcraft part installs.
+
+mod architecture;
+mod rust;
+mod stage;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use architecture::Architecture;
+
+/// The compiled charm's name beside `dispatch`.
+pub use charmhost_runtime::COMPILED_NAME;
+
+/// Why a charm cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The directory is no project in a known language.
+    #[error(
+        "cannot build {0}: it has no Cargo.toml. Only charms in Rust can be built so far; `charmhost new NAME` makes one"
+    )]
+    UnknownLanguage(PathBuf),
+    /// The directory does not exist.
+    #[error("cannot build {0}: there is no such directory")]
+    NoDirectory(PathBuf),
+    /// A tool is missing.
+    #[error("cannot build {dir}: {missing}; {remedy}")]
+    MissingTool {
+        /// The project.
+        dir: PathBuf,
+        /// What is missing.
+        missing: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The toolchain failed and has said why on its own.
+    #[error("cannot build {dir}: {what} failed with {status}; its messages are above")]
+    Toolchain {
+        /// The project.
+        dir: PathBuf,
+        /// The program that failed.
+        what: String,
+        /// How it ended.
+        status: String,
+    },
+    /// The project built, but not into one charm.
+    #[error("cannot build {dir}: {detail}")]
+    NoComponent {
+        /// The project.
+        dir: PathBuf,
+        /// What was found instead, and what to do.
+        detail: String,
+    },
+    /// The component does not fit the world of a charm.
+    #[error("cannot use {component}: {detail}")]
+    World {
+        /// The component.
+        component: PathBuf,
+        /// Which imports and exports do not fit.
+        detail: String,
+    },
+    /// The component cannot be compiled.
+    #[error("cannot compile {component} for {architecture}: {detail}")]
+    Compile {
+        /// The component.
+        component: PathBuf,
+        /// The architecture.
+        architecture: Architecture,
+        /// What the compiler said.
+        detail: String,
+    },
+    /// The `dispatch` program is missing or is for another machine.
+    #[error("cannot find a dispatch program for {architecture}: {detail}")]
+    NoDispatch {
+        /// The architecture.
+        architecture: Architecture,
+        /// Where it was looked for, and what to do.
+        detail: String,
+    },
+    /// The output directory holds something else.
+    #[error(
+        "cannot build into {output}: it holds {found:?}, which is no part of a built charm; give an empty directory"
+    )]
+    ForeignOutput {
+        /// The output directory.
+        output: PathBuf,
+        /// A file in it.
+        found: String,
+    },
+    /// `charmhost.toml` is wrong.
+    #[error(transparent)]
+    Settings(#[from] charmhost_runtime::SettingsError),
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// What to build, and where to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The project's directory.
+    pub dir: PathBuf,
+    /// Where the built charm goes. It is made if it does not exist.
+    pub output: PathBuf,
+    /// The architecture of the units that will run the charm.
+    pub architecture: Architecture,
+    /// The `dispatch` program, if not the one beside this program.
+    pub dispatch: Option<PathBuf>,
+}
+
+/// A step of a build, told before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The language's toolchain makes a component.
+    Component,
+    /// The component is compiled for an architecture.
+    Compile(Architecture),
+    /// The files are put in place.
+    Stage,
+}
+
+/// What a build made.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The size of the component, in bytes.
+    pub component_bytes: u64,
+    /// The size of the compiled charm, in bytes.
+    pub compiled_bytes: u64,
+    /// How long the compiler took, without the language's toolchain.
+    pub compile_time: Duration,
+    /// The files in the output directory.
+    pub files: Vec<PathBuf>,
+}
+
+/// Builds a project.
+pub fn build(options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Built, Error> {
+    let dir = absolute(&options.dir)?;
+    let dispatch = stage::find_dispatch(options)?;
+    stage::check_output(&options.output)?;
+    charmhost_runtime::Settings::load(&dir)?;
+
+    progress(Step::Component);
+    let component = component(&dir)?;
+    let bytes = read(&component)?;
+
+    progress(Step::Compile(options.architecture));
+    let started = std::time::Instant::now();
+    let compiled = compile(&component, &bytes, options.architecture)?;
+    let compile_time = started.elapsed();
+
+    progress(Step::Stage);
+    let files = stage::stage(&dir, &dispatch, &compiled, &options.output)?;
+    Ok(Built {
+        component_bytes: bytes.len() as u64,
+        compiled_bytes: compiled.len() as u64,
+        compile_time,
+        files,
+    })
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf, Error> {
+    match dir.canonicalize() {
+        Ok(path) if path.is_dir() => Ok(path),
+        _ => Err(Error::NoDirectory(dir.to_path_buf())),
+    }
+}
+
+fn component(dir: &Path) -> Result<PathBuf, Error> {
+    if dir.join("Cargo.toml").is_file() {
+        return rust::component(dir);
+    }
+    Err(Error::UnknownLanguage(dir.to_path_buf()))
+}
+
+/// Checks a component against the world of a charm and compiles it.
+fn compile(path: &Path, component: &[u8], architecture: Architecture) -> Result<Vec<u8>, Error> {
+    let failed = |error: charmhost_runtime::CompileError| match error {
+        charmhost_runtime::CompileError::World(world) => Error::World {
+            component: path.to_path_buf(),
+            detail: world.to_string(),
+        },
+        other => Error::Compile {
+            component: path.to_path_buf(),
+            architecture,
+            detail: other.to_string(),
+        },
+    };
+    charmhost_runtime::compile(component, architecture.triple()).map_err(failed)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })
+}

@@ -1,2 +1,47 @@
-//! The charmhost command.
-fn main() {}
+//! The `charmhost` command.
+
+mod build;
+mod new;
+mod output;
+mod pack;
+mod sim;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Run Juju charms as WebAssembly.
+#[derive(Parser)]
+#[command(name = "charmhost", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new charm in Rust that builds, runs and packs at once
+    New(new::Args),
+    /// Build a charm project: `dispatch`, the compiled charm, and its settings
+    Build(build::Args),
+    /// Build a charm project and pack it as a .charm archive
+    Pack(pack::Args),
+    /// Run a charm through the life of a unit, without Juju
+    Sim(sim::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::New(args) => new::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Pack(args) => pack::run(&args),
+        Command::Sim(args) => sim::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ERROR {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

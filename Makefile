@@ -1,0 +1,85 @@
+# Everything a person or a machine does with the project. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# One directory for everything that Cargo builds, also for guests of the tests.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+TOOLS := $(CURDIR)/target/tools
+
+MACHINE := $(shell uname -m)
+MUSL := $(MACHINE)-unknown-linux-musl
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: demo
+demo: dist ## Set up, build, and run a charm through the life of a unit (about 10 minutes the first time)
+	@scripts/say "charms/hello lives the life of a unit"
+	dist/charmhost sim charms/hello
+
+.PHONY: test
+test: setup-tests dist test-rust test-sdk test-suites ## Set up and run every test (about 20 minutes the first time)
+	@scripts/say "all tests passed"
+
+.PHONY: dist
+dist: dist/dispatch dist/charmhost ## Build what ships, to dist/
+
+.PHONY: dist/dispatch
+dist/dispatch: setup-rust
+	@scripts/say "building dispatch, static and without a compiler (about 3 minutes the first time)"
+	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch
+	@mkdir -p dist
+	install -m 0755 target/$(MUSL)/dist/dispatch dist/dispatch
+
+.PHONY: dist/charmhost
+dist/charmhost: setup-rust
+	@scripts/say "building charmhost, with the compiler (about 5 minutes the first time)"
+	cargo build --release -p charmhost-cli
+	@mkdir -p dist
+	strip -o dist/charmhost.partial target/release/charmhost && mv dist/charmhost.partial dist/charmhost
+
+.PHONY: setup-rust
+setup-rust:
+	@scripts/setup rust
+
+.PHONY: setup-tests
+setup-tests:
+	@scripts/setup tests
+
+.PHONY: test-rust
+test-rust: setup-rust lint ## Run the tests of the host's crates
+	@scripts/say "testing the host's crates (about 4 minutes the first time)"
+	cargo test --release --workspace --exclude charmhost-tests --exclude charmhost-dispatch
+
+.PHONY: lint
+lint: setup-rust ## Check formatting, lints and documentation
+	@scripts/say "checking format, lints and documentation (about 3 minutes the first time)"
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items
+
+.PHONY: test-sdk
+test-sdk: setup-rust ## Test and lint the guest SDK
+	@scripts/say "testing the Rust SDK (about 1 minute the first time)"
+	cd guest-sdk/rust && cargo fmt --check && cargo clippy --all-targets -- -D warnings && cargo test
+
+.PHONY: test-suites
+test-suites: setup-tests dist ## Run the black-box suites over what ships
+	@scripts/say "running the black-box suites (about 3 minutes the first time)"
+	PATH="$(TOOLS):$$PATH" cargo test --release -p charmhost-tests
+
+.PHONY: bench
+bench: dist setup-bench ## Measure a cold dispatch against Python ops, bare wasmtime and a native program
+	@scripts/say "measuring (about 2 minutes)"
+	cargo run --release -p charmhost-bench
+
+.PHONY: setup-bench
+setup-bench: setup-rust
+	@scripts/setup bench
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf target dist

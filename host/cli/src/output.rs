@@ -1,0 +1,45 @@
+//! What the commands print.
+
+use charmhost_builder::{Architecture, Built, Step};
+
+/// Says on the error stream what is being done.
+pub fn progress(step: &Step) {
+    match step {
+        Step::Component => eprintln!("Building the component with Cargo (the first time takes about a minute)"),
+        Step::Compile(architecture) => eprintln!("Compiling the component for {architecture}"),
+        Step::Stage => eprintln!("Putting the files in place"),
+    }
+}
+
+/// What a build made, in one line.
+pub fn built(built: &Built, architecture: Architecture) -> String {
+    format!(
+        "component {}, compiled for {architecture} {} in {:.1} s",
+        size(built.component_bytes),
+        size(built.compiled_bytes),
+        built.compile_time.as_secs_f64()
+    )
+}
+
+/// A number of bytes for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_down_to_three_figures_or_so() {
+        for (bytes, wanted) in
+            [(0, "0 B"), (999, "999 B"), (1_000, "1 kB"), (999_999, "999 kB"), (2_650_000, "2.6 MB")]
+        {
+            assert_eq!(size(bytes), wanted);
+        }
+    }
+}

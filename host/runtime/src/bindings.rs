@@ -1,0 +1,25 @@
+//! What wasmtime generates from the WIT.
+//!
+//! Nothing outside of this crate sees these types: [`crate::interfaces`]
+//! translates between them and the domain's.
+
+#![allow(missing_docs)]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "charmhost:charm/charm",
+    exports: { default: async },
+});
+
+pub(crate) use charmhost::actions::actions;
+pub(crate) use charmhost::config::config;
+pub(crate) use charmhost::context::context;
+pub(crate) use charmhost::errors::errors;
+pub(crate) use charmhost::events::events;
+pub(crate) use charmhost::framework::framework;
+pub(crate) use charmhost::hook_tools::hook_tools;
+pub(crate) use charmhost::log::log;
+pub(crate) use charmhost::ports::ports;
+pub(crate) use charmhost::status::status;
+pub(crate) use charmhost::unit::unit;
+pub(crate) use exports::charmhost::entry::entry;

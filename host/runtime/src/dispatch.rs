@@ -1,0 +1,223 @@
+//! One dispatch, from the environment to the exit code.
+
+use std::ffi::OsString;
+
+use charmhost_framework::Framework;
+use charmhost_juju::{Environment, Event, Level, Metadata, Model};
+use wasmtime::Store;
+
+use crate::bindings::entry::Outcome;
+use crate::legacy;
+use crate::limits::{self, Limiter};
+use crate::settings::Settings;
+use crate::state::{CharmState, State};
+use crate::trap::Failure;
+use crate::{COMPILED_NAME, artifact, engine, world};
+
+/// The exit code of a dispatch that failed on its own account.
+const FAILED: u8 = 1;
+
+/// Handles the event that the environment tells of.
+///
+/// `args` are the program's own, with its name first; `vars` looks up a
+/// variable of the environment. Gives the exit code: 0 when the event was
+/// handled or the charm does not know it, 1 when anything failed, else what
+/// the charm or its legacy hook asked for.
+pub fn dispatch(args: &[String], vars: impl Fn(&str) -> Option<OsString>) -> u8 {
+    let environment = match Environment::read(&vars) {
+        Ok(environment) => environment,
+        Err(error) => return complain(&error),
+    };
+    let transport = match charmhost_juju::transport(&environment, &vars) {
+        Ok(transport) => transport,
+        Err(error) => return complain(&error),
+    };
+    let mut model = Model::new(transport, &environment.charm_dir);
+    if environment.is_reentrant() {
+        let line = format!("Charm called itself via {}.", environment.dispatch_path);
+        model.log(Level::Debug, &line);
+        return 0;
+    }
+    if environment.debug {
+        model.echo_logs();
+    }
+    let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
+    model.log(Level::Debug, &up);
+    match Prepared::new(&environment, &mut model) {
+        Ok(prepared) => {
+            if let Some(code) = legacy::run(&environment, &mut model, args) {
+                return code;
+            }
+            prepared.run(environment, model)
+        }
+        Err(error) => {
+            model.log(Level::Error, &error);
+            complain(&error)
+        }
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) -> u8 {
+    eprintln!("ERROR {error}");
+    FAILED
+}
+
+/// What can be read and checked before anything runs.
+struct Prepared {
+    metadata: Metadata,
+    event: Option<Event>,
+    settings: Settings,
+}
+
+impl Prepared {
+    fn new(environment: &Environment, model: &mut Model) -> Result<Self, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
+        let event = environment.event(&metadata).map_err(|error| text(&error))?;
+        if event.is_none() {
+            let name = environment.event_name();
+            let line = format!("Event {name} not defined for {}.", metadata.name);
+            model.log(Level::Debug, &line);
+        }
+        let settings = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
+        Ok(Prepared {
+            metadata,
+            event,
+            settings,
+        })
+    }
+
+    fn run(self, environment: Environment, model: Model) -> u8 {
+        let restricted = environment.is_restricted();
+        let names = self.metadata.event_names();
+        let defines = Box::new(move |name: &str| names.contains(name));
+        let charm = CharmState {
+            framework: Framework::new(self.event, restricted, defines),
+            environment,
+            metadata: self.metadata,
+            model,
+            handler: None,
+            crash: None,
+        };
+        Run {
+            charm,
+            limits: self.settings.limits,
+        }
+        .run()
+    }
+}
+
+/// A charm about to run.
+struct Run {
+    charm: CharmState,
+    limits: crate::settings::Limits,
+}
+
+impl Run {
+    fn run(mut self) -> u8 {
+        let path = self.charm.environment.charm_dir.join(COMPILED_NAME);
+        let loaded = engine::engine()
+            .map_err(|error| format!("cannot start the WebAssembly engine: {error:#}"))
+            .and_then(|engine| {
+                let component = artifact::load(&engine, &path).map_err(|e| e.to_string())?;
+                let linker = world::linker(&engine)
+                    .map_err(|error| format!("cannot link {}: {error:#}", path.display()))?;
+                let pre = world::prepare(&linker, &component)
+                    .map_err(|error| format!("cannot run {}: {error}", path.display()))?;
+                Ok((engine, pre))
+            });
+        let (engine, pre) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.charm.model.log(Level::Error, &error);
+                return complain(&error);
+            }
+        };
+        // The futures of host functions need timers and readiness of files.
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&format!("cannot start: {error}")),
+        };
+        let limiter = Limiter::new(self.limits);
+        let state = match State::new(self.charm, limiter) {
+            Ok(state) => state,
+            Err(error) => return complain(&format!("cannot set up the sandbox: {error:#}")),
+        };
+        let mut store = Store::new(&engine, state);
+        store.limiter(|state| &mut state.limiter);
+        if let Err(error) = limits::limit_cpu(&mut store, &engine, |state| &mut state.limiter) {
+            return complain(&format!(
+                "cannot start the thread that limits processor time: {error}"
+            ));
+        }
+        let outcome = runtime.block_on(async {
+            let charm = pre.instantiate_async(&mut store).await?;
+            charm.charmhost_entry_entry().call_run(&mut store).await
+        });
+        finish(store.into_data(), outcome)
+    }
+}
+
+/// Turns how the guest ended into an exit code, and tells what went wrong.
+fn finish(mut state: State, outcome: wasmtime::Result<Outcome>) -> u8 {
+    let crash = state.charm.crash.take();
+    match outcome {
+        Ok(outcome) => {
+            if let Some(report) = crash {
+                tell(&mut state.charm, &Failure::reported(report));
+            }
+            match outcome {
+                Outcome::Completed | Outcome::Aborted => 0,
+                Outcome::Exited(exit) => {
+                    if !exit.message.is_empty() {
+                        eprintln!("{}", exit.message);
+                    }
+                    exit.code
+                }
+            }
+        }
+        Err(error) => {
+            let failure = match crash {
+                Some(report) => Failure::reported(report),
+                None => Failure::trapped(&error, state.limiter.exceeded()),
+            };
+            tell(&mut state.charm, &failure);
+            FAILED
+        }
+    }
+}
+
+/// Logs a failure in one line; in an action, the operator who runs it is told
+/// too.
+fn tell(charm: &mut CharmState, failure: &Failure) {
+    let Failure {
+        kind,
+        message,
+        place,
+        traceback,
+    } = failure;
+    let place = place
+        .as_ref()
+        .map(|place| format!(" at {place}"))
+        .unwrap_or_default();
+    let (handler, event) = match &charm.handler {
+        Some((handler, event)) => (handler.clone(), event.clone()),
+        None => ("none".to_owned(), charm.environment.event_name()),
+    };
+    let mut line = format!(
+        "Uncaught {kind} in charm code: {message}{place} (charm {}, event {event}, handler {handler})",
+        charm.metadata.name
+    );
+    if !traceback.is_empty() {
+        line.push('\n');
+        line.push_str(traceback);
+    }
+    charm.model.log(Level::Error, &line);
+    if charm.environment.action_name.is_some() {
+        eprintln!("Uncaught {kind} in charm code: {message}");
+        eprintln!("Use `juju debug-log` to see where.");
+    }
+}

@@ -1,0 +1,79 @@
+//! `charmhost:framework/framework`.
+
+use charmhost_framework::{Delivery, Error as FrameworkError, Settlement};
+
+use super::{Error, error, events};
+use crate::bindings::framework::{self as wit, Host};
+use crate::state::{ModelEffects, State};
+
+impl Host for State {
+    fn observe(
+        &mut self,
+        source: String,
+        event_name: String,
+        observer: String,
+        method: String,
+    ) -> Result<(), Error> {
+        let framework = &mut self.charm.framework;
+        framework
+            .observe(&source, &event_name, &observer, &method)
+            .map_err(refused)
+    }
+
+    fn next(&mut self) -> Result<Option<wit::Delivery>, Error> {
+        let charm = &mut self.charm;
+        charm.handler = None;
+        let next = charm
+            .framework
+            .next(&mut ModelEffects(&mut charm.model))
+            .map_err(error)?;
+        charm.handler = next.as_ref().map(|delivery| {
+            (
+                format!("{}.{}", delivery.observer, delivery.method),
+                delivery.event.name(),
+            )
+        });
+        Ok(next.map(delivery))
+    }
+
+    fn emit(
+        &mut self,
+        source: String,
+        event_name: String,
+        snapshot: String,
+    ) -> Result<Vec<wit::Delivery>, Error> {
+        let framework = &mut self.charm.framework;
+        let deliveries = framework
+            .emit(&source, &event_name, &snapshot)
+            .map_err(refused)?;
+        Ok(deliveries.into_iter().map(delivery).collect())
+    }
+
+    fn done(&mut self, id: u32, outcome: wit::Settlement) -> Result<(), Error> {
+        let settlement = match outcome {
+            wit::Settlement::Handled => Settlement::Handled,
+            wit::Settlement::Deferred(reason) => Settlement::Deferred(reason),
+        };
+        self.charm.framework.done(id, &settlement).map_err(refused)
+    }
+}
+
+fn refused(error: FrameworkError) -> Error {
+    let text = error.to_string();
+    match error {
+        FrameworkError::NoQueue(_) => Error::Other(text),
+        _ => Error::InvalidInput(text),
+    }
+}
+
+fn delivery(delivery: Delivery) -> wit::Delivery {
+    wit::Delivery {
+        id: delivery.id,
+        observer: delivery.observer,
+        method: delivery.method,
+        source: delivery.source,
+        name: delivery.event.name(),
+        event: events::event(delivery.event),
+        deferred: None,
+    }
+}

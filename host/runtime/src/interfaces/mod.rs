@@ -1,0 +1,36 @@
+//! The functions that a guest imports: each module translates between one
+//! interface's generated types and the domain's, and decides nothing.
+
+mod actions;
+mod config;
+mod context;
+mod events;
+mod framework;
+mod hook_tools;
+mod log;
+mod ports;
+mod status;
+mod unit;
+
+use charmhost_juju::ToolError;
+
+use crate::bindings::{errors, events as wit_events};
+use crate::state::State;
+
+pub(crate) use errors::Error;
+
+impl errors::Host for State {}
+impl wit_events::Host for State {}
+
+/// The cases that a charm can act on.
+fn error(error: ToolError) -> Error {
+    let text = error.to_string();
+    match error {
+        ToolError::NotLeader { .. } => Error::NotLeader(text),
+        ToolError::PermissionDenied { .. } => Error::PermissionDenied(text),
+        ToolError::RelationGone { .. } => Error::RelationGone(text),
+        ToolError::NotFound { .. } | ToolError::UnknownTool { .. } => Error::NotFound(text),
+        ToolError::InvalidInput { .. } => Error::InvalidInput(text),
+        _ => Error::Other(text),
+    }
+}

@@ -1,0 +1,200 @@
+//! Keeps a guest within its limits, and remembers which one it ran into.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+
+use crate::settings::Limits;
+
+/// How often the guest's processor time is looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A limit that the guest ran into.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Exceeded {
+    /// Processor time.
+    #[error("it used more than {0} s of processor time (limits.cpu-seconds in charmhost.toml)")]
+    Cpu(f64),
+    /// Memory.
+    #[error(
+        "it asked for {asked_mib} MiB of memory and may have {limit_mib} (limits.memory-mib in charmhost.toml)"
+    )]
+    Memory {
+        /// What it would have had, in MiB.
+        asked_mib: usize,
+        /// What it may have, in MiB.
+        limit_mib: u32,
+    },
+    /// Table elements.
+    #[error(
+        "it asked for {asked} table elements and may have {limit} (limits.table-elements in charmhost.toml)"
+    )]
+    Table {
+        /// What it would have had.
+        asked: usize,
+        /// What it may have.
+        limit: u32,
+    },
+}
+
+/// Counts what a guest has.
+#[derive(Debug)]
+pub struct Limiter {
+    limits: Limits,
+    memory: usize,
+    tables: usize,
+    exceeded: Option<Exceeded>,
+}
+
+impl Limiter {
+    /// A limiter with nothing used.
+    pub fn new(limits: Limits) -> Self {
+        Limiter {
+            limits,
+            memory: 0,
+            tables: 0,
+            exceeded: None,
+        }
+    }
+
+    /// The last limit the guest ran into.
+    pub fn exceeded(&self) -> Option<&Exceeded> {
+        self.exceeded.as_ref()
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_sub(current).saturating_add(desired);
+        if total > self.limits.memory() {
+            self.exceeded = Some(Exceeded::Memory {
+                asked_mib: total.div_ceil(1 << 20),
+                limit_mib: self.limits.memory_mib,
+            });
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.tables.saturating_sub(current).saturating_add(desired);
+        if u32::try_from(total).map_or(true, |total| total > self.limits.table_elements) {
+            self.exceeded = Some(Exceeded::Table {
+                asked: total,
+                limit: self.limits.table_elements,
+            });
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.tables = total;
+        Ok(true)
+    }
+}
+
+/// Ends the guest when it has used up its processor time.
+///
+/// The time of the calling thread counts, on which guest and host functions
+/// run one after the other: time spent asleep is free. A thread of its own
+/// only makes the guest look at the clock now and then; it dies with the
+/// process.
+pub(crate) fn limit_cpu<T: 'static>(
+    store: &mut Store<T>,
+    engine: &Engine,
+    limiter: impl Fn(&mut T) -> &mut Limiter + Send + Sync + 'static,
+) -> std::io::Result<()> {
+    let start = thread_cpu_time();
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |mut context| {
+        let limiter = limiter(context.data_mut());
+        if thread_cpu_time().saturating_sub(start) < limiter.limits.cpu() {
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        let exceeded = Exceeded::Cpu(limiter.limits.cpu_seconds);
+        limiter.exceeded = Some(exceeded.clone());
+        Err(wasmtime::Error::new(exceeded))
+    });
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("cpu-limit".to_owned())
+        .stack_size(64 << 10)
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(())
+}
+
+fn thread_cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or(0),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter() -> Limiter {
+        Limiter::new(Limits {
+            memory_mib: 2,
+            table_elements: 10,
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn memories_count_together() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(!limiter.memory_growing(1 << 20, 2 << 20, None).unwrap());
+        assert_eq!(
+            limiter.exceeded().unwrap().to_string(),
+            "it asked for 3 MiB of memory and may have 2 (limits.memory-mib in charmhost.toml)"
+        );
+    }
+
+    #[test]
+    fn a_memory_that_grows_is_counted_once() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(limiter.memory_growing(1 << 20, 2 << 20, None).unwrap());
+        assert_eq!(limiter.exceeded(), None);
+    }
+
+    #[test]
+    fn tables_count_together() {
+        let mut limiter = limiter();
+        assert!(limiter.table_growing(0, 10, None).unwrap());
+        assert!(!limiter.table_growing(0, 1, None).unwrap());
+        assert!(
+            limiter
+                .exceeded()
+                .unwrap()
+                .to_string()
+                .contains("11 table elements")
+        );
+    }
+}

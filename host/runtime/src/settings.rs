@@ -1,0 +1,173 @@
+//! `charmhost.toml`: what a charm states about how it wants to be run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The file's name, beside `dispatch` in the charm.
+pub const FILE_NAME: &str = "charmhost.toml";
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}: {detail}")]
+pub struct SettingsError {
+    path: PathBuf,
+    detail: String,
+}
+
+/// How a charm wants to be run. Everything is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// How much the guest may use.
+    pub limits: Limits,
+}
+
+/// How much a guest may use of what it shares with the machine.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Processor time of the guest, in seconds. Time spent waiting (for a hook
+    /// tool, for a command in a container) does not count.
+    pub cpu_seconds: f64,
+    /// Memory of the guest, in MiB, all its linear memories together.
+    pub memory_mib: u32,
+    /// Elements of the guest's tables, all together.
+    pub table_elements: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            cpu_seconds: 60.0,
+            memory_mib: 512,
+            table_elements: 1_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The processor time that the guest may use.
+    pub fn cpu(&self) -> Duration {
+        Duration::try_from_secs_f64(self.cpu_seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// The memory that the guest may use, in bytes.
+    pub fn memory(&self) -> usize {
+        usize::try_from(self.memory_mib)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(1 << 20)
+    }
+}
+
+impl Settings {
+    /// Reads the settings of a charm; a charm without the file gets the
+    /// defaults.
+    pub fn load(charm_dir: &Path) -> Result<Self, SettingsError> {
+        let path = charm_dir.join(FILE_NAME);
+        let fail = |detail: String| SettingsError {
+            path: path.clone(),
+            detail,
+        };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Settings::default());
+            }
+            Err(error) => return Err(fail(error.to_string())),
+        };
+        let settings: Settings =
+            toml::from_str(&text).map_err(|error| fail(error.to_string().trim_end().to_owned()))?;
+        settings.check().map_err(fail)?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let limits = &self.limits;
+        if !limits.cpu_seconds.is_finite() || limits.cpu_seconds <= 0.0 {
+            return Err(format!(
+                "limits.cpu-seconds must be more than 0, not {}",
+                limits.cpu_seconds
+            ));
+        }
+        if limits.memory_mib == 0 || limits.memory_mib > 4096 {
+            return Err(format!(
+                "limits.memory-mib must be from 1 to 4096, not {}",
+                limits.memory_mib
+            ));
+        }
+        if limits.table_elements == 0 {
+            return Err("limits.table-elements must be more than 0".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        Settings::load(dir.path()).map_err(|error| {
+            error
+                .to_string()
+                .replace(&dir.path().display().to_string(), "DIR")
+        })
+    }
+
+    #[test]
+    fn a_charm_without_the_file_gets_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Settings::load(dir.path()).unwrap(), Settings::default());
+        assert_eq!(read("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn limits_are_read_one_by_one() {
+        let settings = read("[limits]\ncpu-seconds = 1.5\nmemory-mib = 64\n").unwrap();
+        assert_eq!(settings.limits.cpu(), Duration::from_millis(1500));
+        assert_eq!(settings.limits.memory(), 64 << 20);
+        assert_eq!(
+            settings.limits.table_elements,
+            Limits::default().table_elements
+        );
+    }
+
+    #[test]
+    fn bad_settings_are_refused_by_name() {
+        for (text, wanted) in [
+            ("[limits]\ncpu = 1", "unknown field `cpu`"),
+            ("[limit]\n", "unknown field `limit`"),
+            (
+                "[limits]\ncpu-seconds = 0",
+                "limits.cpu-seconds must be more than 0",
+            ),
+            (
+                "[limits]\ncpu-seconds = nan",
+                "limits.cpu-seconds must be more than 0",
+            ),
+            (
+                "[limits]\nmemory-mib = 0",
+                "limits.memory-mib must be from 1 to 4096",
+            ),
+            (
+                "[limits]\nmemory-mib = 5000",
+                "limits.memory-mib must be from 1 to 4096",
+            ),
+            (
+                "[limits]\ntable-elements = 0",
+                "limits.table-elements must be more than 0",
+            ),
+            ("[limits", "cannot read DIR/charmhost.toml"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(
+                error.contains(wanted),
+                "{text:?} gave {error:?}, not {wanted:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Says why a guest ended, in one line that names the place in the source.
+
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::limits::Exceeded;
+
+/// What a guest said before it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CrashReport {
+    /// What the language calls it.
+    pub kind: String,
+    pub message: String,
+    /// The source file, empty if unknown.
+    pub file: String,
+    /// The line, 0 if unknown.
+    pub line: u32,
+    /// One frame a line, empty if there is none.
+    pub traceback: String,
+}
+
+/// Why a guest ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What it is called: `panic`, `TypeError`, `trap`.
+    pub kind: String,
+    pub message: String,
+    /// The source file and line, if known.
+    pub place: Option<String>,
+    pub traceback: String,
+}
+
+impl Failure {
+    /// From what the guest said itself.
+    pub fn reported(report: CrashReport) -> Self {
+        let place = match (report.file.as_str(), report.line) {
+            ("", _) => None,
+            (file, 0) => Some(file.to_owned()),
+            (file, line) => Some(format!("{file}:{line}")),
+        };
+        Failure {
+            kind: report.kind,
+            message: report.message,
+            place,
+            traceback: report.traceback,
+        }
+    }
+
+    /// From how wasmtime ended it. A limit that the guest ran into explains
+    /// more than the trap that follows from it.
+    pub fn trapped(error: &wasmtime::Error, exceeded: Option<&Exceeded>) -> Self {
+        let message = match (exceeded, error.downcast_ref::<Trap>()) {
+            (Some(exceeded), _) => exceeded.to_string(),
+            (None, Some(Trap::StackOverflow)) => {
+                "the call stack is exhausted (endless recursion?)".to_owned()
+            }
+            (None, Some(trap)) => trap.to_string(),
+            (None, None) => error.root_cause().to_string(),
+        };
+        Failure {
+            kind: "trap".to_owned(),
+            message,
+            place: error.downcast_ref::<WasmBacktrace>().and_then(source_line),
+            traceback: String::new(),
+        }
+    }
+}
+
+/// The innermost source line of the charm itself; failing that, of anything.
+fn source_line(backtrace: &WasmBacktrace) -> Option<String> {
+    let places: Vec<(&str, u32)> = backtrace
+        .frames()
+        .iter()
+        .flat_map(|frame| frame.symbols())
+        .filter_map(|symbol| Some((symbol.file()?, symbol.line()?)))
+        .collect();
+    let own = places.iter().find(|(file, _)| is_own_source(file));
+    let (file, line) = own.or(places.first())?;
+    Some(format!(
+        "{}:{line}",
+        file.strip_prefix("./").unwrap_or(file)
+    ))
+}
+
+/// The builder makes the charm's own paths relative; those of libraries begin
+/// with where they were fetched to.
+fn is_own_source(file: &str) -> bool {
+    file.starts_with("./") || file.starts_with("src/")
+}

@@ -1,0 +1,172 @@
+//! What the host offers to a charm, and what a component lacks to be one.
+
+use std::fmt;
+
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::{Charm, CharmPre};
+use crate::state::State;
+
+/// The interface that a charm exports.
+pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.1.0";
+
+/// The packages of WASI that the host offers, in any version 0.2.
+const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+
+/// The interfaces of a charm's world.
+pub const OFFERED: [&str; 9] = [
+    "charmhost:actions/actions@0.1.0",
+    "charmhost:config/config@0.1.0",
+    "charmhost:context/context@0.1.0",
+    "charmhost:framework/framework@0.1.0",
+    "charmhost:hook-tools/hook-tools@0.1.0",
+    "charmhost:log/log@0.1.0",
+    "charmhost:ports/ports@0.1.0",
+    "charmhost:status/status@0.1.0",
+    "charmhost:unit/unit@0.1.0",
+];
+
+/// Interfaces that only hold types, which others use.
+const TYPES: [&str; 2] = [
+    "charmhost:errors/errors@0.1.0",
+    "charmhost:events/events@0.1.0",
+];
+
+/// How a component does not fit the world of a charm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorldError {
+    /// Imports that the host does not offer.
+    pub unknown_imports: Vec<String>,
+    /// Exports that the component lacks.
+    pub missing_exports: Vec<String>,
+    /// What does not fit although the names do.
+    pub mismatch: Option<String>,
+}
+
+impl fmt::Display for WorldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if !self.missing_exports.is_empty() {
+            parts.push(format!(
+                "it does not export {}",
+                self.missing_exports.join(", ")
+            ));
+        }
+        if !self.unknown_imports.is_empty() {
+            let list = self.unknown_imports.join(", ");
+            parts.push(format!("it imports {list}, which this host does not offer"));
+        }
+        if let Some(mismatch) = &self.mismatch {
+            parts.push(mismatch.clone());
+        }
+        write!(
+            f,
+            "the component is not a charm of this host's world charmhost:charm@0.1.0: {}; build it with the SDK of charmhost {}",
+            parts.join("; "),
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+impl std::error::Error for WorldError {}
+
+/// A linker with everything that the host offers.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Charm::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// Links a component, as far as that can be done without running it.
+pub(crate) fn prepare(
+    linker: &Linker<State>,
+    component: &Component,
+) -> Result<CharmPre<State>, WorldError> {
+    linker
+        .instantiate_pre(component)
+        .and_then(CharmPre::new)
+        .map_err(|error| explain(linker.engine(), component, &error))
+}
+
+/// Explains why a component does not fit the linker.
+fn explain(engine: &Engine, component: &Component, error: &wasmtime::Error) -> WorldError {
+    let ty = component.component_type();
+    let unknown_imports: Vec<String> = ty
+        .imports(engine)
+        .map(|(name, _)| name)
+        .filter(|name| !is_offered(name))
+        .map(str::to_owned)
+        .collect();
+    let exports_entry = ty.exports(engine).any(|(name, item)| {
+        name == ENTRY && matches!(item.ty, ComponentItem::ComponentInstance(_))
+    });
+    let missing_exports = if exports_entry {
+        Vec::new()
+    } else {
+        vec![ENTRY.to_owned()]
+    };
+    let explained = !unknown_imports.is_empty() || !missing_exports.is_empty();
+    WorldError {
+        unknown_imports,
+        missing_exports,
+        mismatch: (!explained).then(|| format!("{error:#}")),
+    }
+}
+
+fn is_offered(import: &str) -> bool {
+    if OFFERED.contains(&import) || TYPES.contains(&import) {
+        return true;
+    }
+    let Some(rest) = import.strip_prefix("wasi:") else {
+        return false;
+    };
+    WASI.iter().any(|package| {
+        rest.strip_prefix(package)
+            .is_some_and(|rest| rest.starts_with('/'))
+            && rest
+                .split_once('@')
+                .is_some_and(|(_, version)| version.starts_with("0.2."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_of_the_world_and_of_wasi_are_offered() {
+        for (name, wanted) in [
+            ("charmhost:status/status@0.1.0", true),
+            ("charmhost:status/status@0.2.0", false),
+            ("charmhost:errors/errors@0.1.0", true),
+            ("wasi:cli/environment@0.2.3", true),
+            ("wasi:sockets/tcp@0.2.12", true),
+            ("wasi:http/types@0.2.3", false),
+            ("wasi:cli/environment@0.3.0", false),
+            ("example:other/thing@1.0.0", false),
+        ] {
+            assert_eq!(is_offered(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_message_names_every_import_and_export() {
+        let error = WorldError {
+            unknown_imports: vec!["a:b/c@1.0.0".to_owned(), "d:e/f@1.0.0".to_owned()],
+            missing_exports: vec![ENTRY.to_owned()],
+            mismatch: None,
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains("it does not export charmhost:entry/entry@0.1.0"),
+            "{text}"
+        );
+        assert!(
+            text.contains("it imports a:b/c@1.0.0, d:e/f@1.0.0, which"),
+            "{text}"
+        );
+    }
+}
