@@ -388,3 +388,6 @@ fn agent(vars: &Vars) -> Result<Option<AgentSocket>, EnvironmentError> {
         context_id,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,17 +14,20 @@ pub struct ExecTransport {
 }
 
 impl ExecTransport {
-    /// A transport that looks for the tools in the directories of `path`.
+    /// A transport that takes the tools from the directory of `path` that
+    /// `juju-log` is in.
     pub fn new(path: Option<OsString>) -> Self {
         ExecTransport {
             path: path.unwrap_or_default(),
         }
     }
 
+    /// Looks where Juju keeps its tools, and nowhere else: a guest that may
+    /// run hook tools must not reach the other programs on `PATH` this way.
     fn find(&self, tool: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path)
-            .map(|dir| dir.join(tool))
-            .find(|path| path.is_file())
+        let mut dirs = std::env::split_paths(&self.path);
+        let tools = dirs.find(|dir| dir.join("juju-log").is_file())?;
+        Some(tools.join(tool)).filter(|path| path.is_file())
     }
 
     /// Whether there is such a tool.
@@ -43,7 +46,7 @@ impl Transport for ExecTransport {
         let program = Some(tool)
             .filter(|tool| !tool.is_empty() && !tool.contains('/'))
             .and_then(|tool| self.find(tool))
-            .ok_or_else(|| ToolError::unknown_tool(tool, "there is no such program on PATH"))?;
+            .ok_or_else(|| ToolError::unknown_tool(tool, "there is no such hook tool on PATH"))?;
         let failed = |error: std::io::Error| ToolError::unreachable(tool, error.to_string());
         let mut command = Command::new(program);
         command
@@ -77,5 +80,46 @@ impl Transport for ExecTransport {
             stdout: output.stdout,
             stderr: output.stderr,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn tools() -> (tempfile::TempDir, ExecTransport) {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "#!/bin/sh\necho \"$@\"; cat; echo complaint >&2; exit 3\n";
+        let path = dir.path().join("juju-log");
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("/bin:/usr/bin:{}", dir.path().display());
+        let transport = ExecTransport::new(Some(path.into()));
+        (dir, transport)
+    }
+
+    #[test]
+    fn a_tool_gets_its_arguments_and_input_and_tells_how_it_ended() {
+        let (_dir, mut transport) = tools();
+        let args = ["a b".to_owned(), "-c".to_owned()];
+        let output = transport.run("juju-log", &args, Some(b"input")).unwrap();
+        assert_eq!(output.code, 3);
+        assert_eq!(output.stdout, b"a b -c\ninput");
+        assert_eq!(output.stderr, b"complaint\n");
+    }
+
+    #[test]
+    fn other_programs_on_the_path_are_out_of_reach() {
+        let (_dir, mut transport) = tools();
+        for tool in ["sh", "/bin/sh", "../../bin/sh", "", ".."] {
+            let error = transport.run(tool, &[], None).unwrap_err();
+            assert!(
+                matches!(error, ToolError::UnknownTool { .. }),
+                "{tool:?}: {error}"
+            );
+        }
+        assert!(!ExecTransport::new(None).has("juju-log"));
     }
 }
