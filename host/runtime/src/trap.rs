@@ -74,7 +74,8 @@ fn source_line(backtrace: &WasmBacktrace) -> Option<String> {
         .filter_map(|symbol| Some((symbol.file()?, symbol.line()?)))
         .collect();
     let own = places.iter().find(|(file, _)| is_own_source(file));
-    let (file, line) = own.or(places.first())?;
+    let not_std = || places.iter().find(|(file, _)| !file.starts_with("/rustc/"));
+    let (file, line) = own.or_else(not_std).or(places.first())?;
     Some(format!(
         "{}:{line}",
         file.strip_prefix("./").unwrap_or(file)

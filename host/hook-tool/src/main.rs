@@ -1,0 +1,50 @@
+//! Every hook tool as a program, for charms that start programs: a link named
+//! `status-set` to this one is the tool `status-set`.
+//!
+//! It calls the agent as Juju's own does: the exit code and the output are the
+//! tool's, input is read only if the tool asks for it, and an agent that cannot
+//! be reached is exit code 1.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(reply) => {
+            // Nobody who closed the stream can be told.
+            let _ = std::io::stdout().write_all(&reply.stdout);
+            let _ = std::io::stderr().write_all(&reply.stderr);
+            ExitCode::from(u8::try_from(reply.code).unwrap_or(1))
+        }
+        Err(error) => {
+            eprintln!("ERROR {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<Reply, Box<dyn std::error::Error>> {
+    let var = |name: &str| std::env::var(name).map_err(|_| format!("{name} not set"));
+    let context_id = var("JUJU_CONTEXT_ID")?;
+    let network = std::env::var("JUJU_AGENT_SOCKET_NETWORK").unwrap_or("unix".to_owned());
+    let address = Address::parse(&network, &var("JUJU_AGENT_SOCKET_ADDRESS")?)?;
+    let dir = std::env::current_dir()?.display().to_string();
+    let mut args = std::env::args();
+    let started_as = args.next().unwrap_or_default();
+    let tool = started_as.rsplit('/').next().unwrap_or_default();
+    let args: Vec<String> = args.collect();
+    let mut connection = Connection::connect(&address)?;
+    let call = Call { context_id: &context_id, dir: &dir, tool, args: &args, stdin: None };
+    match connection.call(&call) {
+        Err(error) if error.requires_stdin() => {
+            let mut stdin = Vec::new();
+            std::io::stdin().read_to_end(&mut stdin)?;
+            Ok(connection.call(&Call { stdin: Some(&stdin), ..call })?)
+        }
+        // The agent's own words, as its own tools print them.
+        Err(Error::Rpc { message, .. }) => Err(message.into()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,178 @@
+//! The least that wasmtime needs to call a compiled charm: load, link,
+//! instantiate, call. The charm's imports answer at once and nothing is
+//! delivered to it, so what a dispatch takes beyond this is the price of the
+//! host.
+
+use std::path::Path;
+
+use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "charmhost:charm/charm",
+        exports: { default: async },
+    });
+}
+
+use bindings::Charm;
+use bindings::charmhost::{
+    actions::actions, config::config, context::context, errors::errors, events::events,
+    framework::framework, hook_tools::hook_tools, log::log, ports::ports, status::status,
+    unit::unit,
+};
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+type Result<T> = std::result::Result<T, errors::Error>;
+
+fn none<T>() -> Result<T> {
+    Err(errors::Error::Other("this is a baseline".to_owned()))
+}
+
+impl errors::Host for State {}
+impl events::Host for State {}
+
+impl framework::Host for State {
+    fn observe(&mut self, _: String, _: String, _: String, _: String) -> Result<()> {
+        Ok(())
+    }
+    fn next(&mut self) -> Result<Option<framework::Delivery>> {
+        Ok(None)
+    }
+    fn emit(&mut self, _: String, _: String, _: String) -> Result<Vec<framework::Delivery>> {
+        Ok(Vec::new())
+    }
+    fn done(&mut self, _: u32, _: framework::Settlement) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl context::Host for State {
+    fn get(&mut self) -> context::ContextInfo {
+        let text = String::new;
+        context::ContextInfo {
+            unit_name: text(),
+            app_name: text(),
+            charm_name: text(),
+            model_name: text(),
+            model_uuid: text(),
+            juju_version: text(),
+            charm_dir: text(),
+            dispatch_path: text(),
+            hook_name: text(),
+            machine_id: None,
+            availability_zone: None,
+            principal_unit: None,
+            debug: false,
+        }
+    }
+}
+
+impl hook_tools::Host for State {
+    fn run(&mut self, _: String, _: Vec<String>, _: Option<Vec<u8>>) -> Result<hook_tools::ToolOutput> {
+        none()
+    }
+}
+
+impl unit::Host for State {
+    fn is_leader(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+    fn set_workload_version(&mut self, _: String) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl status::Host for State {
+    fn get(&mut self, _: status::Scope) -> Result<status::StatusInfo> {
+        none()
+    }
+    fn set(&mut self, _: status::Scope, _: status::StatusInfo) -> Result<()> {
+        Ok(())
+    }
+    fn collect(&mut self, _: status::StatusInfo) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl config::Host for State {
+    fn all(&mut self) -> Result<Vec<config::ConfigOption>> {
+        Ok(Vec::new())
+    }
+    fn get(&mut self, _: String) -> Result<Option<config::ConfigValue>> {
+        Ok(None)
+    }
+}
+
+impl actions::Host for State {
+    fn params(&mut self) -> Result<String> {
+        none()
+    }
+    fn set_results(&mut self, _: String) -> Result<()> {
+        Ok(())
+    }
+    fn log(&mut self, _: String) -> Result<()> {
+        Ok(())
+    }
+    fn fail(&mut self, _: String) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl ports::Host for State {
+    fn open(&mut self, _: ports::PortRange) -> Result<()> {
+        Ok(())
+    }
+    fn close(&mut self, _: ports::PortRange) -> Result<()> {
+        Ok(())
+    }
+    fn opened(&mut self) -> Result<Vec<ports::PortRange>> {
+        Ok(Vec::new())
+    }
+    fn set(&mut self, _: Vec<ports::PortRange>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl log::Host for State {
+    fn write(&mut self, _: log::Level, _: String) {}
+    fn report_crash(&mut self, _: log::CrashReport) {}
+}
+
+fn main() -> wasmtime::Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_default();
+    let engine = charmhost_runtime::engine()?;
+    let component = load(&engine, Path::new(&path))?;
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Charm::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    let state = State { wasi: WasiCtxBuilder::new().build(), table: ResourceTable::new() };
+    let mut store = Store::new(&engine, state);
+    store.set_epoch_deadline(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let charm = Charm::instantiate_async(&mut store, &component, &linker).await?;
+        charm.charmhost_entry_entry().call_run(&mut store).await
+    })?;
+    Ok(())
+}
+
+fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file is what `charmhost build` has just written.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize_file(engine, path)
+    }
+}

@@ -1,0 +1,20 @@
+//! Black-box suites: they know the programs in `dist/`, the protocol of the
+//! agent, and nothing of the crates they are made of.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod archives;
+mod build;
+mod dispatch_errors;
+mod events;
+mod exit_codes;
+mod faults;
+mod sandbox;
+mod sim;
+mod support;
+mod wit;

@@ -1,0 +1,270 @@
+//! A scripted agent, charms built once, and dispatches under them.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use charmhost_jujuc::{Reply, Request, serve_connection};
+use tempfile::TempDir;
+
+/// The project's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// A program that ships.
+pub fn dist(name: &str) -> PathBuf {
+    let path = root().join("dist").join(name);
+    assert!(path.is_file(), "{} is missing: run `make dist`", path.display());
+    path
+}
+
+/// `charmhost` with arguments.
+pub fn charmhost<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    Command::new(dist("charmhost")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a program printed and how it ended, for messages of failed tests.
+pub fn shown(output: &Output) -> String {
+    format!(
+        "{}\nstdout: {}\nstderr: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A guest of the tests, or a charm, packed and unpacked: a directory as Juju
+/// has it. Each is built once in a run.
+pub fn built(project: &str) -> PathBuf {
+    static BUILT: OnceLock<Mutex<BTreeMap<String, PathBuf>>> = OnceLock::new();
+    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap();
+    if let Some(dir) = built.get(project) {
+        return dir.clone();
+    }
+    let name = project.replace('/', "-");
+    let dir = root().join("target/suite").join(&name);
+    std::fs::create_dir_all(&dir).unwrap();
+    let archive = dir.join("packed.charm");
+    let output = charmhost([
+        "pack".as_ref(),
+        root().join(project).as_os_str(),
+        "-o".as_ref(),
+        archive.as_os_str(),
+    ]);
+    assert!(output.status.success(), "cannot pack {project}: {}", shown(&output));
+    let charm = dir.join("charm");
+    let _ = std::fs::remove_dir_all(&charm);
+    std::fs::create_dir(&charm).unwrap();
+    let unzip = "import sys, zipfile, os\n\
+        z = zipfile.ZipFile(sys.argv[1])\n\
+        for i in z.infolist():\n\
+        \x20   p = z.extract(i, sys.argv[2]); os.chmod(p, i.external_attr >> 16 & 0o777)\n";
+    let status = Command::new("python3").args(["-c", unzip]).arg(&archive).arg(&charm).status();
+    assert!(status.unwrap().success());
+    built.insert(project.to_owned(), charm.clone());
+    charm
+}
+
+/// A copy of a built charm that a test may damage.
+pub fn copy(project: &str) -> TempDir {
+    let from = built(project);
+    let dir = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    dir
+}
+
+type Answer = Box<dyn FnMut(&Request) -> Result<Reply, String> + Send>;
+
+/// An agent on a socket of its own, which answers as it is told and remembers
+/// what it was asked.
+pub struct Agent {
+    dir: TempDir,
+    calls: Arc<Mutex<Vec<Request>>>,
+}
+
+/// A reply with this on the standard output stream.
+pub fn prints(text: &str) -> Result<Reply, String> {
+    Ok(Reply { stdout: text.as_bytes().to_vec(), ..Reply::default() })
+}
+
+/// A reply that fails with a complaint.
+pub fn fails(code: i32, text: &str) -> Result<Reply, String> {
+    Ok(Reply { code, stderr: text.as_bytes().to_vec(), ..Reply::default() })
+}
+
+/// What a healthy agent says of a unit that leads.
+pub fn usual(request: &Request) -> Result<Reply, String> {
+    match request.tool.as_str() {
+        "is-leader" => prints("true\n"),
+        "config-get" | "action-get" => prints("{}\n"),
+        "opened-ports" => prints("[]\n"),
+        "status-get" => prints("{\"message\":\"\",\"status\":\"unknown\",\"status-data\":{}}\n"),
+        _ => prints(""),
+    }
+}
+
+impl Agent {
+    /// The usual agent.
+    pub fn new() -> Self {
+        Agent::answering(usual)
+    }
+
+    /// An agent that answers by a function.
+    pub fn answering(answer: impl FnMut(&Request) -> Result<Reply, String> + Send + 'static) -> Self {
+        let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = calls.clone();
+        Agent::listening(calls, move |stream| {
+            let _ = serve_connection(stream, |request| {
+                seen.lock().unwrap().push(request.clone());
+                answer.lock().unwrap()(&request)
+            });
+        })
+    }
+
+    /// An agent that does with each connection what it likes.
+    pub fn rude(serve: impl Fn(std::os::unix::net::UnixStream) + Send + Sync + 'static) -> Self {
+        Agent::listening(Arc::default(), serve)
+    }
+
+    fn listening(
+        calls: Arc<Mutex<Vec<Request>>>,
+        serve: impl Fn(std::os::unix::net::UnixStream) + Send + Sync + 'static,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("agent.socket")).unwrap();
+        let serve = Arc::new(serve);
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let serve = serve.clone();
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        Agent { dir, calls }
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("agent.socket")
+    }
+
+    /// What it was asked, as `tool arg arg`, without log lines.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.calls.lock().unwrap();
+        let calls = calls.iter().filter(|call| call.tool != "juju-log");
+        calls.map(|call| format!("{} {}", call.tool, call.args.join(" "))).collect()
+    }
+
+    /// What it was told to log, as `LEVEL text`.
+    pub fn logs(&self) -> Vec<String> {
+        let calls = self.calls.lock().unwrap();
+        let logs = calls.iter().filter(|call| call.tool == "juju-log");
+        logs.map(|call| format!("{} {}", call.args[1], call.args[3..].join(" "))).collect()
+    }
+}
+
+/// A dispatch about to be run.
+pub struct Dispatch {
+    charm: PathBuf,
+    vars: BTreeMap<String, Option<String>>,
+}
+
+/// How a dispatch ended.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Dispatch {
+    /// A dispatch of `hooks/<hook>` or `actions/<action>` with the variables
+    /// that Juju always sets.
+    pub fn new(charm: &Path, path: &str, agent: &Agent) -> Self {
+        let hook = path.strip_prefix("hooks/").unwrap_or_default();
+        let charm_dir = charm.display().to_string();
+        let socket = agent.socket().display().to_string();
+        let mut dispatch = Dispatch { charm: charm.to_path_buf(), vars: BTreeMap::new() };
+        for (name, value) in [
+            ("JUJU_DISPATCH_PATH", path),
+            ("JUJU_HOOK_NAME", hook),
+            ("JUJU_CHARM_DIR", charm_dir.as_str()),
+            ("CHARM_DIR", charm_dir.as_str()),
+            ("JUJU_CONTEXT_ID", "app/0-hook-0123456789abcdef"),
+            ("JUJU_AGENT_SOCKET_ADDRESS", socket.as_str()),
+            ("JUJU_AGENT_SOCKET_NETWORK", "unix"),
+            ("JUJU_UNIT_NAME", "app/0"),
+            ("JUJU_MODEL_NAME", "model"),
+            ("JUJU_MODEL_UUID", "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a"),
+            ("JUJU_VERSION", "3.6.28"),
+            ("JUJU_MACHINE_ID", "0"),
+            ("PATH", "/usr/bin:/bin"),
+            ("LANG", "C.UTF-8"),
+        ] {
+            dispatch = dispatch.var(name, value);
+        }
+        if let Some(action) = path.strip_prefix("actions/") {
+            let (action, id) = (action.to_owned(), "42");
+            dispatch = dispatch.var("JUJU_ACTION_NAME", &action).var("JUJU_ACTION_UUID", id);
+        }
+        dispatch
+    }
+
+    /// Sets a variable.
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.insert(name.to_owned(), Some(value.to_owned()));
+        self
+    }
+
+    /// Sets several variables.
+    pub fn vars(self, vars: &[(&str, &str)]) -> Self {
+        vars.iter().fold(self, |dispatch, (name, value)| dispatch.var(name, value))
+    }
+
+    /// Removes a variable.
+    pub fn without(mut self, name: &str) -> Self {
+        self.vars.insert(name.to_owned(), None);
+        self
+    }
+
+    /// The command, as the agent would start it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.charm.join("dispatch"));
+        command.current_dir(&self.charm).env_clear().stdin(Stdio::null());
+        for (name, value) in &self.vars {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
+    /// Runs it to its end, which must come within a minute.
+    pub fn run(&self) -> Ended {
+        let mut command = self.command();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let id = child.id();
+        let (done, waits) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(child.wait_with_output()));
+        let output = match waits.recv_timeout(Duration::from_secs(60)) {
+            Ok(output) => output.unwrap(),
+            Err(_) => {
+                let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+                panic!("a dispatch did not end within a minute");
+            }
+        };
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
