@@ -5,6 +5,7 @@ mod new;
 mod output;
 mod pack;
 mod sim;
+mod staged;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,153 @@
+//! `actions.yaml`: names, parameters and their schemas.
+
+use serde_json::{Map, Value};
+
+use super::is_reserved;
+use crate::problems::{Problems, kind};
+
+/// Keys of an action that are not part of a schema.
+const KEYS: [&str; 7] = [
+    "additionalProperties",
+    "description",
+    "execution-group",
+    "parallel",
+    "params",
+    "required",
+    "title",
+];
+
+/// The types of JSON Schema.
+const TYPES: [&str; 7] = [
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
+
+/// Checks the whole document: a map of actions by name.
+pub fn check(actions: &Value, charm: &str, problems: &mut Problems) {
+    for (name, value) in problems.map("actions", actions).into_iter().flatten() {
+        let place = format!("actions.{name}");
+        if !is_name(name) {
+            problems.add(format!(
+                "cannot use the action name {name:?}: it must be of lower-case letters, digits \
+                 and hyphens, with no hyphen at either end"
+            ));
+        }
+        if is_reserved(charm, name) {
+            problems.add(format!(
+                "cannot use the action name {name:?}: names that begin with juju are Juju's"
+            ));
+        }
+        // Juju takes an action with nothing under it.
+        if value.is_null() {
+            continue;
+        }
+        if let Some(map) = problems.map(&place, value) {
+            action(name, &place, map, problems);
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !name.is_empty() && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+fn action(name: &str, place: &str, map: &Map<String, Value>, problems: &mut Problems) {
+    let holds_actions = !map.is_empty()
+        && map
+            .iter()
+            .all(|(key, value)| value.is_object() && !KEYS.contains(&key.as_str()));
+    if name == "actions" && holds_actions {
+        problems.add(
+            "cannot use `actions` inside actions: the actions stand directly at the top; remove \
+             the inner key",
+        );
+        return;
+    }
+    for (key, value) in map {
+        let place = format!("{place}.{key}");
+        match key.as_str() {
+            "title" | "description" | "execution-group" => {
+                problems.string(&place, value);
+            }
+            "parallel" => {
+                problems.boolean(&place, value);
+            }
+            "required" => required(&place, value, problems),
+            "params" => {
+                for (name, value) in problems.map(&place, value).into_iter().flatten() {
+                    schema(&format!("{place}.{name}"), value, problems);
+                }
+            }
+            _ => {}
+        }
+    }
+    references(place, &Value::Object(map.clone()), problems);
+}
+
+/// Checks the schema of a parameter, and those inside it.
+fn schema(place: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    let types = match map.get("type") {
+        None => &[],
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    for value in types {
+        if !value.as_str().is_some_and(|text| TYPES.contains(&text)) {
+            problems.add(format!(
+                "cannot use `{place}.type`: it is {}, and must be one of {}",
+                kind(value),
+                TYPES.join(", ")
+            ));
+        }
+    }
+    if let Some(value) = map.get("required") {
+        required(&format!("{place}.required"), value, problems);
+    }
+    if let Some(value) = map.get("properties") {
+        let place = format!("{place}.properties");
+        for (name, value) in problems.map(&place, value).into_iter().flatten() {
+            schema(&format!("{place}.{name}"), value, problems);
+        }
+    }
+    match map.get("items") {
+        Some(items @ Value::Object(_)) => schema(&format!("{place}.items"), items, problems),
+        Some(Value::Array(list)) => {
+            for value in list {
+                schema(&format!("{place}.items"), value, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn required(place: &str, value: &Value, problems: &mut Problems) {
+    for name in problems.list(place, value).into_iter().flatten() {
+        problems.string(place, name);
+    }
+}
+
+/// Juju does not follow references between schemas, and so takes none.
+fn references(place: &str, value: &Value, problems: &mut Problems) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if key == "$ref" || key == "$schema" {
+                    problems.add(format!(
+                        "cannot use `{key}` in `{place}`: Juju takes no references; write the \
+                         schema out"
+                    ));
+                }
+                references(&format!("{place}.{key}"), value, problems);
+            }
+        }
+        Value::Array(list) => {
+            for value in list {
+                references(place, value, problems);
+            }
+        }
+        _ => {}
+    }
+}

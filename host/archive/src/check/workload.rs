@@ -1,0 +1,216 @@
+//! What a charm runs on: containers, resources, storage and devices.
+
+use serde_json::{Map, Value};
+
+use crate::problems::{Problems, kind};
+
+type Section<'a> = Option<&'a Map<String, Value>>;
+
+/// User and group numbers that are Juju's in a pod.
+const JUJU_IDS: std::ops::Range<i64> = 1000..10_000;
+
+/// Checks these sections of `metadata.yaml` and their references.
+pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
+    let section = |key: &str| metadata.get(key).and_then(Value::as_object);
+    let (resources, storage) = (section("resources"), section("storage"));
+    for (name, value) in resources.into_iter().flatten() {
+        resource(&format!("resources.{name}"), value, problems);
+    }
+    for (name, value) in storage.into_iter().flatten() {
+        store(&format!("storage.{name}"), value, problems);
+    }
+    for (name, value) in section("containers").into_iter().flatten() {
+        container(
+            &format!("containers.{name}"),
+            value,
+            resources,
+            storage,
+            problems,
+        );
+    }
+    for (name, value) in section("devices").into_iter().flatten() {
+        device(&format!("devices.{name}"), value, problems);
+    }
+}
+
+fn resource(place: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    match map.get("type").and_then(Value::as_str) {
+        Some("oci-image") => {}
+        Some("file") => match map.get("filename").and_then(Value::as_str) {
+            None | Some("") => problems.add(format!(
+                "cannot use `{place}`: a file needs a `filename`; write one"
+            )),
+            Some(name) if name.contains('/') => problems.add(format!(
+                "cannot use `{place}.filename`: it must be a plain name, and {name:?} has a /"
+            )),
+            Some(_) => {}
+        },
+        _ => problems.add(format!(
+            "cannot use `{place}`: its `type` must be oci-image or file"
+        )),
+    }
+    if let Some(value) = map.get("description") {
+        problems.string(&format!("{place}.description"), value);
+    }
+}
+
+fn store(place: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    let kind = map.get("type").and_then(Value::as_str);
+    if !matches!(kind, Some("filesystem" | "block")) {
+        problems.add(format!(
+            "cannot use `{place}`: its `type` must be filesystem or block"
+        ));
+    }
+    for key in ["description", "location", "minimum-size"] {
+        if let Some(value) = map.get(key) {
+            problems.string(&format!("{place}.{key}"), value);
+        }
+    }
+    for key in ["shared", "read-only"] {
+        if let Some(value) = map.get(key) {
+            problems.boolean(&format!("{place}.{key}"), value);
+        }
+    }
+    if kind == Some("block") && map.contains_key("location") {
+        problems.add(format!(
+            "cannot use `{place}.location`: only storage of the type filesystem has one"
+        ));
+    }
+    if let Some(value) = map.get("multiple") {
+        multiple(&format!("{place}.multiple"), value, problems);
+    }
+}
+
+/// How many there may be: `"3"` is for ops, which wants a string, and not for
+/// Juju, which wants a number; only what both read passes.
+fn multiple(place: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let fits = match map.get("range") {
+        Some(Value::String(text)) => match text.split_once(['-', '+']) {
+            Some((least, most)) => {
+                digits(least) && (most.is_empty() || (digits(most) && !text.contains('+')))
+            }
+            None => digits(text) && text.parse() != Ok(0_u32),
+        },
+        _ => false,
+    };
+    if !fits {
+        problems.add(format!(
+            "cannot use `{place}`: write `range: 1-3`, or `range: 2+` for no upper bound, or \
+             `range: \"2\"` in quotes"
+        ));
+    }
+}
+
+fn container(
+    place: &str,
+    value: &Value,
+    resources: Section,
+    storage: Section,
+    problems: &mut Problems,
+) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    if map.contains_key("resource") && map.contains_key("bases") {
+        problems.add(format!(
+            "cannot use `{place}`: it has both `resource` and `bases`; keep one"
+        ));
+    }
+    if let Some(value) = map.get("resource")
+        && let Some(name) = problems.string(&format!("{place}.resource"), value)
+    {
+        let resource = resources.and_then(|resources| resources.get(name));
+        match resource.map(|resource| resource.get("type").and_then(Value::as_str)) {
+            Some(Some("oci-image")) => {}
+            Some(_) => problems.add(format!(
+                "cannot use `{place}.resource`: the resource `{name}` is not an oci-image"
+            )),
+            None => problems.add(format!(
+                "cannot use `{place}.resource`: there is no resource `{name}`; write \
+                 `{name}: {{type: oci-image}}` under `resources`"
+            )),
+        }
+    }
+    for key in ["uid", "gid"] {
+        if let Some(value) = map.get(key)
+            && let Some(id) = problems.integer(&format!("{place}.{key}"), value)
+            && JUJU_IDS.contains(&id)
+        {
+            problems.add(format!(
+                "cannot use `{place}.{key}`: 1000 to 9999 are Juju's own, and it is {id}"
+            ));
+        }
+    }
+    if let Some(value) = map.get("mounts")
+        && let Some(mounts) = problems.list(&format!("{place}.mounts"), value)
+    {
+        for value in mounts {
+            mount(&format!("{place}.mounts"), value, storage, problems);
+        }
+    }
+}
+
+fn mount(place: &str, value: &Value, storage: Section, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    for key in ["storage", "location"] {
+        let place = format!("{place}.{key}");
+        match map.get(key) {
+            Some(value) => {
+                if problems.string(&place, value) == Some("") {
+                    problems.add(format!("cannot use `{place}`: it is empty"));
+                }
+            }
+            None => problems.add(format!("cannot use `{place}`: it is missing")),
+        }
+    }
+    if let Some(name) = map.get("storage").and_then(Value::as_str)
+        && !storage.is_some_and(|storage| storage.contains_key(name))
+    {
+        problems.add(format!(
+            "cannot use `{place}.storage`: there is no storage `{name}`; write \
+             `{name}: {{type: filesystem}}` under `storage`"
+        ));
+    }
+}
+
+fn device(place: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(place, value) else {
+        return;
+    };
+    match map.get("type") {
+        Some(Value::String(text)) if !text.is_empty() => {}
+        _ => problems.add(format!(
+            "cannot use `{place}`: it needs a `type`, such as gpu"
+        )),
+    }
+    let count = |key: &str| map.get(key).and_then(Value::as_i64);
+    for key in ["countmin", "countmax"] {
+        if let Some(value) = map.get(key)
+            && count(key).is_none_or(|count| count < 0)
+        {
+            problems.add(format!(
+                "cannot use `{place}.{key}`: it must be a count, and is {}",
+                kind(value)
+            ));
+        }
+    }
+    if let (Some(least), Some(most)) = (count("countmin"), count("countmax"))
+        && least > most
+    {
+        problems.add(format!(
+            "cannot use `{place}`: its countmin {least} is more than its countmax {most}"
+        ));
+    }
+}

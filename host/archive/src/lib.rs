@@ -1,0 +1,25 @@
+//! The `.charm` archive: metadata from `charmcraft.yaml`, packing and reading.
+//!
+//! [`Project`] reads a charm project and derives the documents that Juju reads;
+//! [`pack`] writes them with the rest of the charm as a reproducible archive;
+//! [`Archive`] reads one back. What Juju or charmcraft would refuse later is
+//! refused here, all problems at once.
+
+mod archive;
+mod charmcraft;
+mod check;
+mod entry;
+mod error;
+mod pack;
+mod platforms;
+mod problems;
+mod project;
+mod url;
+
+pub use archive::Archive;
+pub use check::check_name;
+pub use entry::{Content, Entry, Mode};
+pub use error::Error;
+pub use pack::{pack, write};
+pub use platforms::Platform;
+pub use project::{Documents, Project};

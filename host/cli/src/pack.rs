@@ -1,0 +1,37 @@
+//! `charmhost pack`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::build::Target;
+use crate::{output, staged};
+
+/// What to pack, and where to.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The charm project
+    dir: PathBuf,
+    /// The archive [default: NAME_PLATFORM.charm in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Packs a project.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let staged = staged::stage(&args.dir, &args.target, scratch.path())?;
+    let architecture = staged.architecture;
+    let archive = match &args.output {
+        Some(archive) => archive.clone(),
+        None => staged.project.platform_file_name(architecture.name())?.into(),
+    };
+    let built = output::built(&staged.built, architecture);
+    charmhost_archive::pack(&archive, staged.entries)?;
+    let bytes = std::fs::metadata(&archive).map(|metadata| metadata.len()).unwrap_or(0);
+    println!("{}: {}; {built}", archive.display(), output::size(bytes));
+    Ok(ExitCode::SUCCESS)
+}
