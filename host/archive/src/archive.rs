@@ -85,13 +85,8 @@ impl Archive {
         let Some(member) = members.find(|m| m.kind == Kind::File && m.name == name) else {
             return Ok(None);
         };
-        let mut content = Vec::new();
-        let read = |zip: &mut ZipArchive<_>| {
-            let mut file = zip.by_index(member.index).map_err(|e| zip_reason(&e))?;
-            file.read_to_end(&mut content).map_err(|e| e.to_string())
-        };
-        match read(&mut self.zip) {
-            Ok(_) => Ok(Some(content)),
+        match read_member(&mut self.zip, member.index) {
+            Ok(content) => Ok(Some(content)),
             Err(reason) => Err(self.damaged(name, &reason)),
         }
     }
@@ -214,6 +209,13 @@ fn check(members: &[Member]) -> Result<(), String> {
         )),
         Some(_) => Ok(()),
     }
+}
+
+fn read_member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    let mut file = zip.by_index(index).map_err(|e| zip_reason(&e))?;
+    file.read_to_end(&mut content).map_err(|e| e.to_string())?;
+    Ok(content)
 }
 
 fn unpack_member(
