@@ -55,7 +55,7 @@ impl Archive {
         let mut zip =
             ZipArchive::new(BufReader::new(file)).map_err(|error| refused(zip_reason(&error)))?;
         let members = (0..zip.len())
-            .map(|index| member(&mut zip, index))
+            .filter_map(|index| member(&mut zip, index).transpose())
             .collect::<Result<Vec<_>, String>>()
             .map_err(refused)?;
         check(&members).map_err(refused)?;
@@ -157,11 +157,15 @@ impl Archive {
     }
 }
 
-/// What the index says about a member, with the modes Juju would give it.
-fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Member, String> {
+/// What the index says about a member, with the modes Juju would give it, or
+/// nothing for the charm's own folder, which is a member once Juju packed it.
+fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Option<Member>, String> {
     let file = zip.by_index_raw(index).map_err(|e| zip_reason(&e))?;
     let written = file.name().map_err(|e| zip_reason(&e))?.into_owned();
     let name = written.strip_suffix('/').unwrap_or(&written).to_owned();
+    if written == "./" {
+        return Ok(None);
+    }
     if let Some(reason) = refuse_name(&name) {
         return Err(format!("cannot unpack {written:?}: {reason}"));
     }
@@ -181,12 +185,12 @@ fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Member,
             ));
         }
     };
-    Ok(Member {
+    Ok(Some(Member {
         index,
         name,
         kind,
         permissions: mode & 0o777,
-    })
+    }))
 }
 
 fn check(members: &[Member]) -> Result<(), String> {

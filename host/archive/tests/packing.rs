@@ -284,10 +284,11 @@ fn modes_are_those_juju_gives() {
 }
 
 #[test]
-fn links_inside_are_kept() {
+fn links_inside_and_folders_are_kept() {
     let dir = TempDir::new().unwrap();
-    let members: [Foreign; 4] = [
+    let members: [Foreign; 5] = [
         DISPATCH,
+        ("./", 0o040_755, b""),
         ("lib/", 0o040_755, b""),
         ("lib/a.txt", 0o100_644, b"a"),
         ("link", 0o120_777, b"lib/a.txt"),

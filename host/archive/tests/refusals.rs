@@ -145,6 +145,35 @@ const REFUSED: &[(&str, &str)] = &[
         "devices: {g: {type: gpu, countmin: 2, countmax: 1}}",
         "more than its countmax",
     ),
+    (
+        "storage: {d: {type: block, multiple: {range: 0-0}}}",
+        "write `range: 1-3`",
+    ),
+    (
+        "storage: {d: {type: block, minimum-size: big}}",
+        "is no size",
+    ),
+    (
+        "storage: {d: {type: block, properties: [x]}}",
+        "only transient",
+    ),
+    (
+        "resources: {'': {type: oci-image}}",
+        "a resource without a name",
+    ),
+    (
+        "resources: {r: {type: file, filename: 5}}",
+        "`resources.r.filename`: it must be a string",
+    ),
+    (
+        "devices: {g: {type: gpu, description: }}",
+        "`devices.g.description`",
+    ),
+    ("assumes: [juju >= 3.x]", "cannot use `assumes`"),
+    (
+        "terms: [Terms]",
+        "cannot use `terms` with the string \"Terms\"",
+    ),
     // Options.
     ("config: {options: {}, port: {type: int}}", "`config.port`"),
     (
@@ -185,6 +214,31 @@ const REFUSED: &[(&str, &str)] = &[
         "begins with secret:",
     ),
     // Actions.
+    ("actions: {a: {required: [x, x]}}", "it names x twice"),
+    (
+        "actions: {a: {additionalProperties: 5}}",
+        "true, false or a map",
+    ),
+    (
+        "actions: {a: {params: {x: {enum: 5}}}}",
+        "`actions.a.params.x.enum`: it must be a list",
+    ),
+    (
+        "actions: {a: {params: {x: {minimum: '1'}}}}",
+        "it must be a number",
+    ),
+    (
+        "actions: {a: {params: {x: {items: 5}}}}",
+        "`actions.a.params.x.items`: it must be a map",
+    ),
+    (
+        "actions: {a: {params: {x: {oneOf: [{type: strin}]}}}}",
+        "`actions.a.params.x.oneOf.type`",
+    ),
+    (
+        "actions: {a: {params: {x: {required: true}}}}",
+        "it must be a list",
+    ),
     (
         "actions: {do_it: {}}",
         "lower-case letters, digits and hyphens",
@@ -435,7 +489,9 @@ fn what_juju_takes_passes() {
         "storage: {d: {type: filesystem, location: /d, multiple: {range: 1-3}}}",
         "storage: {d: {type: filesystem, multiple: {range: 0+}}}",
         "storage: {d: {type: filesystem, multiple: {range: '2'}}}",
-        "assumes: [k8s-api, 'juju>=3.6', juju < 5, {any-of: [{all-of: [k8s-api]}]}]",
+        "terms: [my-terms, owner/my-terms/3]",
+        "storage: {d: {type: block, minimum-size: 1.5GiB, properties: [transient]}}",
+        "assumes: [juju >= 3.6-beta1, juju < 5.0.0, k8s-api, 'juju>=3.6', juju < 5, {any-of: [{all-of: [k8s-api]}]}]",
         "config: {options: {a: {type: float, default: 5}, b: {type: int, default: }, c: {type: secret, default: ''}}}",
         "config: {options: }",
         "actions: {a: , b: {params: {}}, c: {params: {x: {type: [string, 'null']}}, x-own: 1}}",

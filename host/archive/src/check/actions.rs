@@ -73,6 +73,7 @@ fn action(name: &str, place: &str, map: &Map<String, Value>, problems: &mut Prob
                 problems.boolean(&place, value);
             }
             "required" => required(&place, value, problems),
+            "additionalProperties" => boolean_or_schema(&place, value, problems),
             "params" => {
                 for (name, value) in problems.map(&place, value).into_iter().flatten() {
                     schema(&format!("{place}.{name}"), value, problems);
@@ -103,29 +104,66 @@ fn schema(place: &str, value: &Value, problems: &mut Problems) {
             ));
         }
     }
-    if let Some(value) = map.get("required") {
-        required(&format!("{place}.required"), value, problems);
+    for (key, value) in map {
+        keyword(&format!("{place}.{key}"), key, value, problems);
     }
-    if let Some(value) = map.get("properties") {
-        let place = format!("{place}.properties");
-        for (name, value) in problems.map(&place, value).into_iter().flatten() {
-            schema(&format!("{place}.{name}"), value, problems);
-        }
-    }
-    match map.get("items") {
-        Some(items @ Value::Object(_)) => schema(&format!("{place}.items"), items, problems),
-        Some(Value::Array(list)) => {
-            for value in list {
-                schema(&format!("{place}.items"), value, problems);
+}
+
+/// Checks what stands under one key of a schema.
+fn keyword(place: &str, key: &str, value: &Value, problems: &mut Problems) {
+    match key {
+        "required" => required(place, value, problems),
+        "properties" | "patternProperties" | "definitions" => {
+            for (name, value) in problems.map(place, value).into_iter().flatten() {
+                schema(&format!("{place}.{name}"), value, problems);
             }
+        }
+        "oneOf" | "anyOf" | "allOf" => {
+            for value in problems.list(place, value).into_iter().flatten() {
+                schema(place, value, problems);
+            }
+        }
+        "items" => match value {
+            Value::Array(list) => list.iter().for_each(|one| schema(place, one, problems)),
+            one => schema(place, one, problems),
+        },
+        "not" => schema(place, value, problems),
+        "additionalProperties" => boolean_or_schema(place, value, problems),
+        "enum" => {
+            problems.list(place, value);
+        }
+        "minimum" | "maximum" | "multipleOf" if !value.is_number() => problems.add(format!(
+            "cannot use `{place}`: it must be a number, and is {}",
+            kind(value)
+        )),
+        "minLength" | "maxLength" | "minItems" | "maxItems" => {
+            problems.integer(place, value);
         }
         _ => {}
     }
 }
 
+fn boolean_or_schema(place: &str, value: &Value, problems: &mut Problems) {
+    match value {
+        Value::Bool(_) => {}
+        Value::Object(_) => schema(place, value, problems),
+        other => problems.add(format!(
+            "cannot use `{place}`: it must be true, false or a map, and is {}",
+            kind(other)
+        )),
+    }
+}
+
 fn required(place: &str, value: &Value, problems: &mut Problems) {
-    for name in problems.list(place, value).into_iter().flatten() {
-        problems.string(place, name);
+    let mut seen = Vec::new();
+    for value in problems.list(place, value).into_iter().flatten() {
+        let Some(name) = problems.string(place, value) else {
+            continue;
+        };
+        if seen.contains(&name) {
+            problems.add(format!("cannot use `{place}`: it names {name} twice"));
+        }
+        seen.push(name);
     }
 }
 

@@ -72,7 +72,16 @@ pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
         && let Some(terms) = problems.list("terms", value)
     {
         for term in terms {
-            problems.string("terms", term);
+            if problems
+                .string("terms", term)
+                .is_some_and(|term| !is_term(term))
+            {
+                problems.add(format!(
+                    "cannot use `terms` with {}: a term is lower-case words joined by hyphens, \
+                     such as my-terms or owner/my-terms/3",
+                    kind(term)
+                ));
+            }
         }
     }
     if let Some(value) = metadata.get("assumes")
@@ -82,6 +91,13 @@ pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
     }
     relations::check(metadata, problems);
     workload::check(metadata, problems);
+}
+
+/// Judges what all terms have in common; owner and revision may stand around
+/// the name.
+fn is_term(term: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-/:.+@".contains(c);
+    term.starts_with(|c: char| c.is_ascii_lowercase()) && term.chars().all(allowed)
 }
 
 fn check_formats(metadata: &Map<String, Value>, problems: &mut Problems) {
@@ -130,9 +146,15 @@ fn is_feature(text: &str) -> bool {
             && name.chars().all(allowed)
             && !name.ends_with('-')
     };
+    // The part behind a point or hyphen may also be a tag: 3.6-beta1.
     let is_version = |version: &str| {
-        let version = version.trim();
-        version.starts_with(|c: char| c.is_ascii_digit()) && !version.contains(char::is_whitespace)
+        let mut parts = version.trim().split(['.', '-']);
+        let is_number = |part: &str| part.chars().all(|c| c.is_ascii_digit()) && !part.is_empty();
+        let is_tagged = |part: &str| {
+            let digits = part.trim_start_matches(|c: char| c.is_ascii_lowercase());
+            is_number(digits)
+        };
+        parts.next().is_some_and(is_number) && parts.all(is_tagged)
     };
     let text = text.trim();
     match text.split_once(">=").or_else(|| text.split_once('<')) {

@@ -37,9 +37,13 @@ fn resource(place: &str, value: &Value, problems: &mut Problems) {
     let Some(map) = problems.map(place, value) else {
         return;
     };
+    if place == "resources." {
+        problems.add("cannot use a resource without a name; write one before the colon");
+    }
     match map.get("type").and_then(Value::as_str) {
         Some("oci-image") => {}
         Some("file") => match map.get("filename").and_then(Value::as_str) {
+            None if map.contains_key("filename") => {}
             None | Some("") => problems.add(format!(
                 "cannot use `{place}`: a file needs a `filename`; write one"
             )),
@@ -52,8 +56,10 @@ fn resource(place: &str, value: &Value, problems: &mut Problems) {
             "cannot use `{place}`: its `type` must be oci-image or file"
         )),
     }
-    if let Some(value) = map.get("description") {
-        problems.string(&format!("{place}.description"), value);
+    for key in ["description", "filename"] {
+        if let Some(value) = map.get(key) {
+            problems.string(&format!("{place}.{key}"), value);
+        }
     }
 }
 
@@ -61,8 +67,8 @@ fn store(place: &str, value: &Value, problems: &mut Problems) {
     let Some(map) = problems.map(place, value) else {
         return;
     };
-    let kind = map.get("type").and_then(Value::as_str);
-    if !matches!(kind, Some("filesystem" | "block")) {
+    let store_type = map.get("type").and_then(Value::as_str);
+    if !matches!(store_type, Some("filesystem" | "block")) {
         problems.add(format!(
             "cannot use `{place}`: its `type` must be filesystem or block"
         ));
@@ -77,14 +83,45 @@ fn store(place: &str, value: &Value, problems: &mut Problems) {
             problems.boolean(&format!("{place}.{key}"), value);
         }
     }
-    if kind == Some("block") && map.contains_key("location") {
+    if store_type == Some("block") && map.contains_key("location") {
         problems.add(format!(
             "cannot use `{place}.location`: only storage of the type filesystem has one"
         ));
     }
+    if let Some(size) = map.get("minimum-size").and_then(Value::as_str)
+        && !is_size(size)
+    {
+        problems.add(format!(
+            "cannot use `{place}.minimum-size`: {size:?} is no size; write one such as 1G or 512M"
+        ));
+    }
+    if let Some(value) = map.get("properties") {
+        properties(&format!("{place}.properties"), value, problems);
+    }
     if let Some(value) = map.get("multiple") {
         multiple(&format!("{place}.multiple"), value, problems);
     }
+}
+
+fn properties(place: &str, value: &Value, problems: &mut Problems) {
+    for value in problems.list(place, value).into_iter().flatten() {
+        if value != "transient" {
+            problems.add(format!(
+                "cannot use `{place}`: Juju knows only transient, and there is {}",
+                kind(value)
+            ));
+        }
+    }
+}
+
+/// A number of MiB, or of the unit behind it.
+fn is_size(text: &str) -> bool {
+    let units = ['M', 'G', 'T', 'P', 'E', 'Z', 'Y'];
+    let number = text
+        .strip_suffix("iB")
+        .unwrap_or_else(|| text.strip_suffix('B').unwrap_or(text));
+    let number = number.strip_suffix(units).unwrap_or(number);
+    number.starts_with(|c: char| c.is_ascii_digit()) && number.parse::<f64>().is_ok()
 }
 
 /// How many there may be: `"3"` is for ops, which wants a string, and not for
@@ -94,12 +131,12 @@ fn multiple(place: &str, value: &Value, problems: &mut Problems) {
         return;
     };
     let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let is_count = |text: &str| digits(text) && text.contains(|c: char| c != '0');
     let fits = match map.get("range") {
         Some(Value::String(text)) => match text.split_once(['-', '+']) {
-            Some((least, most)) => {
-                digits(least) && (most.is_empty() || (digits(most) && !text.contains('+')))
-            }
-            None => digits(text) && text.parse() != Ok(0_u32),
+            Some((least, "")) => digits(least),
+            Some((least, most)) => !text.contains('+') && digits(least) && is_count(most),
+            None => is_count(text),
         },
         _ => false,
     };
@@ -194,6 +231,9 @@ fn device(place: &str, value: &Value, problems: &mut Problems) {
         _ => problems.add(format!(
             "cannot use `{place}`: it needs a `type`, such as gpu"
         )),
+    }
+    if let Some(value) = map.get("description") {
+        problems.string(&format!("{place}.description"), value);
     }
     let count = |key: &str| map.get(key).and_then(Value::as_i64);
     for key in ["countmin", "countmax"] {
