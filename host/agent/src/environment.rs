@@ -1,0 +1,164 @@
+//! The environment of a dispatch: built from nothing, as the agent does.
+
+use std::path::Path;
+
+use crate::life::Event;
+use crate::model::Model;
+
+/// Where programs are looked for, after the hook tools.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
+
+/// Variables that are always set, and empty without a cloud, a proxy or a
+/// principal unit.
+const EMPTY: [&str; 7] = [
+    "JUJU_PRINCIPAL_UNIT",
+    "JUJU_AVAILABILITY_ZONE",
+    "CLOUD_API_VERSION",
+    "JUJU_CHARM_HTTP_PROXY",
+    "JUJU_CHARM_HTTPS_PROXY",
+    "JUJU_CHARM_FTP_PROXY",
+    "JUJU_CHARM_NO_PROXY",
+];
+
+/// Where the agent keeps what a dispatch is told of.
+pub struct Places<'a> {
+    /// The charm.
+    pub charm: &'a Path,
+    /// The hook tools' programs.
+    pub tools: &'a Path,
+    /// The agent's socket.
+    pub socket: &'a Path,
+}
+
+/// What a dispatch sees. Of the user's own environment nothing is passed on.
+pub fn environment(
+    model: &Model,
+    event: &Event,
+    action_id: u64,
+    context_id: &str,
+    places: &Places,
+) -> Vec<(String, String)> {
+    let charm = places.charm.display().to_string();
+    let machine = if model.kubernetes { "" } else { "0" };
+    let path_end = if model.kubernetes { ":/charm/bin" } else { "" };
+    let mut vars: Vec<(&str, String)> = vec![
+        ("JUJU_DISPATCH_PATH", event.dispatch_path()),
+        ("JUJU_HOOK_NAME", event.hook_name().to_owned()),
+        ("CHARM_DIR", charm.clone()),
+        ("JUJU_CHARM_DIR", charm),
+        ("JUJU_CONTEXT_ID", context_id.to_owned()),
+        (
+            "JUJU_AGENT_SOCKET_ADDRESS",
+            places.socket.display().to_string(),
+        ),
+        ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
+        ("JUJU_UNIT_NAME", model.unit.clone()),
+        ("JUJU_MODEL_UUID", model.uuid.clone()),
+        ("JUJU_MODEL_NAME", model.name.clone()),
+        ("JUJU_API_ADDRESSES", "127.0.0.1:17070".to_owned()),
+        ("JUJU_MACHINE_ID", machine.to_owned()),
+        ("JUJU_VERSION", model.juju_version.clone()),
+        (
+            "PATH",
+            format!("{}:{SYSTEM_PATH}{path_end}", places.tools.display()),
+        ),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("APT_LISTCHANGES_FRONTEND", "none".to_owned()),
+        ("DEBIAN_FRONTEND", "noninteractive".to_owned()),
+        ("TERM", "tmux-256color".to_owned()),
+    ];
+    vars.extend(EMPTY.iter().map(|name| (*name, String::new())));
+    if model.is_before_juju_4() {
+        vars.push(("JUJU_SLA", "unsupported".to_owned()));
+    }
+    match event {
+        Event::Hook(hook) => {
+            if let Some(container) = hook.strip_suffix("-pebble-ready") {
+                vars.push(("JUJU_WORKLOAD_NAME", container.to_owned()));
+            }
+        }
+        Event::Action { name, .. } => {
+            vars.push(("JUJU_ACTION_NAME", name.clone()));
+            vars.push(("JUJU_ACTION_UUID", action_id.to_string()));
+            vars.push(("JUJU_ACTION_TAG", format!("action-{action_id}")));
+        }
+    }
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+    vars.into_iter().map(owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(event: &Event, model: &Model, name: &str) -> Option<String> {
+        let places = Places {
+            charm: Path::new("/c"),
+            tools: Path::new("/t"),
+            socket: Path::new("/s"),
+        };
+        let vars = environment(model, event, 7, "x/0-install-00", &places);
+        let mut found = vars.iter().filter(|(key, _)| key == name);
+        let value = found.next().map(|(_, value)| value.clone());
+        assert!(found.next().is_none(), "{name} is set twice");
+        value
+    }
+
+    #[test]
+    fn hooks_and_actions_are_told_apart() {
+        let model = Model::default();
+        let hook = Event::Hook("app-pebble-ready".to_owned());
+        let action = Event::Action {
+            name: "backup".to_owned(),
+            params: serde_json::Map::new(),
+        };
+        for (name, in_hook, in_action) in [
+            (
+                "JUJU_DISPATCH_PATH",
+                Some("hooks/app-pebble-ready"),
+                Some("actions/backup"),
+            ),
+            ("JUJU_HOOK_NAME", Some("app-pebble-ready"), Some("")),
+            ("JUJU_WORKLOAD_NAME", Some("app"), None),
+            ("JUJU_ACTION_NAME", None, Some("backup")),
+            ("JUJU_ACTION_UUID", None, Some("7")),
+            ("JUJU_ACTION_TAG", None, Some("action-7")),
+            ("HOME", None, None),
+        ] {
+            assert_eq!(value(&hook, &model, name).as_deref(), in_hook, "{name}");
+            assert_eq!(value(&action, &model, name).as_deref(), in_action, "{name}");
+        }
+    }
+
+    #[test]
+    fn kubernetes_and_juju_4_differ_a_little() {
+        let event = Event::Hook("install".to_owned());
+        let machine = Model::default();
+        let pod = Model {
+            kubernetes: true,
+            juju_version: "4.0.15".to_owned(),
+            ..Model::default()
+        };
+        for (name, on_machine, in_pod) in [
+            ("JUJU_MACHINE_ID", Some("0"), Some("")),
+            ("JUJU_SLA", Some("unsupported"), None),
+        ] {
+            assert_eq!(
+                value(&event, &machine, name).as_deref(),
+                on_machine,
+                "{name}"
+            );
+            assert_eq!(value(&event, &pod, name).as_deref(), in_pod, "{name}");
+        }
+        assert!(
+            value(&event, &machine, "PATH")
+                .unwrap()
+                .starts_with("/t:/usr/local/sbin:")
+        );
+        assert!(
+            value(&event, &pod, "PATH")
+                .unwrap()
+                .ends_with(":/charm/bin")
+        );
+    }
+}

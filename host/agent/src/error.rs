@@ -1,0 +1,76 @@
+//! Why a unit cannot be simulated.
+
+use std::path::PathBuf;
+
+/// What stops a simulation. A charm that fails is not one of these: it is part
+/// of the report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is to be run is no charm.
+    #[error("cannot run {}: {detail}", target.display())]
+    Target {
+        /// What was named.
+        target: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A charm's `metadata.yaml` or `actions.yaml` cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] charmhost_juju::MetadataError),
+    /// A file of the charm's metadata cannot be used.
+    #[error("cannot read {}: {detail}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A configuration option cannot have the value.
+    #[error("cannot set config {option:?}: {detail}")]
+    Config {
+        /// The option's name, as given.
+        option: String,
+        /// What is wrong with the name or the value.
+        detail: String,
+    },
+    /// The unit cannot have the event.
+    #[error("cannot run event {event:?}: {detail}")]
+    Event {
+        /// The event, as given.
+        event: String,
+        /// Why, and what would work.
+        detail: String,
+    },
+    /// The charm does not have the action, or not with these parameters.
+    #[error("cannot run action {action:?}: {detail}")]
+    Action {
+        /// The action's name.
+        action: String,
+        /// Why.
+        detail: String,
+    },
+    /// The machine refused something that the agent needs.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What the agent was doing: "copy", "listen on".
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The machine's reason.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<std::io::Error>,
+    ) -> Self {
+        Error::Io {
+            doing,
+            path: path.into(),
+            source: source.into(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A simulated Juju unit agent.
+//!
+//! [`run`] takes a charm through the life of a unit: it makes a model of one
+//! application with one unit, serves the hook tools over Juju's own protocol,
+//! runs the charm's `dispatch` for each event as the real agent does, and
+//! reports what the charm did. Any charm can be run, whatever it is written in.
+
+mod environment;
+mod error;
+mod files;
+mod life;
+mod model;
+mod notices;
+mod process;
+mod report;
+mod server;
+mod sim;
+mod tools;
+mod unit;
+
+pub use error::Error;
+pub use model::{Config, Level, Model, PortRange, Ports, Status, split_config};
+pub use report::{
+    ActionRecord, DispatchRecord, LogLine, ModelRecord, Notice, Observer, Outcome, Report, ToolCall,
+};
+pub use sim::{Options, run};

@@ -1,0 +1,220 @@
+//! One hook or action that runs, and what it has changed so far.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Action, Model, Ports, Status};
+use crate::report::{LogLine, Notice};
+
+/// How important a log message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs, reason = "the names are Juju's own")]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Level {
+    /// The level of a name, in any case.
+    pub fn named(name: &str) -> Option<Level> {
+        Some(match name.to_uppercase().as_str() {
+            "TRACE" => Level::Trace,
+            "DEBUG" => Level::Debug,
+            "INFO" => Level::Info,
+            "WARNING" | "WARN" => Level::Warning,
+            "ERROR" => Level::Error,
+            "CRITICAL" => Level::Critical,
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Trace => "TRACE",
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warning => "WARNING",
+            Level::Error => "ERROR",
+            Level::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// What a hook changed that counts only if it succeeds. A part is a copy of the
+/// model's, made at the first write; so reads within the hook see the writes.
+#[derive(Debug, Default)]
+struct Buffer {
+    ports: Option<Ports>,
+    state: Option<Map<String, Value>>,
+}
+
+/// A hook or action that runs: the model as the charm sees it meanwhile.
+#[derive(Debug, Default)]
+pub struct Hook {
+    model: Model,
+    buffer: Buffer,
+    action: Option<Action>,
+    notices: Vec<Notice>,
+}
+
+impl Hook {
+    /// Starts a hook, or an action.
+    pub fn new(model: Model, action: Option<Action>) -> Self {
+        Hook {
+            model,
+            action,
+            ..Hook::default()
+        }
+    }
+
+    /// The model, without what is buffered.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The ports, with this hook's changes.
+    pub fn ports(&self) -> &Ports {
+        self.buffer.ports.as_ref().unwrap_or(&self.model.ports)
+    }
+
+    /// The ports, to change them when the hook succeeds.
+    pub fn ports_mut(&mut self) -> &mut Ports {
+        self.buffer
+            .ports
+            .get_or_insert_with(|| self.model.ports.clone())
+    }
+
+    /// The state kept with the controller, with this hook's changes.
+    pub fn state(&self) -> &Map<String, Value> {
+        self.buffer.state.as_ref().unwrap_or(&self.model.state)
+    }
+
+    /// The same state, to change it when the hook succeeds.
+    pub fn state_mut(&mut self) -> &mut Map<String, Value> {
+        self.buffer
+            .state
+            .get_or_insert_with(|| self.model.state.clone())
+    }
+
+    /// The running action, if it is one.
+    pub fn action_mut(&mut self) -> Option<&mut Action> {
+        self.action.as_mut()
+    }
+
+    /// Sets the unit's status, at once.
+    pub fn set_unit_status(&mut self, status: Status) {
+        self.model.unit_status = status.clone();
+        self.model.status_was_set = true;
+        self.notices.push(Notice::UnitStatus(status));
+    }
+
+    /// Sets the application's status, at once.
+    pub fn set_app_status(&mut self, status: Status) {
+        self.model.app_status = Some(status.clone());
+        self.notices.push(Notice::AppStatus(status));
+    }
+
+    /// Sets the workload's version, at once.
+    pub fn set_workload_version(&mut self, version: String) {
+        self.model.workload_version = Some(version.clone());
+        self.notices.push(Notice::WorkloadVersion(version));
+    }
+
+    /// Writes to the model's log, at once.
+    pub fn log(&mut self, level: Level, message: impl Into<String>) {
+        self.notices.push(Notice::Log(LogLine {
+            level,
+            message: message.into(),
+        }));
+    }
+
+    /// Takes what happened since the last time.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Ends it: what is buffered becomes part of the model if it succeeded and
+    /// Juju accepts it. The error is why Juju does not.
+    pub fn end(self, succeeded: bool) -> (Model, Option<Action>, Result<(), String>) {
+        let mut model = self.model;
+        let accepted = match (succeeded, &self.buffer.ports) {
+            (true, Some(ports)) => check_ports(&model, ports),
+            _ => Ok(()),
+        };
+        if succeeded && accepted.is_ok() {
+            if let Some(ports) = self.buffer.ports {
+                model.ports = ports;
+            }
+            if let Some(state) = self.buffer.state {
+                model.state = state;
+            }
+        }
+        (model, self.action, accepted)
+    }
+}
+
+/// Kubernetes services have no ICMP; that is found out only when the changes
+/// arrive there.
+fn check_ports(model: &Model, ports: &Ports) -> Result<(), String> {
+    let icmp = ports.ranges().any(|range| range.is_icmp());
+    match model.kubernetes && icmp {
+        true => Err("cannot open icmp: it is not supported for k8s applications".to_owned()),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::PortRange;
+    use super::*;
+
+    fn changed(kubernetes: bool, port: &str) -> Hook {
+        let model = Model {
+            kubernetes,
+            ..Model::default()
+        };
+        let mut hook = Hook::new(model, None);
+        hook.set_unit_status(Status::new("blocked", "need db"));
+        hook.set_workload_version("1.2".to_owned());
+        let port = PortRange::parse(port).unwrap();
+        hook.ports_mut().open(port, BTreeSet::new()).unwrap();
+        hook.state_mut().insert("k".to_owned(), "v".into());
+        hook
+    }
+
+    #[test]
+    fn a_hook_reads_what_it_wrote_before_it_counts() {
+        let hook = changed(false, "80");
+        assert_eq!(hook.ports().listed(false), ["80/tcp"]);
+        assert_eq!(hook.state().len(), 1);
+        assert!(hook.model().ports.listed(false).is_empty());
+    }
+
+    #[test]
+    fn a_hook_that_succeeds_is_applied_whole() {
+        let (model, _, accepted) = changed(false, "80").end(true);
+        assert_eq!(accepted, Ok(()));
+        assert_eq!(model.ports.listed(false), ["80/tcp"]);
+        assert_eq!(model.state.len(), 1);
+    }
+
+    #[test]
+    fn of_a_hook_that_fails_only_the_immediate_is_kept() {
+        let refused = changed(true, "icmp").end(true);
+        assert!(refused.2.unwrap_err().starts_with("cannot open icmp"));
+        for model in [changed(false, "80").end(false).0, refused.0] {
+            assert!(model.ports.listed(false).is_empty());
+            assert!(model.state.is_empty());
+            assert_eq!(model.unit_status, Status::new("blocked", "need db"));
+            assert_eq!(model.workload_version.as_deref(), Some("1.2"));
+        }
+    }
+}

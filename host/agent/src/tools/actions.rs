@@ -1,0 +1,109 @@
+//! `action-get`, `action-set`, `action-fail` and `action-log`.
+
+use serde_json::Value;
+
+use super::format::Shown;
+use super::{Call, Formats, Refusal, Tool};
+use crate::model::{Action, Hook};
+
+pub const GET: Tool = Tool {
+    name: "action-get",
+    usage: "[options] [<key>[.<key>.<key>...]]",
+    purpose: "Print the parameters of the running action, or one of them.",
+    flags: &[],
+    formats: Formats::Smart,
+    run: get,
+};
+
+pub const SET: Tool = Tool {
+    name: "action-set",
+    usage: "<key>=<value> [<key>=<value> ...]",
+    purpose: "Set results of the running action.",
+    flags: &[],
+    formats: Formats::None,
+    run: set,
+};
+
+pub const FAIL: Tool = Tool {
+    name: "action-fail",
+    usage: "[\"<failure message>\"]",
+    purpose: "Declare the running action failed; it goes on all the same.",
+    flags: &[],
+    formats: Formats::None,
+    run: |hook, call| {
+        let message = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+        let reason =
+            message.unwrap_or("action failed without reason given, check action for errors");
+        running(hook)?.failure = Some(reason.to_owned());
+        Ok(None)
+    },
+};
+
+pub const LOG: Tool = Tool {
+    name: "action-log",
+    usage: "<message>",
+    purpose: "Tell the operator how the running action gets on.",
+    flags: &[],
+    formats: Formats::None,
+    run: |hook, call| {
+        if call.arguments.args.is_empty() {
+            return Err(Refusal::Usage("no message specified".to_owned()));
+        }
+        running(hook)?.log.push(call.arguments.args.join(" "));
+        Ok(None)
+    },
+};
+
+const RESERVED: [&str; 4] = ["stdout", "stdout-encoding", "stderr", "stderr-encoding"];
+
+fn running(hook: &mut Hook) -> Result<&mut Action, Refusal> {
+    let none = || Refusal::Failed("not running an action".to_owned());
+    hook.action_mut().ok_or_else(none)
+}
+
+fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let key = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    let action = running(hook)?;
+    let value = match key {
+        None | Some("") => Value::Object(action.params.clone()),
+        Some(key) => action.param(key.split('.')).cloned().unwrap_or_default(),
+    };
+    Ok(Some(Shown::Value(value)))
+}
+
+fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let mut results = Vec::new();
+    for arg in &call.arguments.args {
+        let wrong = || Refusal::Usage(format!("argument {arg:?} must be of the form key...=value"));
+        let (path, value) = arg.split_once('=').ok_or_else(wrong)?;
+        let keys: Vec<&str> = path.split('.').collect();
+        for key in &keys {
+            check_key(key).map_err(Refusal::Usage)?;
+        }
+        results.push((keys, value));
+    }
+    if results.is_empty() {
+        return Ok(None);
+    }
+    let action = running(hook)?;
+    for (keys, value) in results {
+        action.set_result(&keys, value);
+    }
+    Ok(None)
+}
+
+fn check_key(key: &str) -> Result<(), String> {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let ends = [key.bytes().next(), key.bytes().last()];
+    let valid = ends.iter().all(|end| end.is_some_and(alphanumeric))
+        && key.bytes().all(|b| alphanumeric(b) || b == b'-');
+    if !valid {
+        return Err(format!(
+            "key {key:?} must start and end with lowercase alphanumeric, and contain only lowercase alphanumeric and hyphens"
+        ));
+    }
+    match RESERVED.contains(&key) {
+        true => Err(format!("cannot set reserved action key {key:?}")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,189 @@
+//! What a hook tool prints, in the formats of Juju.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Number, Value};
+
+use super::yaml;
+
+/// What a tool has to say.
+#[derive(Debug, PartialEq)]
+pub enum Shown {
+    /// Any value; null is nothing, but in JSON.
+    Value(Value),
+    /// A map that was never made: null in JSON, and empty elsewhere.
+    NoMap,
+    /// A list of names: one a line in the format `smart`.
+    Lines(Vec<String>),
+}
+
+impl Shown {
+    /// What the tool prints in a format: `smart`, `yaml` or `json`.
+    pub fn print(self, format: &str) -> String {
+        match (self, format) {
+            (Shown::Lines(lines), "smart") => smart_line(&lines.join("\n")),
+            (Shown::Lines(lines), _) => Shown::Value(lines.into()).print(format),
+            (Shown::NoMap, "json") => "null\n".to_owned(),
+            (Shown::NoMap, _) => "{}\n".to_owned(),
+            (Shown::Value(value), "json") => {
+                let mut out = String::new();
+                json(&mut out, &value);
+                out.push('\n');
+                out
+            }
+            (Shown::Value(Value::Null), _) => String::new(),
+            (Shown::Value(value), "yaml") => yaml::to_string(&value),
+            (Shown::Value(Value::String(text)), _) => smart_line(&text),
+            (Shown::Value(Value::Bool(value)), _) => {
+                let text = if value { "True\n" } else { "False\n" };
+                text.to_owned()
+            }
+            (Shown::Value(value), _) => yaml::to_string(&value),
+        }
+    }
+}
+
+fn smart_line(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("{text}\n"),
+    }
+}
+
+/// The entries of a map by key.
+pub(super) fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(b.0));
+    entries
+}
+
+/// JSON as Go writes it: keys sorted, and what HTML would take for markup
+/// escaped.
+fn json(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&number_text(number, 21)),
+        Value::String(text) => json_string(out, text),
+        Value::Array(items) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                json(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (place, (key, value)) in sorted(map).into_iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                json_string(out, key);
+                out.push(':');
+                json(out, value);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// A number as Go writes it: a float without a fraction has no point, and from
+/// ten to the power of `exponent_from` on there is an exponent of at least two
+/// digits (in JSON: of as few as possible).
+pub(super) fn number_text(number: &Number, exponent_from: i32) -> String {
+    let float = match number.as_f64() {
+        Some(float) if number.is_f64() => float,
+        _ => return number.to_string(),
+    };
+    let is_json = exponent_from == 21;
+    let scientific = format!("{float:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let smallest = if is_json { -6 } else { -4 };
+    if float == 0.0 || (smallest..exponent_from).contains(&exponent) {
+        return format!("{float}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    match is_json {
+        true => format!("{mantissa}e{sign}{}", exponent.abs()),
+        false => format!("{mantissa}e{sign}{:02}", exponent.abs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_print_as_go_prints_them() {
+        for (value, smart, yaml, json) in [
+            (json!(null), "", "", "null\n"),
+            (json!(""), "", "\"\"\n", "\"\"\n"),
+            (json!("a b"), "a b\n", "a b\n", "\"a b\"\n"),
+            (json!("true"), "true\n", "\"true\"\n", "\"true\"\n"),
+            (json!(true), "True\n", "true\n", "true\n"),
+            (json!(3.0), "3\n", "3\n", "3\n"),
+            (json!(1e6), "1e+06\n", "1e+06\n", "1000000\n"),
+            (json!(1e21), "1e+21\n", "1e+21\n", "1e+21\n"),
+            (json!(0.00001), "1e-05\n", "1e-05\n", "0.00001\n"),
+            (json!(0.0000001), "1e-07\n", "1e-07\n", "1e-7\n"),
+            (json!(123456.5), "123456.5\n", "123456.5\n", "123456.5\n"),
+            (
+                json!({"b": 1, "a": []}),
+                "a: []\nb: 1\n",
+                "a: []\nb: 1\n",
+                "{\"a\":[],\"b\":1}\n",
+            ),
+            (json!({}), "{}\n", "{}\n", "{}\n"),
+            (
+                json!("<&\u{1}é"),
+                "<&\u{1}é\n",
+                "\"<&\\x01é\"\n",
+                "\"\\u003c\\u0026\\u0001é\"\n",
+            ),
+        ] {
+            for (format, wanted) in [("smart", smart), ("yaml", yaml), ("json", json)] {
+                let got = Shown::Value(value.clone()).print(format);
+                assert_eq!(got, wanted, "{value} as {format}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_print_one_a_line() {
+        let lines = || Shown::Lines(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(lines().print("smart"), "a\nb\n");
+        assert_eq!(lines().print("yaml"), "- a\n- b\n");
+        assert_eq!(lines().print("json"), "[\"a\",\"b\"]\n");
+        assert_eq!(Shown::Lines(vec![]).print("smart"), "");
+        assert_eq!(Shown::Lines(vec![]).print("yaml"), "[]\n");
+    }
+}

@@ -1,0 +1,78 @@
+//! `open-port`, `close-port` and `opened-ports`.
+
+use std::collections::BTreeSet;
+
+use super::arguments::Flag;
+use super::format::Shown;
+use super::{Call, Formats, Refusal, Tool};
+use crate::model::{Hook, PortRange};
+
+const FLAGS: &[Flag] = &[Flag::text(&["endpoints"])];
+
+pub const OPEN: Tool = Tool {
+    name: "open-port",
+    usage: "[options] <port>[/<protocol>] or <from>-<to>[/<protocol>] or icmp",
+    purpose: "Open a port or a range of ports when the hook succeeds.",
+    flags: FLAGS,
+    formats: Formats::Deprecated,
+    run: open,
+};
+
+pub const CLOSE: Tool = Tool {
+    name: "close-port",
+    usage: "[options] <port>[/<protocol>] or <from>-<to>[/<protocol>] or icmp",
+    purpose: "Close a port or a range of ports when the hook succeeds.",
+    flags: FLAGS,
+    formats: Formats::Deprecated,
+    run: close,
+};
+
+pub const LIST: Tool = Tool {
+    name: "opened-ports",
+    usage: "[options]",
+    purpose: "Print the open ports, with the changes of this hook.",
+    flags: &[Flag::switch(&["endpoints"])],
+    formats: Formats::Smart,
+    run: |hook, call| {
+        call.arguments.none().map_err(Refusal::Usage)?;
+        let with_endpoints = call.arguments.is("endpoints");
+        Ok(Some(Shown::Lines(hook.ports().listed(with_endpoints))))
+    },
+};
+
+fn open(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let (range, endpoints) = request(hook, call)?;
+    let unit = hook.model().unit.clone();
+    let opened = hook.ports_mut().open(range, endpoints);
+    opened.map_err(|other| {
+        Refusal::Failed(format!(
+            "cannot open {range} (unit {unit:?}): port range conflicts with {other} (unit {unit:?})"
+        ))
+    })?;
+    Ok(None)
+}
+
+fn close(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let (range, endpoints) = request(hook, call)?;
+    let known = hook.model().endpoints.clone();
+    hook.ports_mut().close(range, &endpoints, &known);
+    Ok(None)
+}
+
+fn request(hook: &Hook, call: &Call) -> Result<(PortRange, BTreeSet<String>), Refusal> {
+    let missing = || Refusal::Usage("no port or range specified".to_owned());
+    let text = call.arguments.args.first().ok_or_else(missing)?;
+    let range = PortRange::parse(text).map_err(Refusal::Usage)?;
+    call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    if hook.model().kubernetes && range.is_range() {
+        let text =
+            "port ranges are not supported for k8s applications, please specify a single port";
+        return Err(Refusal::Failed(text.to_owned()));
+    }
+    let endpoints = call.arguments.value("endpoints").unwrap_or_default();
+    let names = endpoints
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    Ok((range, names.map(str::to_owned).collect()))
+}
