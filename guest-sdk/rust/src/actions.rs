@@ -1,0 +1,43 @@
+//! What an action can ask and tell.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::bindings::actions as wit;
+use crate::error::ModelResult;
+use crate::{ActionEvent, Error, Result, normalise};
+
+impl ActionEvent {
+    /// Reads the parameters into a struct of the charm's own: each field is
+    /// the parameter of its name, `_` in it standing for `-`.
+    #[track_caller]
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
+        let params: Map<String, Value> = serde_json::from_str(&wit::params().model()?)?;
+        normalise::deserialise("the action's parameters", params)
+    }
+
+    /// Adds results: anything that serialises to a map. Nested maps are joined
+    /// with dots.
+    #[track_caller]
+    pub fn set_results(&self, results: impl Serialize) -> Result<()> {
+        match serde_json::to_string(&results) {
+            Ok(results) => wit::set_results(&results).model(),
+            Err(error) => Err(Error::invalid(format!(
+                "cannot set the action's results: {error}"
+            ))),
+        }
+    }
+
+    /// Shows a line of progress to the operator at once.
+    #[track_caller]
+    pub fn log(&self, message: impl AsRef<str>) -> Result<()> {
+        wit::log(message.as_ref()).model()
+    }
+
+    /// Marks the action as failed. Does not end it.
+    #[track_caller]
+    pub fn fail(&self, message: impl AsRef<str>) -> Result<()> {
+        wit::fail(message.as_ref()).model()
+    }
+}

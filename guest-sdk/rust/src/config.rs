@@ -1,0 +1,43 @@
+//! The charm's configuration.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::bindings::config as wit;
+use crate::error::ModelResult;
+use crate::{Result, normalise};
+
+/// Reads the configuration into a struct of the charm's own: each field is the
+/// option of its name, `_` in it standing for `-`. An option without a value
+/// needs a field that is an `Option` or has a default.
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// #[derive(serde::Deserialize)]
+/// struct Config {
+///     greeting: String,
+///     port: u16,
+/// }
+/// # fn handler() -> Result<()> {
+/// let config: Config = config()?;
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn config<T: DeserializeOwned>() -> Result<T> {
+    let options = wit::all().model()?;
+    let values = options
+        .into_iter()
+        .map(|option| (option.name, value(option.value)));
+    normalise::deserialise("the configuration", values.collect())
+}
+
+fn value(value: wit::ConfigValue) -> Value {
+    match value {
+        wit::ConfigValue::Boolean(value) => value.into(),
+        wit::ConfigValue::Integer(value) => value.into(),
+        wit::ConfigValue::Float(value) => value.into(),
+        wit::ConfigValue::Text(value) | wit::ConfigValue::Secret(value) => value.into(),
+        wit::ConfigValue::Other(json) => serde_json::from_str(&json).unwrap_or(Value::String(json)),
+    }
+}

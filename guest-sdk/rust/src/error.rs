@@ -1,0 +1,224 @@
+//! Errors of charms and of the model.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::bindings::errors;
+
+/// The result of what a charm does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a charm can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The thing does not exist.
+    NotFound,
+    /// Juju does not allow it.
+    PermissionDenied,
+    /// Only the leader may do it.
+    NotLeader,
+    /// The relation does not exist any more.
+    RelationGone,
+    /// The other side is not up yet.
+    NotReady,
+    /// It took too long.
+    Timeout,
+    /// The arguments cannot be right.
+    InvalidInput,
+    /// The sandbox refused.
+    Denied,
+    /// Anything else, and every error of the charm's own.
+    Other,
+}
+
+/// Why something failed, and where in the charm. Any error becomes one by `?`.
+pub struct Error {
+    repr: Repr,
+    place: &'static Location<'static>,
+}
+
+enum Repr {
+    Model(ErrorKind, String),
+    Own(Box<dyn std::error::Error>),
+    Exit(u8, String),
+    Abort,
+}
+
+impl Error {
+    #[track_caller]
+    fn new(repr: Repr) -> Self {
+        Error {
+            repr,
+            place: Location::caller(),
+        }
+    }
+
+    /// The line of the charm that it came up in.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// An error of the charm's own.
+    #[track_caller]
+    pub fn msg(message: impl Into<String>) -> Self {
+        Error::new(Repr::Own(message.into().into()))
+    }
+
+    /// Returned by a handler: ends the dispatch with this exit code, without
+    /// saving state.
+    #[track_caller]
+    pub fn exit(code: u8) -> Self {
+        Error::new(Repr::Exit(code, String::new()))
+    }
+
+    /// Returned by a handler: ends the dispatch early and successfully. What
+    /// was written through Juju is applied; local state is not saved.
+    #[track_caller]
+    pub fn abort() -> Self {
+        Error::new(Repr::Abort)
+    }
+
+    /// What to act on.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.repr {
+            Repr::Model(kind, _) => *kind,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Error::new(Repr::Model(ErrorKind::InvalidInput, message.into()))
+    }
+
+    pub(crate) fn ending(&self) -> Ending<'_> {
+        match &self.repr {
+            Repr::Exit(code, message) => Ending::Exit(*code, message),
+            Repr::Abort => Ending::Abort,
+            _ => Ending::Failure,
+        }
+    }
+}
+
+/// How an error ends the dispatch.
+pub(crate) enum Ending<'a> {
+    Failure,
+    Exit(u8, &'a str),
+    Abort,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repr {
+            Repr::Model(_, text) => f.write_str(text),
+            Repr::Exit(code, _) => write!(f, "exit with {code}"),
+            Repr::Abort => f.write_str("end the dispatch early"),
+            Repr::Own(error) => {
+                write!(f, "{error}")?;
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for Error {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Error::new(Repr::Own(Box::new(error)))
+    }
+}
+
+/// Turns results of the bindings into results of the SDK. Not a `From`:
+/// generated errors implement `std::error::Error`, and would lose their case.
+pub(crate) trait ModelResult<T> {
+    #[track_caller]
+    fn model(self) -> Result<T>;
+}
+
+impl<T> ModelResult<T> for std::result::Result<T, errors::Error> {
+    #[track_caller]
+    fn model(self) -> Result<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(model(error)),
+        }
+    }
+}
+
+#[track_caller]
+fn model(error: errors::Error) -> Error {
+    let (kind, text) = match error {
+        errors::Error::NotFound(text) => (ErrorKind::NotFound, text),
+        errors::Error::PermissionDenied(text) => (ErrorKind::PermissionDenied, text),
+        errors::Error::NotLeader(text) => (ErrorKind::NotLeader, text),
+        errors::Error::RelationGone(text) => (ErrorKind::RelationGone, text),
+        errors::Error::NotReady(text) => (ErrorKind::NotReady, text),
+        errors::Error::Timeout(text) => (ErrorKind::Timeout, text),
+        errors::Error::InvalidInput(text) => (ErrorKind::InvalidInput, text),
+        errors::Error::Denied(denial) => (
+            ErrorKind::Denied,
+            match denial.grant.as_str() {
+                "" => denial.message,
+                grant => format!(
+                    "{}; to allow it, add `{grant}` to charmhost.toml",
+                    denial.message
+                ),
+            },
+        ),
+        errors::Error::Other(text) => (ErrorKind::Other, text),
+    };
+    Error::new(Repr::Model(kind, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        #[derive(Debug)]
+        struct Outer(std::num::ParseIntError);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("cannot read the port")
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error: Error = "x".parse::<u16>().map_err(Outer).unwrap_err().into();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the port: invalid digit found in string"
+        );
+        assert_eq!(error.kind(), ErrorKind::Other);
+    }
+
+    #[test]
+    fn a_denial_names_its_grant() {
+        let denial = errors::Denial {
+            message: "no network".into(),
+            grant: "network = true".into(),
+        };
+        let error = model(errors::Error::Denied(denial));
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(
+            error.to_string(),
+            "no network; to allow it, add `network = true` to charmhost.toml"
+        );
+    }
+}

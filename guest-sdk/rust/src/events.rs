@@ -1,0 +1,399 @@
+//! The events, a type for each kind.
+
+use std::cell::RefCell;
+
+use crate::bindings::{events as wit, status as wit_status};
+use crate::error::ModelResult;
+use crate::{Result, Status, status};
+
+thread_local! {
+    /// Why the event being handled shall come again, if a handler said so.
+    static DEFERRED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What the handler that has just run said about its event.
+pub(crate) fn take_deferral() -> Option<String> {
+    DEFERRED.with_borrow_mut(Option::take)
+}
+
+fn defer(reason: String) {
+    DEFERRED.with_borrow_mut(|deferred| *deferred = Some(reason));
+}
+
+/// An event that a handler can take.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    note = "the events are in `charmhost::prelude`, as `ConfigChangedEvent`"
+)]
+pub trait FromEvent: Sized {
+    /// The event, if it is of this kind.
+    fn from_event(event: Event) -> Option<Self>;
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $case:ident($event:ident $($(#[$deferrable:ident])? { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? })?) $(defer $can_defer:ident)?;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Eq)]
+            #[non_exhaustive]
+            pub struct $event {
+                $($($(#[$field_doc])* pub $field: $ty,)*)?
+            }
+
+            impl FromEvent for $event {
+                fn from_event(event: Event) -> Option<Self> {
+                    match event {
+                        Event::$case(event) => Some(event),
+                        _ => None,
+                    }
+                }
+            }
+
+            $(
+                impl $event {
+                    /// Asks for the event again in the next dispatch. The
+                    /// handler should return afterwards.
+                    pub fn $can_defer(&self, reason: impl Into<String>) {
+                        defer(reason.into());
+                    }
+                }
+            )?
+        )*
+
+        /// Any event, for handlers that take them all.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[$doc])* $case($event),)*
+        }
+    };
+}
+
+events! {
+    /// The charm was unpacked on this unit for the first time.
+    Install(InstallEvent) defer defer;
+    /// The unit starts.
+    Start(StartEvent) defer defer;
+    /// The unit is about to be stopped.
+    Stop(StopEvent);
+    /// The unit is about to disappear.
+    Remove(RemoveEvent);
+    /// Sent every few minutes.
+    UpdateStatus(UpdateStatusEvent) defer defer;
+    /// Configuration, trust or addresses may have changed.
+    ConfigChanged(ConfigChangedEvent) defer defer;
+    /// A new revision of the charm was unpacked.
+    UpgradeCharm(UpgradeCharmEvent) defer defer;
+    /// This unit has become the leader.
+    LeaderElected(LeaderElectedEvent) defer defer;
+    /// The leader changed its settings (Juju before 4.0).
+    LeaderSettingsChanged(LeaderSettingsChangedEvent) defer defer;
+    /// The machine's series is about to be upgraded (Juju before 4.0).
+    PreSeriesUpgrade(PreSeriesUpgradeEvent) defer defer;
+    /// The machine's series was upgraded (Juju before 4.0).
+    PostSeriesUpgrade(PostSeriesUpgradeEvent) defer defer;
+    /// Metrics are wanted (Juju before 3.6.11).
+    CollectMetrics(CollectMetricsEvent) defer defer;
+    /// A relation was made.
+    RelationCreated(RelationCreatedEvent {
+        /// The endpoint's name.
+        endpoint: String,
+        /// The relation's number.
+        relation_id: u32,
+        /// The remote application.
+        app: Option<String>,
+    }) defer defer;
+    /// A remote unit joined a relation.
+    RelationJoined(RelationJoinedEvent {
+        /// The endpoint's name.
+        endpoint: String,
+        /// The relation's number.
+        relation_id: u32,
+        /// The remote application.
+        app: Option<String>,
+        /// The remote unit.
+        unit: Option<String>,
+    }) defer defer;
+    /// Data of a remote unit or application changed.
+    RelationChanged(RelationChangedEvent {
+        /// The endpoint's name.
+        endpoint: String,
+        /// The relation's number.
+        relation_id: u32,
+        /// The remote application.
+        app: Option<String>,
+        /// The remote unit; none when the application's data changed.
+        unit: Option<String>,
+    }) defer defer;
+    /// A remote unit left a relation, or this unit is leaving it.
+    RelationDeparted(RelationDepartedEvent {
+        /// The endpoint's name.
+        endpoint: String,
+        /// The relation's number.
+        relation_id: u32,
+        /// The remote application.
+        app: Option<String>,
+        /// The remote unit.
+        unit: Option<String>,
+        /// The unit that leaves; this one, when it goes itself.
+        departing_unit: Option<String>,
+    }) defer defer;
+    /// A relation is gone.
+    RelationBroken(RelationBrokenEvent {
+        /// The endpoint's name.
+        endpoint: String,
+        /// The relation's number.
+        relation_id: u32,
+        /// The remote application, if Juju still knows it.
+        app: Option<String>,
+        /// The remote unit; Juju rarely says.
+        unit: Option<String>,
+    }) defer defer;
+    /// A storage instance was attached.
+    StorageAttached(StorageAttachedEvent {
+        /// The storage's name.
+        name: String,
+        /// The instance's number.
+        index: u32,
+        /// Where it is.
+        location: Option<String>,
+    }) defer defer;
+    /// A storage instance is about to be detached.
+    StorageDetaching(StorageDetachingEvent {
+        /// The storage's name.
+        name: String,
+        /// The instance's number.
+        index: u32,
+        /// Where it is.
+        location: Option<String>,
+    }) defer defer;
+    /// Pebble of a workload container started, or restarted.
+    PebbleReady(PebbleReadyEvent {
+        /// The container's name.
+        container: String,
+    }) defer defer;
+    /// A custom notice occurred in a workload container.
+    PebbleCustomNotice(PebbleCustomNoticeEvent {
+        /// The container's name.
+        container: String,
+        /// The notice's id in Pebble.
+        notice_id: String,
+        /// The notice's type.
+        notice_type: String,
+        /// The notice's key.
+        notice_key: String,
+    }) defer defer;
+    /// A check reached its failure threshold.
+    PebbleCheckFailed(PebbleCheckFailedEvent {
+        /// The container's name.
+        container: String,
+        /// The check's name.
+        check: String,
+    }) defer defer;
+    /// A failed check succeeded again.
+    PebbleCheckRecovered(PebbleCheckRecoveredEvent {
+        /// The container's name.
+        container: String,
+        /// The check's name.
+        check: String,
+    }) defer defer;
+    /// A secret that this unit observes has a new revision.
+    SecretChanged(SecretChangedEvent {
+        /// The secret's URI.
+        id: String,
+        /// The secret's label.
+        label: Option<String>,
+    }) defer defer;
+    /// A secret is due for rotation.
+    SecretRotate(SecretRotateEvent {
+        /// The secret's URI.
+        id: String,
+        /// The secret's label.
+        label: Option<String>,
+    });
+    /// A revision of a secret is no longer used.
+    SecretRemove(SecretRemoveEvent {
+        /// The secret's URI.
+        id: String,
+        /// The secret's label.
+        label: Option<String>,
+        /// The revision's number.
+        revision: u32,
+    }) defer defer;
+    /// A revision of a secret has expired.
+    SecretExpired(SecretExpiredEvent {
+        /// The secret's URI.
+        id: String,
+        /// The secret's label.
+        label: Option<String>,
+        /// The revision's number.
+        revision: u32,
+    });
+    /// An operator runs an action.
+    Action(ActionEvent {
+        /// The action's name.
+        name: String,
+        /// The id of this run.
+        id: String,
+    });
+    /// The status of the unit or the application is being evaluated.
+    CollectStatus(CollectStatusEvent);
+    /// The last chance to change state before it is saved.
+    PreCommit(PreCommitEvent);
+    /// State is being saved.
+    Commit(CommitEvent);
+    /// An event that the charm or a library emitted.
+    Custom(CustomEvent {
+        /// The event's name.
+        name: String,
+        /// Its data: JSON text.
+        snapshot: String,
+    }) defer defer;
+}
+
+impl CollectStatusEvent {
+    /// Adds a status. When every handler has run, the most pressing one is
+    /// set: blocked before maintenance before waiting before active.
+    #[track_caller]
+    pub fn add_status(&self, status: Status) -> Result<()> {
+        wit_status::collect(&status::to_wit(status)).model()
+    }
+}
+
+impl FromEvent for Event {
+    fn from_event(event: Event) -> Option<Self> {
+        Some(event)
+    }
+}
+
+pub(crate) fn from_wit(event: wit::Event) -> Event {
+    match event {
+        wit::Event::Install => Event::Install(InstallEvent {}),
+        wit::Event::Start => Event::Start(StartEvent {}),
+        wit::Event::Stop => Event::Stop(StopEvent {}),
+        wit::Event::Remove => Event::Remove(RemoveEvent {}),
+        wit::Event::UpdateStatus => Event::UpdateStatus(UpdateStatusEvent {}),
+        wit::Event::ConfigChanged => Event::ConfigChanged(ConfigChangedEvent {}),
+        wit::Event::UpgradeCharm => Event::UpgradeCharm(UpgradeCharmEvent {}),
+        wit::Event::LeaderElected => Event::LeaderElected(LeaderElectedEvent {}),
+        wit::Event::LeaderSettingsChanged => {
+            Event::LeaderSettingsChanged(LeaderSettingsChangedEvent {})
+        }
+        wit::Event::PreSeriesUpgrade => Event::PreSeriesUpgrade(PreSeriesUpgradeEvent {}),
+        wit::Event::PostSeriesUpgrade => Event::PostSeriesUpgrade(PostSeriesUpgradeEvent {}),
+        wit::Event::CollectMetrics => Event::CollectMetrics(CollectMetricsEvent {}),
+        wit::Event::CollectAppStatus | wit::Event::CollectUnitStatus => {
+            Event::CollectStatus(CollectStatusEvent {})
+        }
+        wit::Event::PreCommit => Event::PreCommit(PreCommitEvent {}),
+        wit::Event::Commit => Event::Commit(CommitEvent {}),
+        wit::Event::Action(e) => Event::Action(ActionEvent {
+            name: e.name,
+            id: e.id,
+        }),
+        wit::Event::Custom(e) | wit::Event::Other(e) => Event::Custom(CustomEvent {
+            name: e.name,
+            snapshot: e.snapshot,
+        }),
+        other => of_relation(other),
+    }
+}
+
+fn of_relation(event: wit::Event) -> Event {
+    match event {
+        wit::Event::RelationCreated(e) => Event::RelationCreated(RelationCreatedEvent {
+            endpoint: e.endpoint,
+            relation_id: e.relation_id,
+            app: e.app,
+        }),
+        wit::Event::RelationJoined(e) => Event::RelationJoined(RelationJoinedEvent {
+            endpoint: e.endpoint,
+            relation_id: e.relation_id,
+            app: e.app,
+            unit: e.unit,
+        }),
+        wit::Event::RelationChanged(e) => Event::RelationChanged(RelationChangedEvent {
+            endpoint: e.endpoint,
+            relation_id: e.relation_id,
+            app: e.app,
+            unit: e.unit,
+        }),
+        wit::Event::RelationDeparted(e) => Event::RelationDeparted(RelationDepartedEvent {
+            endpoint: e.endpoint,
+            relation_id: e.relation_id,
+            app: e.app,
+            unit: e.unit,
+            departing_unit: e.departing_unit,
+        }),
+        wit::Event::RelationBroken(e) => Event::RelationBroken(RelationBrokenEvent {
+            endpoint: e.endpoint,
+            relation_id: e.relation_id,
+            app: e.app,
+            unit: e.unit,
+        }),
+        other => of_container(other),
+    }
+}
+
+fn of_container(event: wit::Event) -> Event {
+    match event {
+        wit::Event::PebbleReady(e) => Event::PebbleReady(PebbleReadyEvent {
+            container: e.container,
+        }),
+        wit::Event::PebbleCustomNotice(e) => Event::PebbleCustomNotice(PebbleCustomNoticeEvent {
+            container: e.container,
+            notice_id: e.notice_id,
+            notice_type: e.notice_type,
+            notice_key: e.notice_key,
+        }),
+        wit::Event::PebbleCheckFailed(e) => Event::PebbleCheckFailed(PebbleCheckFailedEvent {
+            container: e.container,
+            check: e.check,
+        }),
+        wit::Event::PebbleCheckRecovered(e) => {
+            Event::PebbleCheckRecovered(PebbleCheckRecoveredEvent {
+                container: e.container,
+                check: e.check,
+            })
+        }
+        other => of_storage_or_secret(other),
+    }
+}
+
+fn of_storage_or_secret(event: wit::Event) -> Event {
+    match event {
+        wit::Event::StorageAttached(e) => Event::StorageAttached(StorageAttachedEvent {
+            name: e.name,
+            index: e.index,
+            location: e.location,
+        }),
+        wit::Event::StorageDetaching(e) => Event::StorageDetaching(StorageDetachingEvent {
+            name: e.name,
+            index: e.index,
+            location: e.location,
+        }),
+        wit::Event::SecretChanged(e) => Event::SecretChanged(SecretChangedEvent {
+            id: e.id,
+            label: e.label,
+        }),
+        wit::Event::SecretRotate(e) => Event::SecretRotate(SecretRotateEvent {
+            id: e.id,
+            label: e.label,
+        }),
+        wit::Event::SecretRemove(e) => Event::SecretRemove(SecretRemoveEvent {
+            id: e.id,
+            label: e.label,
+            revision: e.revision,
+        }),
+        wit::Event::SecretExpired(e) => Event::SecretExpired(SecretExpiredEvent {
+            id: e.id,
+            label: e.label,
+            revision: e.revision,
+        }),
+        // Every other case is taken before it comes here.
+        _ => Event::Custom(CustomEvent {
+            name: String::new(),
+            snapshot: String::new(),
+        }),
+    }
+}

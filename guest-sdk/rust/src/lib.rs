@@ -1,0 +1,110 @@
+//! Write Juju charms in Rust.
+//!
+//! A charm is a struct. Its [`Charm::new`] says which events it observes, each
+//! with a method that handles it; [`main!`] makes a component of it that
+//! `charmhost build` turns into a charm.
+//!
+//! ```
+//! use charmhost::prelude::*;
+//!
+//! struct Hello;
+//!
+//! impl Charm for Hello {
+//!     fn new(on: &mut Observe<Self>) -> Self {
+//!         on.config_changed(Self::on_config_changed);
+//!         on.collect_unit_status(Self::on_collect_unit_status);
+//!         Hello
+//!     }
+//! }
+//!
+//! impl Hello {
+//!     fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+//!         unit().set_ports([Port::tcp(8080)])?;
+//!         log::info!("listening");
+//!         Ok(())
+//!     }
+//!
+//!     fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+//!         event.add_status(Status::active("ready"))
+//!     }
+//! }
+//!
+//! charmhost::main!(Hello);
+//! ```
+//!
+//! An error that a handler returns, or a panic, fails the hook: Juju shows it
+//! in `juju debug-log` and runs the hook again later.
+
+mod actions;
+mod bindings;
+mod charm;
+mod config;
+mod context;
+mod error;
+mod events;
+mod logging;
+mod normalise;
+mod observe;
+mod ports;
+mod run;
+mod status;
+mod tools;
+mod unit;
+
+pub use charm::Charm;
+pub use config::config;
+pub use context::{Context, context};
+pub use error::{Error, ErrorKind, Result};
+pub use events::*;
+pub use observe::{Handler, IntoResult, Observe};
+pub use ports::{Port, Protocol};
+pub use status::{Status, StatusKind};
+pub use tools::{ToolOutput, hook_tool};
+pub use unit::{App, Unit, app, unit};
+
+pub use log;
+pub use serde;
+pub use serde_json;
+
+/// Everything a charm usually needs.
+pub mod prelude {
+    pub use crate::events::*;
+    pub use crate::{
+        Charm, Error, Observe, Port, Protocol, Result, Status, app, config, context, log, unit,
+    };
+    pub use serde_json::json;
+}
+
+/// Not for charms: what [`main!`] expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings::{Guest, Outcome, export, exports};
+    pub use crate::run::run;
+}
+
+/// Makes a component of a charm.
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// struct Hello;
+/// impl Charm for Hello {
+///     fn new(_on: &mut Observe<Self>) -> Self { Hello }
+/// }
+/// charmhost::main!(Hello);
+/// ```
+#[macro_export]
+macro_rules! main {
+    ($charm:ty) => {
+        const _: () = {
+            struct Component;
+
+            impl $crate::__private::Guest for Component {
+                fn run() -> $crate::__private::Outcome {
+                    $crate::__private::run::<$charm>()
+                }
+            }
+
+    $crate::__private::export!(Component with_types_in $crate::__private);
+        };
+    };
+}

@@ -1,0 +1,90 @@
+//! Statuses.
+
+use crate::bindings::status as wit;
+
+/// What a status says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatusKind {
+    /// Ready and doing its work.
+    Active,
+    /// An operator has to act.
+    Blocked,
+    /// The charm is at work on the unit.
+    Maintenance,
+    /// Something else has to happen first.
+    Waiting,
+    /// The unit failed; set by Juju.
+    Error,
+    /// Nothing was set yet; set by Juju.
+    Unknown,
+    /// A status that this SDK does not know.
+    Other(String),
+}
+
+/// A status and its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What it says.
+    pub kind: StatusKind,
+    /// Text for the operator.
+    pub message: String,
+}
+
+impl Status {
+    fn new(kind: StatusKind, message: impl Into<String>) -> Self {
+        Status {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// Ready and doing its work.
+    pub fn active(message: impl Into<String>) -> Self {
+        Status::new(StatusKind::Active, message)
+    }
+
+    /// An operator has to act.
+    pub fn blocked(message: impl Into<String>) -> Self {
+        Status::new(StatusKind::Blocked, message)
+    }
+
+    /// The charm is at work on the unit.
+    pub fn maintenance(message: impl Into<String>) -> Self {
+        Status::new(StatusKind::Maintenance, message)
+    }
+
+    /// Something else has to happen first.
+    pub fn waiting(message: impl Into<String>) -> Self {
+        Status::new(StatusKind::Waiting, message)
+    }
+}
+
+pub(crate) fn to_wit(status: Status) -> wit::StatusInfo {
+    let name = match status.kind {
+        StatusKind::Active => wit::StatusName::Active,
+        StatusKind::Blocked => wit::StatusName::Blocked,
+        StatusKind::Maintenance => wit::StatusName::Maintenance,
+        StatusKind::Waiting => wit::StatusName::Waiting,
+        StatusKind::Error => wit::StatusName::Error,
+        StatusKind::Unknown => wit::StatusName::Unknown,
+        StatusKind::Other(name) => wit::StatusName::Other(name),
+    };
+    wit::StatusInfo {
+        name,
+        message: status.message,
+    }
+}
+
+pub(crate) fn from_wit(status: wit::StatusInfo) -> Status {
+    let kind = match status.name {
+        wit::StatusName::Active => StatusKind::Active,
+        wit::StatusName::Blocked => StatusKind::Blocked,
+        wit::StatusName::Maintenance => StatusKind::Maintenance,
+        wit::StatusName::Waiting => StatusKind::Waiting,
+        wit::StatusName::Error => StatusKind::Error,
+        wit::StatusName::Unknown => StatusKind::Unknown,
+        wit::StatusName::Other(name) => StatusKind::Other(name),
+    };
+    Status::new(kind, status.message)
+}

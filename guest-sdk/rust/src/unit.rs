@@ -1,0 +1,93 @@
+//! This unit and its application.
+
+use crate::bindings::{ports as wit_ports, status as wit_status, unit as wit_unit};
+use crate::error::ModelResult;
+use crate::{Port, Result, Status, ports, status};
+
+/// This unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit(());
+
+/// This application, as far as this unit may act for it.
+#[derive(Debug, Clone, Copy)]
+pub struct App(());
+
+/// This unit.
+pub fn unit() -> Unit {
+    Unit(())
+}
+
+/// This application.
+pub fn app() -> App {
+    App(())
+}
+
+impl Unit {
+    /// Whether it leads its application.
+    #[track_caller]
+    pub fn is_leader(self) -> Result<bool> {
+        wit_unit::is_leader().model()
+    }
+
+    /// Its status.
+    #[track_caller]
+    pub fn status(self) -> Result<Status> {
+        wit_status::get(wit_status::Scope::Unit)
+            .model()
+            .map(status::from_wit)
+    }
+
+    /// Sets its status, at once.
+    #[track_caller]
+    pub fn set_status(self, status: Status) -> Result<()> {
+        wit_status::set(wit_status::Scope::Unit, &status::to_wit(status)).model()
+    }
+
+    /// Sets the workload's version that `juju status` shows.
+    #[track_caller]
+    pub fn set_workload_version(self, version: impl AsRef<str>) -> Result<()> {
+        wit_unit::set_workload_version(version.as_ref()).model()
+    }
+
+    /// Opens a port or a range of ports.
+    #[track_caller]
+    pub fn open_port(self, port: Port) -> Result<()> {
+        wit_ports::open(ports::to_wit(port)).model()
+    }
+
+    /// Closes a port or a range of ports.
+    #[track_caller]
+    pub fn close_port(self, port: Port) -> Result<()> {
+        wit_ports::close(ports::to_wit(port)).model()
+    }
+
+    /// What is open.
+    #[track_caller]
+    pub fn opened_ports(self) -> Result<Vec<Port>> {
+        let opened = wit_ports::opened().model()?;
+        Ok(opened.into_iter().map(ports::from_wit).collect())
+    }
+
+    /// Opens and closes what is needed so that exactly these are open.
+    #[track_caller]
+    pub fn set_ports(self, ports: impl IntoIterator<Item = Port>) -> Result<()> {
+        let ports: Vec<_> = ports.into_iter().map(ports::to_wit).collect();
+        wit_ports::set(&ports).model()
+    }
+}
+
+impl App {
+    /// Its status. Only the leader may read it.
+    #[track_caller]
+    pub fn status(self) -> Result<Status> {
+        wit_status::get(wit_status::Scope::App)
+            .model()
+            .map(status::from_wit)
+    }
+
+    /// Sets its status, at once. Only the leader may.
+    #[track_caller]
+    pub fn set_status(self, status: Status) -> Result<()> {
+        wit_status::set(wit_status::Scope::App, &status::to_wit(status)).model()
+    }
+}
