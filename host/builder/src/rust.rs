@@ -60,12 +60,7 @@ fn cargo() -> Command {
     // When this program itself runs under Cargo, the project's own toolchain
     // must still decide.
     let mut command = Command::new("cargo");
-    for name in [
-        "CARGO",
-        "CARGO_TARGET_DIR",
-        "CARGO_MANIFEST_DIR",
-        "RUSTUP_TOOLCHAIN",
-    ] {
+    for name in ["CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }
     command

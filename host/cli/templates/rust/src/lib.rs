@@ -1,0 +1,32 @@
+use charmhost::prelude::*;
+use serde::Deserialize;
+
+struct {{Name}};
+
+/// The options of charmcraft.yaml, `_` standing for `-`.
+#[derive(Deserialize)]
+struct Config {
+    port: u16,
+}
+
+impl Charm for {{Name}} {
+    fn new(on: &mut Observe<Self>) -> Self {
+        on.config_changed(Self::on_config_changed);
+        on.collect_unit_status(Self::on_collect_unit_status);
+        {{Name}}
+    }
+}
+
+impl {{Name}} {
+    fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+        let config: Config = config()?;
+        log::info!("listening on port {}", config.port);
+        unit().set_ports([Port::tcp(config.port)])
+    }
+
+    fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+        event.add_status(Status::active("ready"))
+    }
+}
+
+charmhost::main!({{Name}});

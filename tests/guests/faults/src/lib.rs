@@ -1,0 +1,123 @@
+//! Does everything that a charm should not, each at an action or hook.
+
+use charmhost::prelude::*;
+
+struct Faults;
+
+impl Charm for Faults {
+    fn new(on: &mut Observe<Self>) -> Self {
+        on.action("panic", Self::on_panic);
+        on.action("index", Self::on_index);
+        on.action("error", Self::on_error);
+        on.action("recurse", Self::on_recurse);
+        on.action("loop", Self::on_loop);
+        on.action("memory", Self::on_memory);
+        on.action("exit", Self::on_exit);
+        on.action("abort", Self::on_abort);
+        on.action("print", Self::on_print);
+        on.action("read", Self::on_read);
+        on.action("write", Self::on_write);
+        on.action("connect", Self::on_connect);
+        on.start(Self::on_start);
+        on.config_changed(Self::on_config_changed);
+        if context().dispatch_path == "actions/observe" {
+            on.action("no-such", Self::on_abort);
+        }
+        Faults
+    }
+}
+
+impl Faults {
+    fn on_start(&mut self, _event: StartEvent) {
+        panic!("no start today");
+    }
+
+    fn on_config_changed(&mut self, event: ConfigChangedEvent) {
+        event.defer("not now");
+    }
+
+    fn on_panic(&mut self, event: ActionEvent) {
+        panic!("no {} today", event.name);
+    }
+
+    fn on_index(&mut self, event: ActionEvent) {
+        let list: Vec<u8> = Vec::new();
+        log::info!("{}", list[event.name.len()]);
+    }
+
+    fn on_error(&mut self, _event: ActionEvent) -> Result<()> {
+        let port: u16 = "eighty".parse()?;
+        unit().open_port(Port::tcp(port))
+    }
+
+    fn on_recurse(&mut self, event: ActionEvent) {
+        log::info!("{}", recurse(event.name.len() as u64));
+    }
+
+    fn on_loop(&mut self, event: ActionEvent) {
+        let mut n = event.name.len();
+        while std::hint::black_box(n) != 0 {
+            n = n.wrapping_add(2) | 1;
+        }
+    }
+
+    fn on_memory(&mut self, _event: ActionEvent) {
+        let mut hoard: Vec<Vec<u8>> = Vec::new();
+        loop {
+            hoard.push(std::hint::black_box(vec![1; 1 << 20]));
+        }
+    }
+
+    fn on_exit(&mut self, _event: ActionEvent) -> Result<()> {
+        Err(Error::exit(3))
+    }
+
+    fn on_abort(&mut self, _event: ActionEvent) -> Result<()> {
+        Err(Error::abort())
+    }
+
+    fn on_print(&mut self, _event: ActionEvent) {
+        println!("to the standard output stream");
+        eprintln!("to the standard error stream");
+    }
+
+    fn on_read(&mut self, _event: ActionEvent) -> Result<()> {
+        let own = std::path::Path::new(&context().charm_dir).join("metadata.yaml");
+        let own = std::fs::read_to_string(own)?;
+        log::info!("own metadata: {} bytes", own.len());
+        for path in [
+            "/etc/passwd",
+            "/proc/self/environ",
+            "../../../../etc/passwd",
+        ] {
+            log::info!(
+                "{path}: {:?}",
+                std::fs::read(path).map(|bytes| bytes.len()).is_ok()
+            );
+        }
+        log::info!("environment: {} variables", std::env::vars().count());
+        Ok(())
+    }
+
+    fn on_write(&mut self, _event: ActionEvent) {
+        let dir = context().charm_dir;
+        for name in ["dispatch", "charm.cwasm", "new-file"] {
+            let path = std::path::Path::new(&dir).join(name);
+            log::info!("{name}: {:?}", std::fs::write(path, "x").is_ok());
+        }
+    }
+
+    fn on_connect(&mut self, _event: ActionEvent) {
+        let connected = std::net::TcpStream::connect("127.0.0.1:22").is_ok();
+        log::info!("connected: {connected}");
+        let found = std::net::ToSocketAddrs::to_socket_addrs("localhost:22").is_ok();
+        log::info!("found: {found}");
+    }
+}
+
+#[allow(unconditional_recursion)]
+fn recurse(n: u64) -> u64 {
+    std::hint::black_box(n) + recurse(std::hint::black_box(n + 1))
+}
+
+charmhost::main!(Faults);

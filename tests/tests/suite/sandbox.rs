@@ -1,0 +1,61 @@
+//! A charm needs nothing of the machine it runs on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Agent, charmhost, prints, root, shown, usual};
+
+#[test]
+fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let charm = dir.path().join("charm");
+    let output = charmhost([
+        "build".as_ref(),
+        root().join("charms/hello").as_os_str(),
+        "--output".as_ref(),
+        charm.as_os_str(),
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let metadata = crate::support::built("charms/hello").join("metadata.yaml");
+    std::fs::copy(metadata, charm.join("metadata.yaml")).unwrap();
+    std::fs::set_permissions(&charm, std::fs::Permissions::from_mode(0o555)).unwrap();
+    let agent = Agent::answering(|request| match request.tool.as_str() {
+        "config-get" => prints("{\"greeting\":\"Hi\",\"port\":8080}\n"),
+        _ => usual(request),
+    });
+    // A socket can be linked into the new root; it stays the same socket.
+    let socket = dir.path().join("agent.socket");
+    link_socket(&agent.socket(), &socket);
+    let mut command = chroot(dir.path());
+    command.stdin(Stdio::null()).env_clear();
+    for (name, value) in [
+        ("JUJU_DISPATCH_PATH", "hooks/update-status"),
+        ("JUJU_HOOK_NAME", "update-status"),
+        ("JUJU_CHARM_DIR", "/charm"),
+        ("JUJU_CONTEXT_ID", "hello/0-update-status-0123456789abcdef"),
+        ("JUJU_AGENT_SOCKET_ADDRESS", "/agent.socket"),
+        ("JUJU_AGENT_SOCKET_NETWORK", "unix"),
+        ("JUJU_UNIT_NAME", "hello/0"),
+        ("JUJU_VERSION", "3.6.28"),
+    ] {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    let calls = agent.calls();
+    assert!(calls.iter().any(|call| call.starts_with("is-leader")), "{calls:?}");
+}
+
+fn link_socket(from: &Path, to: &Path) {
+    std::fs::hard_link(from, to).unwrap();
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// `/charm/dispatch` in a new root, as the user `nobody`.
+fn chroot(root: &Path) -> Command {
+    let mut command = Command::new("chroot");
+    command.args(["--userspec=65534:65534"]).arg(root).arg("/charm/dispatch");
+    command
+}
