@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod server;
 mod sim;
+mod timeline;
 mod tools;
 mod unit;
 
@@ -24,3 +25,4 @@ pub use report::{
     ActionRecord, DispatchRecord, LogLine, ModelRecord, Notice, Observer, Outcome, Report, ToolCall,
 };
 pub use sim::{Options, run};
+pub use timeline::{Detail, Timeline};

@@ -38,14 +38,20 @@ pub struct Options {
     pub juju_version: String,
     /// The model's name.
     pub model_name: String,
+    /// The program that is every hook tool, by the name it is called by, for
+    /// charms that start programs.
+    pub hook_tool: Option<PathBuf>,
 }
 
-impl Options {
-    /// The whole life of a leader, five minutes at most for each dispatch.
-    pub fn new(target: impl Into<PathBuf>) -> Self {
+impl Default for Options {
+    /// The whole life of a leader, five minutes at most for each dispatch, with
+    /// the program `hook-tool` that is beside this one, if it is.
+    fn default() -> Self {
         let model = Model::default();
+        let this = std::env::current_exe().ok();
+        let beside = this.map(|this| this.with_file_name("hook-tool"));
         Options {
-            target: target.into(),
+            target: PathBuf::new(),
             events: Vec::new(),
             config: Vec::new(),
             leader: true,
@@ -53,6 +59,7 @@ impl Options {
             limit: Some(Duration::from_secs(300)),
             juju_version: model.juju_version,
             model_name: model.name,
+            hook_tool: beside.filter(|program| program.is_file()),
         }
     }
 }
@@ -69,6 +76,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
     let model = model(options, &charm, &metadata)?;
     let events = events(options, &charm, &metadata, &model)?;
     let dirs = home.dirs(&charm, &metadata.name)?;
+    link_tools(options, &dirs.tools)?;
     let mut unit = Unit {
         model,
         dirs,
@@ -150,6 +158,21 @@ fn events(
     named
         .map(|text| life::parse(text, metadata, &actions))
         .collect()
+}
+
+/// Makes the hook tools programs: links to the one that is all of them.
+fn link_tools(options: &Options, dir: &Path) -> Result<(), Error> {
+    let Some(program) = &options.hook_tool else {
+        return Ok(());
+    };
+    let program =
+        std::path::absolute(program).map_err(|source| Error::io("find", program, source))?;
+    for name in crate::tools::names() {
+        let link = dir.join(name);
+        std::os::unix::fs::symlink(&program, &link)
+            .map_err(|source| Error::io("make", link, source))?;
+    }
+    Ok(())
 }
 
 /// A random UUID, version 4.

@@ -97,6 +97,11 @@ const TOOLS: &[&Tool] = &[
 const FORMAT_FLAGS: &[Flag] = &[Flag::format(), Flag::text(&["o", "output"])];
 const DEPRECATED_FORMAT_FLAGS: &[Flag] = &[Flag::text(&["format"])];
 
+/// The names of all tools.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TOOLS.iter().map(|tool| tool.name)
+}
+
 /// Runs the tool that a request names. The error is the text with which the
 /// call is refused: no tool ran.
 pub fn run(hook: &mut Hook, request: &Request) -> Result<Reply, String> {

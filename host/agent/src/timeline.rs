@@ -1,0 +1,459 @@
+//! A simulation told to a person while it runs.
+
+use std::io::{IsTerminal, Stdout, Write};
+
+use crate::model::{Level, Model, Status};
+use crate::report::{DispatchRecord, LogLine, Notice, Observer, Outcome, Report, ToolCall};
+
+/// How many characters of a value are shown.
+const WIDTH: usize = 100;
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The summary at the end.
+    Summary,
+    /// A line for each dispatch, too.
+    Headings,
+    /// What each dispatch did, too.
+    All,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Colour {
+    Plain,
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Cyan,
+}
+
+impl Colour {
+    fn code(self) -> &'static str {
+        match self {
+            Colour::Plain => "0",
+            Colour::Bold => "1",
+            Colour::Dim => "2",
+            Colour::Red => "31",
+            Colour::Green => "32",
+            Colour::Yellow => "33",
+            Colour::Cyan => "36",
+        }
+    }
+}
+
+/// Writes a timeline. A dispatch is told when it is over, so that its heading
+/// can say how it went; one that takes more than a second is told as it goes.
+pub struct Timeline<W> {
+    out: W,
+    colours: bool,
+    detail: Detail,
+    event: String,
+    /// What the running dispatch did; none if it is told as it goes.
+    held: Option<Vec<String>>,
+    charm_status: Option<Status>,
+}
+
+impl Timeline<Stdout> {
+    /// Tells everything on standard output, in colours if that is a terminal
+    /// and `NO_COLOR` is empty or not set.
+    pub fn stdout() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let out = std::io::stdout();
+        let colours = out.is_terminal() && !refused;
+        Timeline::new(out, colours, Detail::All)
+    }
+}
+
+impl<W: Write> Timeline<W> {
+    /// Tells as much as wanted, with or without colours.
+    pub fn new(out: W, colours: bool, detail: Detail) -> Self {
+        Timeline {
+            out,
+            colours,
+            detail,
+            event: String::new(),
+            held: None,
+            charm_status: None,
+        }
+    }
+
+    /// The same with another amount of detail.
+    pub fn with_detail(self, detail: Detail) -> Self {
+        Timeline { detail, ..self }
+    }
+
+    fn paint(&self, colour: Colour, text: &str) -> String {
+        match (self.colours, colour) {
+            (false, _) | (_, Colour::Plain) => text.to_owned(),
+            (true, colour) => format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code()),
+        }
+    }
+
+    /// A reader that went away is no reason to stop the simulation.
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    fn detail_line(&mut self, text: String) {
+        if self.detail < Detail::All {
+            return;
+        }
+        match &mut self.held {
+            Some(held) => held.push(text),
+            None => {
+                self.line(&text);
+                let _ = self.out.flush();
+            }
+        }
+    }
+
+    fn status(&self, what: &str, status: &Status) -> String {
+        let colour = match status.status.as_str() {
+            "active" => Colour::Green,
+            "blocked" | "error" => Colour::Red,
+            "waiting" | "maintenance" => Colour::Yellow,
+            _ => Colour::Plain,
+        };
+        let name = self.paint(colour, &clean(&status.status));
+        match status.message.as_str() {
+            "" => format!("{what}{name}"),
+            message => format!("{what}{name}: {}", clean(message)),
+        }
+    }
+
+    fn log(&self, line: &LogLine) -> String {
+        let colour = match line.level {
+            Level::Trace | Level::Debug => Colour::Dim,
+            Level::Info => Colour::Plain,
+            Level::Warning => Colour::Yellow,
+            Level::Error | Level::Critical => Colour::Red,
+        };
+        let text = format!("{:<8} {}", line.level.name(), clean(&line.message));
+        format!("  {}", self.paint(colour, text.trim_end()))
+    }
+
+    fn call(&self, call: &ToolCall) -> String {
+        let words =
+            std::iter::once(call.tool.clone()).chain(call.args.iter().map(|arg| quoted(arg)));
+        let command = clean(&words.collect::<Vec<_>>().join(" "));
+        let command = match call.tool.as_str() {
+            "open-port" | "close-port" => self.paint(Colour::Cyan, &command),
+            _ => command,
+        };
+        let result = match (&call.rpc_error, call.exit_code) {
+            (Some(error), _) => self.paint(Colour::Red, &format!("refused: {}", clean(error))),
+            (None, Some(0)) => self.paint(Colour::Dim, &clean(call.stdout.trim_end())),
+            (None, code) => {
+                let code = code.unwrap_or_default();
+                let reason = clean(call.stderr.trim_end());
+                self.paint(Colour::Red, &format!("exit {code}: {reason}"))
+            }
+        };
+        match call.stdout.trim_end().is_empty() && call.exit_code == Some(0) {
+            true => format!("  {command}"),
+            false => format!("  {command} → {result}"),
+        }
+    }
+
+    /// How a dispatch went, in a few words.
+    fn result(&self, record: &DispatchRecord) -> String {
+        let (colour, mark) = match (&record.outcome, record.exit_code) {
+            (Outcome::Succeeded, _) => (Colour::Green, "✓".to_owned()),
+            (Outcome::Failed(_), Some(code)) if code != 0 => {
+                (Colour::Red, format!("✗ exit {code}"))
+            }
+            (Outcome::Failed(reason), _) => (Colour::Red, format!("✗ {}", clean(reason))),
+            (Outcome::Interrupted, _) => (Colour::Yellow, "✗ killed from outside".to_owned()),
+        };
+        format!(
+            "{} {}",
+            self.paint(colour, &mark),
+            milliseconds(record.duration_ms)
+        )
+    }
+
+    fn fact(&mut self, name: &str, value: &str) {
+        let name = self.paint(Colour::Dim, &format!("{name:<12}"));
+        self.line(&format!("  {name} {value}"));
+    }
+}
+
+impl<W: Write> Observer for Timeline<W> {
+    fn unit_made(&mut self, model: &Model) {
+        if self.detail < Detail::Headings {
+            return;
+        }
+        let kind = if model.kubernetes {
+            "Kubernetes"
+        } else {
+            "machine"
+        };
+        let role = if model.leader { "leader" } else { "not leader" };
+        let unit = self.paint(Colour::Bold, &clean(&model.unit));
+        let about = format!("{role}, {kind} model, Juju {}", clean(&model.juju_version));
+        let about = self.paint(Colour::Dim, &about);
+        self.line(&format!("{unit}  {about}"));
+    }
+
+    fn dispatch_starts(&mut self, event: &str, _environment: &[(String, String)]) {
+        self.event = event.to_owned();
+        self.held = Some(Vec::new());
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        let text = match notice {
+            // These are told by what they change.
+            Notice::Call(call) if call.exit_code == Some(0) && tells_itself(call) => return,
+            Notice::Call(call) => self.call(call),
+            Notice::Log(line) => self.log(line),
+            Notice::UnitStatus(status) => {
+                self.charm_status = Some(status.clone());
+                self.status("  status  ", status)
+            }
+            Notice::AppStatus(status) => self.status("  application status  ", status),
+            Notice::WorkloadVersion(version) => {
+                let version = self.paint(Colour::Cyan, &clean(version));
+                format!("  workload version  {version}")
+            }
+        };
+        self.detail_line(text);
+    }
+
+    fn dispatch_is_slow(&mut self) {
+        if self.detail < Detail::Headings {
+            return;
+        }
+        let event = self.paint(Colour::Bold, &clean(&self.event));
+        self.line(&format!("\n{event} …"));
+        for text in self.held.take().unwrap_or_default() {
+            self.line(&text);
+        }
+        let _ = self.out.flush();
+    }
+
+    fn dispatch_ends(&mut self, record: &DispatchRecord) {
+        if self.detail < Detail::Headings {
+            return;
+        }
+        let result = self.result(record);
+        match self.held.take() {
+            None => self.line(&format!("  {result}")),
+            Some(held) => {
+                let gap = if self.detail == Detail::All { "\n" } else { "" };
+                let event = self.paint(Colour::Bold, &format!("{:<24}", clean(&record.event)));
+                self.line(&format!("{gap}{event} {result}"));
+                for text in held {
+                    self.line(&text);
+                }
+            }
+        }
+        let _ = self.out.flush();
+    }
+
+    fn event_left_out(&mut self, event: &str, reason: &str) {
+        if self.detail < Detail::Headings {
+            return;
+        }
+        let gap = if self.detail == Detail::All { "\n" } else { "" };
+        let text = format!("{:<24} not run: {}", clean(event), clean(reason));
+        let text = self.paint(Colour::Yellow, &text);
+        self.line(&format!("{gap}{text}"));
+    }
+
+    fn finished(&mut self, report: &Report) {
+        let model = &report.model;
+        let gap = if self.detail > Detail::Summary {
+            "\n"
+        } else {
+            ""
+        };
+        let unit = self.paint(Colour::Bold, &clean(&model.unit));
+        self.line(&format!("{gap}{unit}"));
+        let status = self.status("", &model.unit_status);
+        self.fact("status", &status);
+        if let Some(last) = self
+            .charm_status
+            .take()
+            .filter(|last| *last != model.unit_status)
+        {
+            let last = self.status("", &last);
+            self.fact("charm's last", &last);
+        }
+        if !model.ports.is_empty() {
+            self.fact("ports", &model.ports.join(", "));
+        }
+        if let Some(version) = &model.workload_version {
+            self.fact("version", &clean(version));
+        }
+        for action in &model.actions {
+            let text = match action.message.as_str() {
+                "" => format!("{} {}", action.name, action.status),
+                message => format!("{} {}: {message}", action.name, action.status),
+            };
+            self.fact("action", &clean(&text));
+        }
+        let times: Vec<f64> = report
+            .dispatches
+            .iter()
+            .map(|record| record.duration_ms)
+            .collect();
+        let failed = report
+            .dispatches
+            .iter()
+            .filter(|record| record.outcome != Outcome::Succeeded)
+            .count();
+        let failed = match failed {
+            0 => String::new(),
+            count => self.paint(Colour::Red, &format!(", {count} failed")),
+        };
+        let (total, median) = (
+            milliseconds(times.iter().sum()),
+            milliseconds(median(&times)),
+        );
+        self.fact(
+            "dispatches",
+            &format!("{}{failed}, {total} in all, median {median}", times.len()),
+        );
+        let _ = self.out.flush();
+    }
+}
+
+fn tells_itself(call: &ToolCall) -> bool {
+    ["juju-log", "status-set", "application-version-set"].contains(&call.tool.as_str())
+}
+
+fn median(times: &[f64]) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let lower = sorted
+        .get(sorted.len().saturating_sub(1) / 2)
+        .copied()
+        .unwrap_or_default();
+    (lower + upper) / 2.0
+}
+
+fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms < 10_000.0 => format!("{ms:.1} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+/// An argument as one would type it.
+fn quoted(arg: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !arg.is_empty() && arg.chars().all(plain) {
+        true => arg.to_owned(),
+        false => format!("'{}'", arg.replace('\'', "'\\''")),
+    }
+}
+
+/// Text of a charm on one line of bounded length, with nothing in it that a
+/// terminal would obey.
+fn clean(text: &str) -> String {
+    let mut shown = String::new();
+    for (place, c) in text.chars().enumerate() {
+        if place == WIDTH {
+            shown.push('…');
+            break;
+        }
+        match c {
+            '\n' => shown.push('⏎'),
+            '\t' => shown.push(' '),
+            c if c.is_control() => shown.push('�'),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(detail: Detail, slow: bool) -> String {
+        let mut out = Vec::new();
+        let mut timeline = Timeline::new(&mut out, false, detail);
+        let call = |tool: &str, args: &[&str], code, stdout: &str, stderr: &str| {
+            Notice::Call(ToolCall {
+                tool: tool.to_owned(),
+                args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+                stdin: None,
+                exit_code: Some(code),
+                stdout: stdout.to_owned(),
+                stderr: stderr.to_owned(),
+                rpc_error: None,
+            })
+        };
+        timeline.dispatch_starts("install", &[]);
+        timeline.notice(&Notice::UnitStatus(Status::new(
+            "active",
+            "ready\u{1b}[31m",
+        )));
+        timeline.notice(&call("status-set", &["active", "ready"], 0, "", ""));
+        if slow {
+            timeline.dispatch_is_slow();
+        }
+        timeline.notice(&call("config-get", &["a key"], 0, "x\ny\n", ""));
+        timeline.notice(&call("open-port", &["99999"], 2, "", "ERROR too big\n"));
+        timeline.notice(&Notice::Log(LogLine {
+            level: Level::Info,
+            message: "a".repeat(200),
+        }));
+        timeline.dispatch_ends(&DispatchRecord {
+            event: "install".to_owned(),
+            exit_code: Some(3),
+            duration_ms: 12.34,
+            hook_tools: Vec::new(),
+            logs: Vec::new(),
+            deferred: Vec::new(),
+            outcome: Outcome::Failed("exit status 3".to_owned()),
+        });
+        String::from_utf8(out).unwrap()
+    }
+
+    fn lines() -> String {
+        format!(
+            "  config-get 'a key' → x⏎y\n  open-port 99999 → exit 2: ERROR too big\n  INFO     {}…\n",
+            "a".repeat(WIDTH)
+        )
+    }
+
+    #[test]
+    fn a_dispatch_is_a_heading_and_what_it_did() {
+        let wanted = format!(
+            "\n{:<24} ✗ exit 3 12.3 ms\n  status  active: ready�[31m\n{}",
+            "install",
+            lines()
+        );
+        assert_eq!(told(Detail::All, false), wanted);
+        let heading = format!("{:<24} ✗ exit 3 12.3 ms\n", "install");
+        assert_eq!(told(Detail::Headings, false), heading);
+        assert_eq!(told(Detail::Summary, false), "");
+    }
+
+    #[test]
+    fn a_slow_dispatch_is_told_as_it_goes() {
+        let wanted = format!(
+            "\ninstall …\n  status  active: ready�[31m\n{}  ✗ exit 3 12.3 ms\n",
+            lines()
+        );
+        assert_eq!(told(Detail::All, true), wanted);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_two() {
+        for (times, wanted) in [
+            (vec![], 0.0),
+            (vec![3.0], 3.0),
+            (vec![4.0, 1.0], 2.5),
+            (vec![9.0, 1.0, 2.0], 2.0),
+        ] {
+            assert!((median(&times) - wanted).abs() < 1e-9, "{times:?}");
+        }
+    }
+}
