@@ -2,7 +2,7 @@
 //! its end, and what else happens meanwhile.
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -119,16 +119,15 @@ fn watch(
         if duration.is_some() && out.is_closed() && err.is_closed() {
             break;
         }
-        let mut ready = vec![(PollFd::new(bell, PollFlags::IN), Source::Bell)];
-        if duration.is_none() {
-            ready.push((PollFd::new(&ended, PollFlags::IN), Source::End));
-        }
-        if let Some(pipe) = &out.pipe {
-            ready.push((PollFd::new(pipe, PollFlags::IN), Source::Out));
-        }
-        if let Some(pipe) = &err.pipe {
-            ready.push((PollFd::new(pipe, PollFlags::IN), Source::Err));
-        }
+        let end = duration.is_none().then_some((&ended, Source::End));
+        let ready = [(bell.as_fd(), Source::Bell)].into_iter();
+        let ready = ready.chain(end.map(|(end, source)| (end.as_fd(), source)));
+        let ready = ready
+            .chain(out.open(Source::Out))
+            .chain(err.open(Source::Err));
+        let ready = ready
+            .map(|(fd, source)| (PollFd::from_borrowed_fd(fd, PollFlags::IN), source))
+            .collect();
         let sources = poll(ready, clock.next())?;
         for source in &sources {
             match source {
@@ -231,7 +230,7 @@ struct Pipe<R> {
     line: usize,
 }
 
-impl<R: Read> Pipe<R> {
+impl<R: Read + AsFd> Pipe<R> {
     fn new(stream: Stream, pipe: Option<R>) -> Self {
         Pipe {
             stream,
@@ -243,6 +242,11 @@ impl<R: Read> Pipe<R> {
 
     fn is_closed(&self) -> bool {
         self.pipe.is_none()
+    }
+
+    /// What to wait on while it is open.
+    fn open(&self, source: Source) -> Option<(BorrowedFd<'_>, Source)> {
+        self.pipe.as_ref().map(|pipe| (pipe.as_fd(), source))
     }
 
     /// Reads once what there is.

@@ -179,6 +179,26 @@ impl<W: Write> Timeline<W> {
         let name = self.paint(Colour::Dim, &format!("{name:<12}"));
         self.line(&format!("  {name} {value}"));
     }
+
+    fn dispatches(&mut self, records: &[DispatchRecord]) {
+        let times: Vec<f64> = records.iter().map(|record| record.duration_ms).collect();
+        let failed = records
+            .iter()
+            .filter(|record| record.outcome != Outcome::Succeeded)
+            .count();
+        let failed = match failed {
+            0 => String::new(),
+            count => self.paint(Colour::Red, &format!(", {count} failed")),
+        };
+        let (total, median) = (
+            milliseconds(times.iter().sum()),
+            milliseconds(median(&times)),
+        );
+        self.fact(
+            "dispatches",
+            &format!("{}{failed}, {total} in all, median {median}", times.len()),
+        );
+    }
 }
 
 impl<W: Write> Observer for Timeline<W> {
@@ -295,28 +315,7 @@ impl<W: Write> Observer for Timeline<W> {
             };
             self.fact("action", &clean(&text));
         }
-        let times: Vec<f64> = report
-            .dispatches
-            .iter()
-            .map(|record| record.duration_ms)
-            .collect();
-        let failed = report
-            .dispatches
-            .iter()
-            .filter(|record| record.outcome != Outcome::Succeeded)
-            .count();
-        let failed = match failed {
-            0 => String::new(),
-            count => self.paint(Colour::Red, &format!(", {count} failed")),
-        };
-        let (total, median) = (
-            milliseconds(times.iter().sum()),
-            milliseconds(median(&times)),
-        );
-        self.fact(
-            "dispatches",
-            &format!("{}{failed}, {total} in all, median {median}", times.len()),
-        );
+        self.dispatches(&report.dispatches);
         let _ = self.out.flush();
     }
 }
