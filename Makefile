@@ -31,8 +31,9 @@ dist: dist/dispatch dist/charmhost ## Build what ships, to dist/
 dist/dispatch: setup-rust
 	@scripts/say "building dispatch, static and without a compiler (about 3 minutes the first time)"
 	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch
+	cargo build --profile dist --target $(MUSL) -p charmhost-hook-tool
 	@mkdir -p dist
-	install -m 0755 target/$(MUSL)/dist/dispatch dist/dispatch
+	install -m 0755 target/$(MUSL)/dist/dispatch target/$(MUSL)/dist/hook-tool dist/
 
 .PHONY: dist/charmhost
 dist/charmhost: setup-rust
@@ -52,7 +53,7 @@ setup-tests:
 .PHONY: test-rust
 test-rust: setup-rust lint ## Run the tests of the host's crates
 	@scripts/say "testing the host's crates (about 4 minutes the first time)"
-	cargo test --release --workspace --exclude charmhost-tests --exclude charmhost-dispatch
+	cargo test --release --workspace --exclude charmhost-tests
 
 .PHONY: lint
 lint: setup-rust ## Check formatting, lints and documentation
@@ -73,7 +74,11 @@ test-suites: setup-tests dist ## Run the black-box suites over what ships
 
 .PHONY: bench
 bench: dist setup-bench ## Measure a cold dispatch against Python ops, bare wasmtime and a native program
-	@scripts/say "measuring (about 2 minutes)"
+	@scripts/say "building the baselines (about 1 minute the first time)"
+	cargo build --profile dist --target $(MUSL) -p charmhost-baselines
+	@mkdir -p target/bench-programs
+	install -m 0755 target/$(MUSL)/dist/bare target/$(MUSL)/dist/native target/bench-programs/
+	@scripts/say "measuring (about 1 minute)"
 	cargo run --release -p charmhost-bench
 
 .PHONY: setup-bench

@@ -53,6 +53,9 @@ impl Failure {
             (None, Some(Trap::StackOverflow)) => {
                 "the call stack is exhausted (endless recursion?)".to_owned()
             }
+            (None, Some(Trap::MemoryOutOfBounds)) => {
+                "it used memory that it does not have (endless recursion, or unsafe code?)".to_owned()
+            }
             (None, Some(trap)) => trap.to_string(),
             (None, None) => error.root_cause().to_string(),
         };

@@ -9,7 +9,10 @@ fn jujus_reader_reads_unpacks_and_repacks_every_archive() {
     for project in ["charms/hello", "tests/guests/events", "tests/guests/faults"] {
         let archive = built(project).join("../packed.charm");
         let scratch = tempfile::tempdir().unwrap();
-        let output = Command::new("charmreader").arg(&archive).arg(scratch.path()).output();
+        let output = Command::new("charmreader")
+            .arg(&archive)
+            .arg(scratch.path())
+            .output();
         let output = output.expect("charmreader must be on PATH: run `make test-suites`");
         assert!(output.status.success(), "{project}: {}", shown(&output));
         let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -32,7 +35,10 @@ fn the_same_project_gives_the_same_archive() {
         assert!(output.status.success(), "{}", shown(&output));
         std::fs::read(archive).unwrap()
     };
-    assert!(pack("a.charm") == pack("b.charm"), "two archives of one project differ");
+    assert!(
+        pack("a.charm") == pack("b.charm"),
+        "two archives of one project differ"
+    );
 }
 
 #[test]
@@ -41,8 +47,18 @@ fn a_project_that_juju_would_refuse_is_not_packed() {
     for (charmcraft, wanted) in [
         (None, "cannot find charmcraft.yaml"),
         (Some("name: ["), "charmcraft.yaml: line"),
-        (Some("type: charm\nname: Bad_Name\nsummary: x\ndescription: x\nbase: ubuntu@24.04\nplatforms: {amd64: }\nparts: {charm: {plugin: nil}}\n"), "Bad_Name"),
-        (Some("type: charm\nname: x\nsummary: x\ndescription: x\nbase: ubuntu@24.04\nplatforms: {amd64: }\nparts: {charm: {plugin: nil}}\ntypo: 1\n"), "typo"),
+        (
+            Some(
+                "type: charm\nname: Bad_Name\nsummary: x\ndescription: x\nbase: ubuntu@24.04\nplatforms: {amd64: }\nparts: {charm: {plugin: nil}}\n",
+            ),
+            "Bad_Name",
+        ),
+        (
+            Some(
+                "type: charm\nname: x\nsummary: x\ndescription: x\nbase: ubuntu@24.04\nplatforms: {amd64: }\nparts: {charm: {plugin: nil}}\ntypo: 1\n",
+            ),
+            "typo",
+        ),
     ] {
         let file = dir.path().join("charmcraft.yaml");
         let _ = std::fs::remove_file(&file);
@@ -50,7 +66,12 @@ fn a_project_that_juju_would_refuse_is_not_packed() {
             std::fs::write(&file, text).unwrap();
         }
         let archive = dir.path().join("x.charm");
-        let output = charmhost(["pack".as_ref(), dir.path().as_os_str(), "-o".as_ref(), archive.as_os_str()]);
+        let output = charmhost([
+            "pack".as_ref(),
+            dir.path().as_os_str(),
+            "-o".as_ref(),
+            archive.as_os_str(),
+        ]);
         assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains(wanted), "wanted {wanted:?}, got {told}");

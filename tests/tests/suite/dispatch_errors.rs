@@ -25,7 +25,10 @@ fn write(charm: &Path, file: &str, content: &[u8]) {
 /// compiler's version stands.
 fn patch(charm: &Path, from: &[u8], to: &[u8]) {
     let mut bytes = std::fs::read(charm.join("charm.cwasm")).unwrap();
-    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from)
+        .unwrap();
     bytes[at..at + to.len()].copy_from_slice(to);
     write(charm, "charm.cwasm", &bytes);
 }
@@ -99,7 +102,13 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a compiled charm for another architecture",
-        spoil: |charm| patch(charm, b"x86_64-unknown-linux-gnu", b"riscv64-unknown-linux-gn"),
+        spoil: |charm| {
+            patch(
+                charm,
+                b"x86_64-unknown-linux-gnu",
+                b"riscv64-unknown-linux-gn",
+            )
+        },
         vars: &[],
         code: 1,
         wanted: "cannot run",
@@ -182,11 +191,17 @@ fn every_fault_has_its_message_and_exit_code() {
         let charm = copy("charms/hello");
         (case.spoil)(charm.path());
         let agent = Agent::new();
-        let ended =
-            Dispatch::new(charm.path(), "hooks/config-changed", &agent).vars(case.vars).run();
+        let ended = Dispatch::new(charm.path(), "hooks/config-changed", &agent)
+            .vars(case.vars)
+            .run();
         let told = format!("{}{}", ended.stderr, agent.logs().join("\n"));
         assert_eq!(ended.code, Some(case.code), "{}: {told}", case.name);
-        assert!(told.contains(case.wanted), "{}: wanted {:?}, got {told}", case.name, case.wanted);
+        assert!(
+            told.contains(case.wanted),
+            "{}: wanted {:?}, got {told}",
+            case.name,
+            case.wanted
+        );
     }
 }
 
@@ -194,7 +209,9 @@ fn every_fault_has_its_message_and_exit_code() {
 fn a_component_of_another_world_is_told_what_it_lacks() {
     let output = crate::support::charmhost([
         "build".as_ref(),
-        crate::support::root().join("tests/guests/wrongworld").as_os_str(),
+        crate::support::root()
+            .join("tests/guests/wrongworld")
+            .as_os_str(),
         "--output".as_ref(),
         tempfile::tempdir().unwrap().path().join("o").as_os_str(),
     ]);
@@ -243,5 +260,11 @@ fn a_log_that_cannot_be_written_fails_no_hook() {
     });
     let ended = Dispatch::new(charm.path(), "hooks/update-status", &agent).run();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("WARNING cannot write to the charm's log"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("WARNING cannot write to the charm's log"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -45,7 +45,10 @@ fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_di
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let calls = agent.calls();
-    assert!(calls.iter().any(|call| call.starts_with("is-leader")), "{calls:?}");
+    assert!(
+        calls.iter().any(|call| call.starts_with("is-leader")),
+        "{calls:?}"
+    );
 }
 
 fn link_socket(from: &Path, to: &Path) {
@@ -53,9 +56,20 @@ fn link_socket(from: &Path, to: &Path) {
     std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o777)).unwrap();
 }
 
-/// `/charm/dispatch` in a new root, as the user `nobody`.
+/// `/charm/dispatch` in a new root as an unprivileged user: `nobody`, or who
+/// runs the tests.
 fn chroot(root: &Path) -> Command {
-    let mut command = Command::new("chroot");
-    command.args(["--userspec=65534:65534"]).arg(root).arg("/charm/dispatch");
+    use std::os::unix::fs::MetadataExt;
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let mut command = if is_root {
+        let mut command = Command::new("/usr/sbin/chroot");
+        command.arg("--userspec=65534:65534");
+        command
+    } else {
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(["--map-current-user", "/usr/sbin/chroot"]);
+        command
+    };
+    command.arg(root).arg("/charm/dispatch");
     command
 }

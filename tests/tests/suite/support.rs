@@ -12,19 +12,30 @@ use tempfile::TempDir;
 
 /// The project's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// A program that ships.
 pub fn dist(name: &str) -> PathBuf {
     let path = root().join("dist").join(name);
-    assert!(path.is_file(), "{} is missing: run `make dist`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make dist`",
+        path.display()
+    );
     path
 }
 
 /// `charmhost` with arguments.
 pub fn charmhost<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
-    Command::new(dist("charmhost")).args(args).stdin(Stdio::null()).output().unwrap()
+    Command::new(dist("charmhost"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// What a program printed and how it ended, for messages of failed tests.
@@ -55,7 +66,11 @@ pub fn built(project: &str) -> PathBuf {
         "-o".as_ref(),
         archive.as_os_str(),
     ]);
-    assert!(output.status.success(), "cannot pack {project}: {}", shown(&output));
+    assert!(
+        output.status.success(),
+        "cannot pack {project}: {}",
+        shown(&output)
+    );
     let charm = dir.join("charm");
     let _ = std::fs::remove_dir_all(&charm);
     std::fs::create_dir(&charm).unwrap();
@@ -63,7 +78,11 @@ pub fn built(project: &str) -> PathBuf {
         z = zipfile.ZipFile(sys.argv[1])\n\
         for i in z.infolist():\n\
         \x20   p = z.extract(i, sys.argv[2]); os.chmod(p, i.external_attr >> 16 & 0o777)\n";
-    let status = Command::new("python3").args(["-c", unzip]).arg(&archive).arg(&charm).status();
+    let status = Command::new("python3")
+        .args(["-c", unzip])
+        .arg(&archive)
+        .arg(&charm)
+        .status();
     assert!(status.unwrap().success());
     built.insert(project.to_owned(), charm.clone());
     charm
@@ -93,12 +112,19 @@ pub struct Agent {
 
 /// A reply with this on the standard output stream.
 pub fn prints(text: &str) -> Result<Reply, String> {
-    Ok(Reply { stdout: text.as_bytes().to_vec(), ..Reply::default() })
+    Ok(Reply {
+        stdout: text.as_bytes().to_vec(),
+        ..Reply::default()
+    })
 }
 
 /// A reply that fails with a complaint.
 pub fn fails(code: i32, text: &str) -> Result<Reply, String> {
-    Ok(Reply { code, stderr: text.as_bytes().to_vec(), ..Reply::default() })
+    Ok(Reply {
+        code,
+        stderr: text.as_bytes().to_vec(),
+        ..Reply::default()
+    })
 }
 
 /// What a healthy agent says of a unit that leads.
@@ -119,7 +145,9 @@ impl Agent {
     }
 
     /// An agent that answers by a function.
-    pub fn answering(answer: impl FnMut(&Request) -> Result<Reply, String> + Send + 'static) -> Self {
+    pub fn answering(
+        answer: impl FnMut(&Request) -> Result<Reply, String> + Send + 'static,
+    ) -> Self {
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
         let calls = Arc::new(Mutex::new(Vec::new()));
         let seen = calls.clone();
@@ -161,14 +189,17 @@ impl Agent {
     pub fn calls(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
         let calls = calls.iter().filter(|call| call.tool != "juju-log");
-        calls.map(|call| format!("{} {}", call.tool, call.args.join(" "))).collect()
+        calls
+            .map(|call| format!("{} {}", call.tool, call.args.join(" ")))
+            .collect()
     }
 
     /// What it was told to log, as `LEVEL text`.
     pub fn logs(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
         let logs = calls.iter().filter(|call| call.tool == "juju-log");
-        logs.map(|call| format!("{} {}", call.args[1], call.args[3..].join(" "))).collect()
+        logs.map(|call| format!("{} {}", call.args[1], call.args[3..].join(" ")))
+            .collect()
     }
 }
 
@@ -192,7 +223,10 @@ impl Dispatch {
         let hook = path.strip_prefix("hooks/").unwrap_or_default();
         let charm_dir = charm.display().to_string();
         let socket = agent.socket().display().to_string();
-        let mut dispatch = Dispatch { charm: charm.to_path_buf(), vars: BTreeMap::new() };
+        let mut dispatch = Dispatch {
+            charm: charm.to_path_buf(),
+            vars: BTreeMap::new(),
+        };
         for (name, value) in [
             ("JUJU_DISPATCH_PATH", path),
             ("JUJU_HOOK_NAME", hook),
@@ -213,7 +247,9 @@ impl Dispatch {
         }
         if let Some(action) = path.strip_prefix("actions/") {
             let (action, id) = (action.to_owned(), "42");
-            dispatch = dispatch.var("JUJU_ACTION_NAME", &action).var("JUJU_ACTION_UUID", id);
+            dispatch = dispatch
+                .var("JUJU_ACTION_NAME", &action)
+                .var("JUJU_ACTION_UUID", id);
         }
         dispatch
     }
@@ -226,7 +262,8 @@ impl Dispatch {
 
     /// Sets several variables.
     pub fn vars(self, vars: &[(&str, &str)]) -> Self {
-        vars.iter().fold(self, |dispatch, (name, value)| dispatch.var(name, value))
+        vars.iter()
+            .fold(self, |dispatch, (name, value)| dispatch.var(name, value))
     }
 
     /// Removes a variable.
@@ -238,7 +275,10 @@ impl Dispatch {
     /// The command, as the agent would start it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.charm.join("dispatch"));
-        command.current_dir(&self.charm).env_clear().stdin(Stdio::null());
+        command
+            .current_dir(&self.charm)
+            .env_clear()
+            .stdin(Stdio::null());
         for (name, value) in &self.vars {
             if let Some(value) = value {
                 command.env(name, value);
@@ -250,7 +290,11 @@ impl Dispatch {
     /// Runs it to its end, which must come within a minute.
     pub fn run(&self) -> Ended {
         let mut command = self.command();
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let id = child.id();
         let (done, waits) = std::sync::mpsc::channel();
         std::thread::spawn(move || done.send(child.wait_with_output()));

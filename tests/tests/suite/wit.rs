@@ -12,18 +12,67 @@ use wit_parser::{
 /// Interfaces of `wasi:cli/imports`, whose names some toolchains share with
 /// ours in one name space.
 const WASI_INTERFACES: &[&str] = &[
-    "environment", "error", "exit", "insecure", "insecure-seed", "instance-network",
-    "ip-name-lookup", "monotonic-clock", "network", "poll", "preopens", "random", "stderr",
-    "stdin", "stdout", "streams", "tcp", "tcp-create-socket", "terminal-input",
-    "terminal-output", "terminal-stderr", "terminal-stdin", "terminal-stdout", "timezone",
-    "types", "udp", "udp-create-socket", "wall-clock",
+    "environment",
+    "error",
+    "exit",
+    "insecure",
+    "insecure-seed",
+    "instance-network",
+    "ip-name-lookup",
+    "monotonic-clock",
+    "network",
+    "poll",
+    "preopens",
+    "random",
+    "stderr",
+    "stdin",
+    "stdout",
+    "streams",
+    "tcp",
+    "tcp-create-socket",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stderr",
+    "terminal-stdin",
+    "terminal-stdout",
+    "timezone",
+    "types",
+    "udp",
+    "udp-create-socket",
+    "wall-clock",
 ];
 
 /// Words that some generator does not escape as the name of a parameter.
 const BAD_PARAMETERS: &[&str] = &[
-    "self", "type", "import", "func", "defer", "return", "go", "chan", "map", "range", "select",
-    "interface", "package", "var", "const", "default", "if", "else", "for", "break", "continue",
-    "struct", "goto", "fallthrough", "switch", "case", "len", "unsafe", "uint8",
+    "self",
+    "type",
+    "import",
+    "func",
+    "defer",
+    "return",
+    "go",
+    "chan",
+    "map",
+    "range",
+    "select",
+    "interface",
+    "package",
+    "var",
+    "const",
+    "default",
+    "if",
+    "else",
+    "for",
+    "break",
+    "continue",
+    "struct",
+    "goto",
+    "fallthrough",
+    "switch",
+    "case",
+    "len",
+    "unsafe",
+    "uint8",
 ];
 
 /// Words that some generator uses itself for methods of a resource.
@@ -44,7 +93,10 @@ fn complaints(look: impl Fn(&Resolve, &str, &Interface) -> Vec<String>) -> Vec<S
     let resolve = resolve();
     let mut found = Vec::new();
     for (_, interface) in resolve.interfaces.iter() {
-        let name = interface.name.clone().expect("interfaces of packages have names");
+        let name = interface
+            .name
+            .clone()
+            .expect("interfaces of packages have names");
         for complaint in look(&resolve, &name, interface) {
             found.push(format!("{name}: {complaint}"));
         }
@@ -56,30 +108,43 @@ fn types<'a>(
     resolve: &'a Resolve,
     interface: &'a Interface,
 ) -> impl Iterator<Item = (&'a String, &'a TypeDef)> {
-    interface.types.iter().map(|(name, id)| (name, &resolve.types[*id]))
+    interface
+        .types
+        .iter()
+        .map(|(name, id)| (name, &resolve.types[*id]))
 }
 
 /// The names of a type's cases or fields with their documentation.
 fn parts(ty: &TypeDef) -> Vec<(&str, &Docs)> {
     match &ty.kind {
-        TypeDefKind::Record(record) => {
-            record.fields.iter().map(|field| (field.name.as_str(), &field.docs)).collect()
-        }
-        TypeDefKind::Variant(variant) => {
-            variant.cases.iter().map(|case| (case.name.as_str(), &case.docs)).collect()
-        }
-        TypeDefKind::Enum(cases) => {
-            cases.cases.iter().map(|case| (case.name.as_str(), &case.docs)).collect()
-        }
-        TypeDefKind::Flags(flags) => {
-            flags.flags.iter().map(|flag| (flag.name.as_str(), &flag.docs)).collect()
-        }
+        TypeDefKind::Record(record) => record
+            .fields
+            .iter()
+            .map(|field| (field.name.as_str(), &field.docs))
+            .collect(),
+        TypeDefKind::Variant(variant) => variant
+            .cases
+            .iter()
+            .map(|case| (case.name.as_str(), &case.docs))
+            .collect(),
+        TypeDefKind::Enum(cases) => cases
+            .cases
+            .iter()
+            .map(|case| (case.name.as_str(), &case.docs))
+            .collect(),
+        TypeDefKind::Flags(flags) => flags
+            .flags
+            .iter()
+            .map(|flag| (flag.name.as_str(), &flag.docs))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 fn is_documented(docs: &Docs) -> bool {
-    docs.contents.as_ref().is_some_and(|text| text.trim().len() > 3)
+    docs.contents
+        .as_ref()
+        .is_some_and(|text| text.trim().len() > 3)
 }
 
 #[test]
@@ -108,10 +173,18 @@ fn every_item_is_documented() {
     });
     assert!(found.is_empty(), "{found:#?}");
     for (_, world) in resolve().worlds.iter() {
-        assert!(is_documented(&world.docs), "the world {} has no documentation", world.name);
+        assert!(
+            is_documented(&world.docs),
+            "the world {} has no documentation",
+            world.name
+        );
     }
     for (_, package) in resolve().packages.iter() {
-        assert!(is_documented(&package.docs), "{} has no documentation", package.name);
+        assert!(
+            is_documented(&package.docs),
+            "{} has no documentation",
+            package.name
+        );
     }
 }
 
@@ -119,11 +192,13 @@ fn every_item_is_documented() {
 fn integers_fit_the_numbers_of_every_language() {
     fn plain_s64(function: &Function) -> Option<String> {
         let found = function.params.iter().find(|param| param.ty == Type::S64)?;
-        Some(format!("{}({}) takes a plain s64", function.name, found.name))
+        Some(format!(
+            "{}({}) takes a plain s64",
+            function.name, found.name
+        ))
     }
-    let found = complaints(|_, _, interface| {
-        interface.functions.values().filter_map(plain_s64).collect()
-    });
+    let found =
+        complaints(|_, _, interface| interface.functions.values().filter_map(plain_s64).collect());
     assert!(found.is_empty(), "{found:#?}");
     let resolve = resolve();
     for (_, ty) in resolve.types.iter() {
@@ -157,8 +232,14 @@ fn no_type_is_named_like_a_case_of_another() {
 fn interface_names_are_unique_also_against_wasi() {
     let mut seen = BTreeMap::new();
     for (_, interface) in resolve().interfaces.iter() {
-        let name = interface.name.clone().expect("interfaces of packages have names");
-        assert!(!WASI_INTERFACES.contains(&name.as_str()), "WASI has an interface {name}");
+        let name = interface
+            .name
+            .clone()
+            .expect("interfaces of packages have names");
+        assert!(
+            !WASI_INTERFACES.contains(&name.as_str()),
+            "WASI has an interface {name}"
+        );
         *seen.entry(name).or_insert(0) += 1;
     }
     assert!(seen.values().all(|count| *count == 1), "{seen:?}");
@@ -207,10 +288,18 @@ fn only_what_every_toolchain_has_is_used() {
                 | TypeDefKind::FixedLengthList(..)
         );
         assert!(!unusual, "{:?} is a {}", ty.name, ty.kind.as_str());
-        assert!(!matches!(ty.stability, Stability::Unstable { .. }), "{:?}", ty.name);
+        assert!(
+            !matches!(ty.stability, Stability::Unstable { .. }),
+            "{:?}",
+            ty.name
+        );
     }
     for (_, package) in resolve.packages.iter() {
-        assert_eq!(package.name.namespace, "charmhost", "{} is not ours", package.name);
+        assert_eq!(
+            package.name.namespace, "charmhost",
+            "{} is not ours",
+            package.name
+        );
     }
     for (_, interface) in resolve.interfaces.iter() {
         for function in interface.functions.values() {
@@ -252,7 +341,10 @@ fn the_world_only_lists_interfaces() {
     for item in items {
         assert!(matches!(item, WorldItem::Interface { .. }), "{item:?}");
     }
-    let exports: Vec<String> =
-        world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    let exports: Vec<String> = world
+        .exports
+        .keys()
+        .map(|key| resolve.name_world_key(key))
+        .collect();
     assert_eq!(exports, ["charmhost:entry/entry@0.1.0"]);
 }

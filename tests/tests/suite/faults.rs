@@ -1,0 +1,163 @@
+//! A guest that fails is told about in one line that names the charm, the
+//! event, the handler, the cause and the place; and it gets at nothing.
+
+use crate::support::{Agent, Dispatch, built, copy};
+
+/// The one ERROR line that a dispatch of an action leaves in the log.
+fn error_of(action: &str, settings: &str) -> String {
+    let charm = copy("tests/guests/faults");
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let agent = Agent::new();
+    let ended = Dispatch::new(charm.path(), &format!("actions/{action}"), &agent).run();
+    assert_eq!(ended.code, Some(1), "{action}: {}", ended.stderr);
+    assert!(
+        ended.stderr.contains("Uncaught "),
+        "{action}: {}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("Use `juju debug-log`"),
+        "{action}: {}",
+        ended.stderr
+    );
+    let mut errors: Vec<String> = agent
+        .logs()
+        .into_iter()
+        .filter(|line| line.starts_with("ERROR "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{action}: {errors:?}");
+    errors.remove(0)
+}
+
+#[test]
+fn every_way_to_fail_is_told_in_one_line() {
+    for (action, settings, wanted) in [
+        (
+            "panic",
+            "",
+            "Uncaught panic in charm code: no panic today at ",
+        ),
+        (
+            "index",
+            "",
+            "Uncaught panic in charm code: index out of bounds: the len is 0 but the index is 5 at ",
+        ),
+        (
+            "error",
+            "",
+            "Uncaught error in charm code: invalid digit found in string at ",
+        ),
+        (
+            "recurse",
+            "",
+            "Uncaught trap in charm code: it used memory that it does not have (endless recursion, or unsafe code?) at ",
+        ),
+        (
+            "loop",
+            "[limits]\ncpu-seconds = 0.2\n",
+            "it used more than 0.2 s of processor time (limits.cpu-seconds in charmhost.toml) at ",
+        ),
+        (
+            "memory",
+            "[limits]\nmemory-mib = 16\n",
+            "MiB of memory and may have 16 (limits.memory-mib in charmhost.toml) at ",
+        ),
+        (
+            "observe",
+            "",
+            "cannot observe \"no_such_action\" of Faults: the charm has no such event",
+        ),
+    ] {
+        let line = error_of(action, settings);
+        assert!(line.contains(wanted), "{action}: {line}");
+        assert!(!line.contains('\n'), "{action}: {line:?}");
+        assert!(line.contains("(charm faults, event "), "{action}: {line}");
+        if action != "observe" {
+            assert!(
+                line.contains(&format!(
+                    "event {action}_action, handler Faults.on_{action})"
+                )),
+                "{line}"
+            );
+        }
+        let place = line.split(" at ").last().unwrap();
+        if action != "memory" {
+            assert!(place.contains("src/lib.rs:"), "{action}: {place}");
+        }
+    }
+}
+
+#[test]
+fn a_hook_that_panics_says_so_in_the_log_alone() {
+    let charm = built("tests/guests/faults");
+    let agent = Agent::new();
+    let ended = Dispatch::new(&charm, "hooks/start", &agent).run();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), ""));
+    let logs = agent.logs();
+    let line = logs.iter().find(|line| line.starts_with("ERROR ")).unwrap();
+    assert!(
+        line.contains("no start today at ") && line.contains("handler Faults.on_start"),
+        "{line}"
+    );
+}
+
+#[test]
+fn deferring_is_refused_with_the_reason() {
+    let charm = built("tests/guests/faults");
+    let agent = Agent::new();
+    let ended = Dispatch::new(&charm, "hooks/config-changed", &agent).run();
+    assert_eq!(ended.code, Some(1));
+    let logs = agent.logs().join("\n");
+    assert!(logs.contains("cannot defer config_changed"), "{logs}");
+}
+
+#[test]
+fn the_machine_is_out_of_reach() {
+    let charm = copy("tests/guests/faults");
+    for (action, wanted) in [
+        (
+            "read",
+            &[
+                "own metadata: ",
+                "/etc/passwd: false",
+                "/proc/self/environ: false",
+                "../../../../etc/passwd: false",
+                "environment: 0 variables",
+            ][..],
+        ),
+        (
+            "write",
+            &["dispatch: false", "charm.cwasm: false", "new-file: false"],
+        ),
+        ("connect", &["connected: false", "found: false"]),
+    ] {
+        let agent = Agent::new();
+        let ended = Dispatch::new(charm.path(), &format!("actions/{action}"), &agent).run();
+        let logs = agent.logs();
+        assert_eq!(ended.code, Some(0), "{action}: {logs:?} {}", ended.stderr);
+        for line in wanted {
+            assert!(
+                logs.iter().any(|log| log.contains(line)),
+                "{action}: {line} not in {logs:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn waiting_costs_no_processor_time() {
+    let charm = copy("tests/guests/events");
+    std::fs::write(
+        charm.path().join("charmhost.toml"),
+        "[limits]\ncpu-seconds = 0.5\n",
+    )
+    .unwrap();
+    let agent = Agent::answering(|request| {
+        if request.tool == "is-leader" {
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+        }
+        crate::support::usual(request)
+    });
+    let ended = Dispatch::new(charm.path(), "hooks/update-status", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
