@@ -60,7 +60,7 @@ lint: setup-rust ## Check formatting, lints and documentation
 	@scripts/say "checking format, lints and documentation (about 3 minutes the first time)"
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
 .PHONY: test-sdk
 test-sdk: setup-rust ## Test and lint the guest SDK

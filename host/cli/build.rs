@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?)
+        .join("../..")
+        .canonicalize()?;
     let mut files = Vec::new();
     for (folder, prefix) in [("guest-sdk/rust", ""), ("wit", "wit/")] {
         let folder = root.join(folder);
@@ -18,7 +20,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut source = String::from("pub const SDK: &[(&str, &str)] = &[\n");
     for (name, path) in &files {
         println!("cargo::rerun-if-changed={}", path.display());
-        writeln!(source, "    ({name:?}, include_str!({:?})),", path.display().to_string())?;
+        writeln!(
+            source,
+            "    ({name:?}, include_str!({:?})),",
+            path.display().to_string()
+        )?;
     }
     source.push_str("];\n");
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("sdk.rs"), source)?;
@@ -31,7 +37,11 @@ fn embedded(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let skipped = ["target", "tests", "Cargo.lock", "wit"].contains(&name.as_str())
             || name.starts_with('.');
         if skipped {

@@ -35,11 +35,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let architecture = args.target.architecture.unwrap_or(Architecture::host());
     let options = Options {
         dir: args.dir.clone(),
-        output: args.output.clone().unwrap_or_else(|| args.dir.join("build")),
+        output: args
+            .output
+            .clone()
+            .unwrap_or_else(|| args.dir.join("build")),
         architecture,
         dispatch: args.target.dispatch.clone(),
     };
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
-    println!("{}: {}", options.output.display(), output::built(&built, architecture));
+    println!(
+        "{}: {}",
+        options.output.display(),
+        output::built(&built, architecture)
+    );
     Ok(ExitCode::SUCCESS)
 }

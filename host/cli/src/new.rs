@@ -12,7 +12,10 @@ const SDK_DIR: &str = ".charmhost/sdk";
 
 const TEMPLATE: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml")),
-    ("charmcraft.yaml", include_str!("../templates/rust/charmcraft.yaml")),
+    (
+        "charmcraft.yaml",
+        include_str!("../templates/rust/charmcraft.yaml"),
+    ),
     ("src/lib.rs", include_str!("../templates/rust/src/lib.rs")),
     (".gitignore", include_str!("../templates/rust/.gitignore")),
     ("README.md", include_str!("../templates/rust/README.md")),
@@ -31,12 +34,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     charmhost_archive::check_name(name)?;
     let dir = PathBuf::from(name);
     if dir.exists() {
-        bail!("cannot make the charm {name}: {} already exists; choose another name or remove it", dir.display());
+        bail!(
+            "cannot make the charm {name}: {} already exists; choose another name or remove it",
+            dir.display()
+        );
     }
     let files = TEMPLATE
         .iter()
         .map(|(path, text)| ((*path).to_owned(), fill(text, name)))
-        .chain(SDK.iter().map(|(path, text)| (format!("{SDK_DIR}/{path}"), (*text).to_owned())));
+        .chain(
+            SDK.iter()
+                .map(|(path, text)| (format!("{SDK_DIR}/{path}"), (*text).to_owned())),
+        );
     for (path, text) in files {
         write(&dir.join(path), &text)?;
     }
@@ -88,8 +97,16 @@ mod tests {
 
     #[test]
     fn the_sdk_is_complete() {
-        for wanted in ["Cargo.toml", "src/lib.rs", "wit/charm.wit", "wit/deps/status.wit"] {
-            assert!(SDK.iter().any(|(path, _)| path == &wanted), "{wanted} is missing");
+        for wanted in [
+            "Cargo.toml",
+            "src/lib.rs",
+            "wit/charm.wit",
+            "wit/deps/status.wit",
+        ] {
+            assert!(
+                SDK.iter().any(|(path, _)| path == &wanted),
+                "{wanted} is missing"
+            );
         }
     }
 

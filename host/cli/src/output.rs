@@ -5,7 +5,9 @@ use charmhost_builder::{Architecture, Built, Step};
 /// Says on the error stream what is being done.
 pub fn progress(step: &Step) {
     match step {
-        Step::Component => eprintln!("Building the component with Cargo (the first time takes about a minute)"),
+        Step::Component => {
+            eprintln!("Building the component with Cargo (the first time takes about a minute)")
+        }
         Step::Compile(architecture) => eprintln!("Compiling the component for {architecture}"),
         Step::Stage => eprintln!("Putting the files in place"),
     }
@@ -36,9 +38,13 @@ mod tests {
 
     #[test]
     fn sizes_are_rounded_down_to_three_figures_or_so() {
-        for (bytes, wanted) in
-            [(0, "0 B"), (999, "999 B"), (1_000, "1 kB"), (999_999, "999 kB"), (2_650_000, "2.6 MB")]
-        {
+        for (bytes, wanted) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1 kB"),
+            (999_999, "999 kB"),
+            (2_650_000, "2.6 MB"),
+        ] {
             assert_eq!(size(bytes), wanted);
         }
     }

@@ -27,11 +27,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let architecture = staged.architecture;
     let archive = match &args.output {
         Some(archive) => archive.clone(),
-        None => staged.project.platform_file_name(architecture.name())?.into(),
+        None => staged
+            .project
+            .platform_file_name(architecture.name())?
+            .into(),
     };
     let built = output::built(&staged.built, architecture);
     charmhost_archive::pack(&archive, staged.entries)?;
-    let bytes = std::fs::metadata(&archive).map(|metadata| metadata.len()).unwrap_or(0);
+    let bytes = std::fs::metadata(&archive)
+        .map(|metadata| metadata.len())
+        .unwrap_or(0);
     println!("{}: {}; {built}", archive.display(), output::size(bytes));
     Ok(ExitCode::SUCCESS)
 }

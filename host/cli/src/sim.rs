@@ -66,7 +66,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             report
         }
     };
-    Ok(if report.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.succeeded() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn print_json(report: &Report) -> anyhow::Result<()> {
@@ -80,9 +84,15 @@ fn print_json(report: &Report) -> anyhow::Result<()> {
 fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
     let target = &args.target;
     if !target.exists() {
-        bail!("cannot run {}: there is no such file or directory", target.display());
+        bail!(
+            "cannot run {}: there is no such file or directory",
+            target.display()
+        );
     }
-    if target.is_file() || !target.join("charmcraft.yaml").is_file() || target.join("dispatch").exists() {
+    if target.is_file()
+        || !target.join("charmcraft.yaml").is_file()
+        || target.join("dispatch").exists()
+    {
         return Ok(target.clone());
     }
     let (built, charm) = (scratch.join("built"), scratch.join("charm"));

@@ -36,7 +36,12 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         entries.push(Entry::from_file(scratch, &name)?);
     }
-    Ok(Staged { project, architecture, built, entries })
+    Ok(Staged {
+        project,
+        architecture,
+        built,
+        entries,
+    })
 }
 
 /// The architecture that was asked for; else this machine's, if the project

@@ -36,12 +36,21 @@ fn run() -> Result<Reply, Box<dyn std::error::Error>> {
     let tool = started_as.rsplit('/').next().unwrap_or_default();
     let args: Vec<String> = args.collect();
     let mut connection = Connection::connect(&address)?;
-    let call = Call { context_id: &context_id, dir: &dir, tool, args: &args, stdin: None };
+    let call = Call {
+        context_id: &context_id,
+        dir: &dir,
+        tool,
+        args: &args,
+        stdin: None,
+    };
     match connection.call(&call) {
         Err(error) if error.requires_stdin() => {
             let mut stdin = Vec::new();
             std::io::stdin().read_to_end(&mut stdin)?;
-            Ok(connection.call(&Call { stdin: Some(&stdin), ..call })?)
+            Ok(connection.call(&Call {
+                stdin: Some(&stdin),
+                ..call
+            })?)
         }
         // The agent's own words, as its own tools print them.
         Err(Error::Rpc { message, .. }) => Err(message.into()),

@@ -54,7 +54,8 @@ impl Failure {
                 "the call stack is exhausted (endless recursion?)".to_owned()
             }
             (None, Some(Trap::MemoryOutOfBounds)) => {
-                "it used memory that it does not have (endless recursion, or unsafe code?)".to_owned()
+                "it used memory that it does not have (endless recursion, or unsafe code?)"
+                    .to_owned()
             }
             (None, Some(trap)) => trap.to_string(),
             (None, None) => error.root_cause().to_string(),

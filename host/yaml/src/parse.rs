@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::resolve::resolve;
 
-/// How many nodes a document may have, counting what aliases repeat.
+/// How many nodes a document may have, counting what aliases repeat; a long
+/// text counts as one for every 64 bytes.
 const MAX_NODES: usize = 1_000_000;
 /// How deeply a document may nest.
 const MAX_DEPTH: usize = 100;
@@ -161,7 +162,13 @@ impl<'input> Tree<'input> {
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(size).sum::<usize>() + 1,
-        Value::Object(map) => map.values().map(size).sum::<usize>() + 1,
+        Value::Object(map) => {
+            map.iter()
+                .map(|(key, value)| key.len() / 64 + size(value))
+                .sum::<usize>()
+                + 1
+        }
+        Value::String(text) => text.len() / 64 + 1,
         _ => 1,
     }
 }
@@ -188,7 +195,7 @@ fn string_key(key: Value, written: &str, span: &Span) -> Result<String, Error> {
     };
     Err(Error::at(
         &span.start,
-        format!("cannot use the key {written}: YAML reads it as {what}; write it in quotes"),
+        format!("cannot use the key `{written}`: YAML reads it as {what}; write it in quotes"),
     ))
 }
 

@@ -16,7 +16,7 @@ pub fn resolve(text: &str) -> Value {
         _ => {}
     }
     let number = integer(text)
-        .map(Number::from)
+        .and_then(Number::from_i128)
         .or_else(|| float(text).and_then(Number::from_f64));
     number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }
@@ -29,11 +29,10 @@ fn unsigned(text: &str) -> (bool, &str) {
     }
 }
 
-fn integer(text: &str) -> Option<i64> {
+fn integer(text: &str) -> Option<i128> {
     let (negative, rest) = unsigned(text);
     let magnitude = magnitude(rest)?;
-    let value = if negative { -magnitude } else { magnitude };
-    i64::try_from(value).ok()
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 fn magnitude(text: &str) -> Option<i128> {

@@ -106,13 +106,13 @@ fn errors_say_where_and_what_to_do() {
     for (text, wanted) in [
         (
             "on: 1",
-            "line 1, column 1: cannot use the key on: YAML reads it as a boolean; write it in quotes",
+            "line 1, column 1: cannot use the key `on`: YAML reads it as a boolean; write it in quotes",
         ),
         (
             "a: 1\n8080: x",
-            "line 2, column 1: cannot use the key 8080: YAML reads it as a number",
+            "line 2, column 1: cannot use the key `8080`: YAML reads it as a number",
         ),
-        ("~: x", "cannot use the key ~: YAML reads it as null"),
+        ("~: x", "cannot use the key `~`: YAML reads it as null"),
         ("? [a]\n: 1", "a key must be a string"),
         ("a: [1", "line "),
         ("a: b: c", "line 1"),
@@ -142,6 +142,17 @@ fn a_document_cannot_blow_up() {
     }
     assert!(
         parse(&bomb)
+            .unwrap_err()
+            .to_string()
+            .contains("too many values")
+    );
+    let text = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(100_000),
+        vec!["*a"; 50_000].join(", ")
+    );
+    assert!(
+        parse(&text)
             .unwrap_err()
             .to_string()
             .contains("too many values")

@@ -37,10 +37,16 @@ impl Agent {
         let listener = UnixListener::bind(&socket)?;
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                std::thread::spawn(move || serve_connection(stream, |request| Ok(answer(&request))));
+                std::thread::spawn(move || {
+                    serve_connection(stream, |request| Ok(answer(&request)))
+                });
             }
         });
-        Ok(Agent { socket, tools, _dir: dir })
+        Ok(Agent {
+            socket,
+            tools,
+            _dir: dir,
+        })
     }
 }
 
@@ -52,5 +58,8 @@ fn answer(request: &Request) -> Reply {
         "status-get" => "{\"message\":\"\",\"status\":\"active\",\"status-data\":{}}\n",
         _ => "",
     };
-    Reply { stdout: stdout.as_bytes().to_vec(), ..Reply::default() }
+    Reply {
+        stdout: stdout.as_bytes().to_vec(),
+        ..Reply::default()
+    }
 }

@@ -37,7 +37,9 @@ fn main() -> anyhow::Result<()> {
     {
         return measure::child(command);
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()?;
     let agent = agent::Agent::start(&root)?;
     let subjects = subjects::all(&root, &agent)?;
     let samples = run(&subjects)?;
@@ -65,11 +67,21 @@ fn run(subjects: &[Subject]) -> anyhow::Result<Vec<Vec<Sample>>> {
 fn rows(subjects: &[Subject], samples: &[Vec<Sample>]) -> Vec<Row> {
     type Quantity = (&'static str, &'static str, fn(&Sample) -> f64);
     let quantities: [Quantity; 2] = [
-        ("cold dispatch of update-status: wall time", "ms", |sample| sample.wall_ms),
-        ("cold dispatch of update-status: peak memory", "MiB", |sample| sample.peak_mib),
+        (
+            "cold dispatch of update-status: wall time",
+            "ms",
+            |sample| sample.wall_ms,
+        ),
+        (
+            "cold dispatch of update-status: peak memory",
+            "MiB",
+            |sample| sample.peak_mib,
+        ),
     ];
     let mut rows = Vec::new();
-    let Some((ours, baselines)) = samples.split_first() else { return rows };
+    let Some((ours, baselines)) = samples.split_first() else {
+        return rows;
+    };
     for (case, unit, quantity) in quantities {
         for (subject, samples) in subjects.iter().skip(1).zip(baselines) {
             rows.push(Row {
@@ -85,7 +97,10 @@ fn rows(subjects: &[Subject], samples: &[Vec<Sample>]) -> Vec<Row> {
 }
 
 fn print(rows: &[Row]) {
-    println!("{:<46} {:<24} {:>10} {:>10} {:>8}", "case", "baseline", "ours", "baseline", "ratio");
+    println!(
+        "{:<46} {:<24} {:>10} {:>10} {:>8}",
+        "case", "baseline", "ours", "baseline", "ratio"
+    );
     for row in rows {
         println!(
             "{:<46} {:<24} {:>6.2} {:<3} {:>6.2} {:<3} {:>8}",
@@ -102,7 +117,11 @@ fn print(rows: &[Row]) {
 
 /// `1/80` where ours is less, `1.30x` where it is more.
 fn ratio(ratio: f64) -> String {
-    if ratio < 0.5 { format!("1/{:.0}", 1.0 / ratio) } else { format!("{ratio:.2}x") }
+    if ratio < 0.5 {
+        format!("1/{:.0}", 1.0 / ratio)
+    } else {
+        format!("{ratio:.2}x")
+    }
 }
 
 fn write(path: &PathBuf, rows: &[Row]) -> anyhow::Result<()> {

@@ -26,8 +26,15 @@ pub struct Sample {
 /// gets a process of its own to ask.
 pub fn one(subject: &Subject) -> anyhow::Result<Sample> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(CHILD).args(&subject.command).env_clear().envs(subject.vars.iter().cloned());
-    command.current_dir(&subject.dir).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command
+        .arg(CHILD)
+        .args(&subject.command)
+        .env_clear()
+        .envs(subject.vars.iter().cloned());
+    command
+        .current_dir(&subject.dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
@@ -52,7 +59,11 @@ pub fn child(command: &[String]) -> anyhow::Result<()> {
         bail!("{program} ended with {status}");
     }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    println!("{} {}", wall.as_secs_f64() * 1000.0, usage.max_rss() as f64 / 1024.0);
+    println!(
+        "{} {}",
+        wall.as_secs_f64() * 1000.0,
+        usage.max_rss() as f64 / 1024.0
+    );
     Ok(())
 }
 

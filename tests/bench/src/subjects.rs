@@ -30,10 +30,26 @@ pub fn all(root: &Path, agent: &Agent) -> anyhow::Result<Vec<Subject>> {
         vars: vars(agent, dir),
     };
     Ok(vec![
-        subject("charms/hello on charmhost", vec![text(&charm.join("dispatch"))], &charm),
-        subject("Python ops 3.9", vec![interpreter, "src/charm.py".to_owned()], &python),
-        subject("bare wasmtime", vec![text(&programs.join("bare")), compiled], &charm),
-        subject("native Rust program", vec![text(&programs.join("native"))], &charm),
+        subject(
+            "charms/hello on charmhost",
+            vec![text(&charm.join("dispatch"))],
+            &charm,
+        ),
+        subject(
+            "Python ops 3.9",
+            vec![interpreter, "src/charm.py".to_owned()],
+            &python,
+        ),
+        subject(
+            "bare wasmtime",
+            vec![text(&programs.join("bare")), compiled],
+            &charm,
+        ),
+        subject(
+            "native Rust program",
+            vec![text(&programs.join("native"))],
+            &charm,
+        ),
     ])
 }
 
@@ -48,7 +64,10 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         .output()
         .context("cannot run dist/charmhost")?;
     if !output.status.success() {
-        bail!("cannot build charms/hello: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "cannot build charms/hello: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     for name in ["metadata.yaml", "actions.yaml", "config.yaml"] {
         std::fs::copy(root.join("tests/bench/python").join(name), charm.join(name))?;
@@ -63,15 +82,27 @@ fn vars(agent: &Agent, dir: &Path) -> Vec<(String, String)> {
         ("JUJU_DISPATCH_PATH", "hooks/update-status".to_owned()),
         ("JUJU_HOOK_NAME", "update-status".to_owned()),
         ("JUJU_CHARM_DIR", dir.display().to_string()),
-        ("JUJU_CONTEXT_ID", "hello/0-update-status-0123456789abcdef".to_owned()),
-        ("JUJU_AGENT_SOCKET_ADDRESS", agent.socket.display().to_string()),
+        (
+            "JUJU_CONTEXT_ID",
+            "hello/0-update-status-0123456789abcdef".to_owned(),
+        ),
+        (
+            "JUJU_AGENT_SOCKET_ADDRESS",
+            agent.socket.display().to_string(),
+        ),
         ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
         ("JUJU_UNIT_NAME", "hello/0".to_owned()),
         ("JUJU_MODEL_NAME", "model".to_owned()),
-        ("JUJU_MODEL_UUID", "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a".to_owned()),
+        (
+            "JUJU_MODEL_UUID",
+            "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a".to_owned(),
+        ),
         ("JUJU_VERSION", "3.6.28".to_owned()),
         ("PATH", path),
         ("LANG", "C.UTF-8".to_owned()),
     ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -19,13 +19,16 @@ const SECRET: &[(&str, &str)] = &[
     ("JUJU_SECRET_LABEL", "password"),
 ];
 
-/// The handler's view of each event, by the path that Juju dispatches and the
-/// variables that it sets for it.
-fn table() -> Vec<(
+/// A dispatch path, its variables, and what the handler sees.
+type Row = (
     &'static str,
     Vec<(&'static str, &'static str)>,
     &'static str,
-)> {
+);
+
+/// The handler's view of each event, by the path that Juju dispatches and the
+/// variables that it sets for it.
+fn table() -> Vec<Row> {
     let with = |base: &[(&'static str, &'static str)], more: &[(&'static str, &'static str)]| {
         [base, more].concat()
     };

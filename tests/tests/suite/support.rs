@@ -206,7 +206,7 @@ impl Agent {
 /// A dispatch about to be run.
 pub struct Dispatch {
     charm: PathBuf,
-    vars: BTreeMap<String, Option<String>>,
+    vars: BTreeMap<String, String>,
 }
 
 /// How a dispatch ended.
@@ -256,7 +256,7 @@ impl Dispatch {
 
     /// Sets a variable.
     pub fn var(mut self, name: &str, value: &str) -> Self {
-        self.vars.insert(name.to_owned(), Some(value.to_owned()));
+        self.vars.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -266,12 +266,6 @@ impl Dispatch {
             .fold(self, |dispatch, (name, value)| dispatch.var(name, value))
     }
 
-    /// Removes a variable.
-    pub fn without(mut self, name: &str) -> Self {
-        self.vars.insert(name.to_owned(), None);
-        self
-    }
-
     /// The command, as the agent would start it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.charm.join("dispatch"));
@@ -279,11 +273,7 @@ impl Dispatch {
             .current_dir(&self.charm)
             .env_clear()
             .stdin(Stdio::null());
-        for (name, value) in &self.vars {
-            if let Some(value) = value {
-                command.env(name, value);
-            }
-        }
+        command.envs(&self.vars);
         command
     }
 

@@ -31,7 +31,10 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -81,7 +84,12 @@ impl context::Host for State {
 }
 
 impl hook_tools::Host for State {
-    fn run(&mut self, _: String, _: Vec<String>, _: Option<Vec<u8>>) -> Result<hook_tools::ToolOutput> {
+    fn run(
+        &mut self,
+        _: String,
+        _: Vec<String>,
+        _: Option<Vec<u8>>,
+    ) -> Result<hook_tools::ToolOutput> {
         none()
     }
 }
@@ -158,10 +166,15 @@ fn main() -> wasmtime::Result<()> {
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Charm::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    let state = State { wasi: WasiCtxBuilder::new().build(), table: ResourceTable::new() };
+    let state = State {
+        wasi: WasiCtxBuilder::new().build(),
+        table: ResourceTable::new(),
+    };
     let mut store = Store::new(&engine, state);
     store.set_epoch_deadline(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let charm = Charm::instantiate_async(&mut store, &component, &linker).await?;
         charm.charmhost_entry_entry().call_run(&mut store).await
