@@ -157,12 +157,16 @@ impl Run {
             let charm = pre.instantiate_async(&mut store).await?;
             charm.charmhost_entry_entry().call_run(&mut store).await
         });
-        finish(store.into_data(), outcome)
+        let code = finish(store.data_mut(), outcome);
+        // The process ends here, and the system takes everything back in one
+        // go, the agent's connection included.
+        std::mem::forget((store, runtime, pre, engine));
+        code
     }
 }
 
 /// Turns how the guest ended into an exit code, and tells what went wrong.
-fn finish(mut state: State, outcome: wasmtime::Result<Outcome>) -> u8 {
+fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
     let crash = state.charm.crash.take();
     match outcome {
         Ok(outcome) => {
