@@ -44,9 +44,12 @@ pub fn component(dir: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Keeps this machine's paths out of the component; the source lines that the
-/// host shows when a charm traps are then relative to the project.
+/// host shows when a charm traps are then relative to the workspace.
 fn remap(dir: &Path) -> String {
-    let mut flags = vec![format!("--remap-path-prefix={}=.", dir.display())];
+    let mut flags = vec![format!(
+        "--remap-path-prefix={}=.",
+        workspace(dir).display()
+    )];
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     if let Ok(home) = home {
@@ -54,6 +57,19 @@ fn remap(dir: &Path) -> String {
     }
     let list: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
     format!("target.{TARGET}.rustflags=[{}]", list.join(", "))
+}
+
+/// The root of the workspace that a package belongs to, from which the compiler
+/// is run.
+fn workspace(dir: &Path) -> PathBuf {
+    let mut cargo = cargo();
+    cargo
+        .args(["locate-project", "--workspace", "--message-format=plain"])
+        .current_dir(dir);
+    let output = cargo.output().ok().filter(|output| output.status.success());
+    let manifest = output.and_then(|output| String::from_utf8(output.stdout).ok());
+    let root = manifest.and_then(|path| Some(Path::new(path.trim()).parent()?.to_path_buf()));
+    root.unwrap_or_else(|| dir.to_path_buf())
 }
 
 fn cargo() -> Command {

@@ -14,6 +14,7 @@ mod dispatch_errors;
 mod events;
 mod exit_codes;
 mod faults;
+mod readme;
 mod sandbox;
 mod sim;
 mod support;

@@ -18,8 +18,10 @@ fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_di
         charm.as_os_str(),
     ]);
     assert!(output.status.success(), "{}", shown(&output));
-    let metadata = crate::support::built("charms/hello").join("metadata.yaml");
-    std::fs::copy(metadata, charm.join("metadata.yaml")).unwrap();
+    for name in ["metadata.yaml", "actions.yaml", "config.yaml"] {
+        let document = crate::support::built("charms/hello").join(name);
+        std::fs::copy(document, charm.join(name)).unwrap();
+    }
     std::fs::set_permissions(&charm, std::fs::Permissions::from_mode(0o555)).unwrap();
     let agent = Agent::answering(|request| match request.tool.as_str() {
         "config-get" => prints("{\"greeting\":\"Hi\",\"port\":8080}\n"),
@@ -43,7 +45,12 @@ fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_di
         command.env(name, value);
     }
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", shown(&output));
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        shown(&output),
+        agent.logs().join("\n")
+    );
     let calls = agent.calls();
     assert!(
         calls.iter().any(|call| call.starts_with("is-leader")),

@@ -24,6 +24,10 @@ use bindings::charmhost::{
     unit::unit,
 };
 
+/// The same as ours, so that the difference is not the allocator's.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 struct State {
     wasi: WasiCtx,
     table: ResourceTable,
