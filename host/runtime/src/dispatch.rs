@@ -30,6 +30,8 @@ pub fn dispatch(args: &[String], vars: impl Fn(&str) -> Option<OsString>) -> u8 
     };
     let transport = match charmhost_juju::transport(&environment, &vars) {
         Ok(transport) => transport,
+        // Nothing is to be done, so nothing needs an agent.
+        Err(_) if environment.is_reentrant() => return 0,
         Err(error) => return complain(&error),
     };
     let mut model = Model::new(transport, &environment.charm_dir);

@@ -106,12 +106,12 @@ const CASES: &[Case] = &[
             patch(
                 charm,
                 b"x86_64-unknown-linux-gnu",
-                b"riscv64-unknown-linux-gn",
+                b"mips64-unknown-linux-gnu",
             )
         },
         vars: &[],
         code: 1,
-        wanted: "cannot run",
+        wanted: "it was compiled for mips64",
     },
     Case {
         name: "a malformed unit name",

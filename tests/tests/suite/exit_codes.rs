@@ -36,6 +36,8 @@ fn a_charm_that_starts_itself_does_nothing() {
         assert_eq!(dispatch.run().code, Some(0));
         assert_eq!(agent.logs(), ["DEBUG Charm called itself via hooks/start."]);
         assert!(agent.calls().is_empty());
+        let alone = dispatch.var("JUJU_CONTEXT_ID", "").run();
+        assert_eq!(alone.code, Some(0), "{}", alone.stderr);
     }
 }
 

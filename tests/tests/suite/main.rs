@@ -16,6 +16,7 @@ mod exit_codes;
 mod faults;
 mod readme;
 mod sandbox;
+mod sdk;
 mod sim;
 mod support;
 mod wit;

@@ -1,0 +1,81 @@
+//! The Rust SDK says in the compiler's words what a charm author did wrong.
+
+use std::process::Command;
+
+use crate::support::root;
+
+/// A charm around some lines, as the compiler sees it.
+fn charm(new: &str, methods: &str) -> String {
+    format!(
+        "use charmhost::prelude::*;
+        struct Sample;
+        impl Charm for Sample {{
+            fn new(on: &mut Observe<Self>) -> Self {{ {new} Sample }}
+        }}
+        impl Sample {{ {methods} }}
+        charmhost::main!(Sample);"
+    )
+}
+
+#[test]
+fn misuse_is_told_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"misuse\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [lib]\ncrate-type = [\"cdylib\"]\n\
+         [dependencies]\ncharmhost = {{ path = {:?} }}\n[workspace]\n",
+        root().join("guest-sdk/rust")
+    );
+    std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
+    let table = [
+        (
+            charm(
+                "on.start(Self::on_start);",
+                "fn on_start(&mut self, _: StopEvent) {}",
+            ),
+            &["expected due to this", "found signature defined here"][..],
+        ),
+        (
+            charm(
+                "on.start(Self::on_start);",
+                "fn on_start(&mut self, _: StartEvent) -> u8 { 1 }",
+            ),
+            &[
+                "a handler cannot return `u8`",
+                "a handler returns nothing or `Result<()>`",
+            ],
+        ),
+        (
+            charm("on.start(5);", ""),
+            &[
+                "`{integer}` does not handle `StartEvent` for the charm `Sample`",
+                "write a method `fn name(&mut self, event: StartEvent) -> Result<()>`",
+            ],
+        ),
+        (
+            charm(
+                "on.stop(Self::on_stop);",
+                "fn on_stop(&mut self, event: StopEvent) { event.defer(\"x\"); }",
+            ),
+            &["no method named `defer` found for struct `StopEvent`"],
+        ),
+        (
+            "struct Sample; charmhost::main!(Sample);".to_owned(),
+            &["`Sample` is not a charm", "write `impl Charm for Sample"],
+        ),
+    ];
+    for (source, wanted) in table {
+        std::fs::write(dir.path().join("src/lib.rs"), &source).unwrap();
+        let output = Command::new("cargo")
+            .arg("check")
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{source} compiles");
+        for text in wanted {
+            assert!(told.contains(text), "wanted {text:?}, got {told}");
+        }
+    }
+}
