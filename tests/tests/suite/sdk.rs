@@ -58,7 +58,7 @@ fn misuse_is_told_with_the_remedy() {
                 "on.stop(Self::on_stop);",
                 "fn on_stop(&mut self, event: StopEvent) { event.defer(\"x\"); }",
             ),
-            &["no method named `defer` found for struct `StopEvent`"],
+            &["no method named `defer` found for struct `charmhost::StopEvent`"],
         ),
         (
             "struct Sample; charmhost::main!(Sample);".to_owned(),
