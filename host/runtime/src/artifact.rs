@@ -101,7 +101,6 @@ impl LoadError {
 
 /// Maps a compiled charm into memory.
 pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
-    check_kind(path)?;
     // SAFETY: wasmtime requires that the file is the unchanged output of its
     // compiler, because the code in it runs with the rights of this process.
     // The file lies beside this executable in the charm's directory, was put
@@ -109,10 +108,13 @@ pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
     // makes it writable: whoever can change it can change the executable too.
     #[allow(unsafe_code)]
     let component = unsafe { Component::deserialize_file(engine, path) };
-    component.map_err(|error| LoadError::from_wasmtime(path, &error))
+    component.map_err(|error| match check_kind(path) {
+        Ok(()) => LoadError::from_wasmtime(path, &error),
+        Err(explained) => explained,
+    })
 }
 
-/// Tells what is certainly no compiled component before wasmtime maps it.
+/// Tells what is certainly no compiled component, and why.
 fn check_kind(path: &Path) -> Result<(), LoadError> {
     use std::io::Read;
     let unreadable = |source: std::io::Error| {

@@ -37,7 +37,7 @@ fn check(component: &[u8]) -> Result<(), CompileError> {
     let invalid = |error: wasmtime::Error| CompileError::Invalid(format!("{error:#}"));
     let engine = engine::checker().map_err(invalid)?;
     let component = Component::new(&engine, component).map_err(invalid)?;
-    let linker = world::linker(&engine).map_err(invalid)?;
+    let linker = world::linker(&engine, &component).map_err(invalid)?;
     world::prepare(&linker, &component)?;
     Ok(())
 }

@@ -122,7 +122,7 @@ impl Run {
             .map_err(|error| format!("cannot start the WebAssembly engine: {error:#}"))
             .and_then(|engine| {
                 let component = artifact::load(&engine, &path).map_err(|e| e.to_string())?;
-                let linker = world::linker(&engine)
+                let linker = world::linker(&engine, &component)
                     .map_err(|error| format!("cannot link {}: {error:#}", path.display()))?;
                 let pre = world::prepare(&linker, &component)
                     .map_err(|error| format!("cannot run {}: {error}", path.display()))?;

@@ -72,12 +72,36 @@ impl fmt::Display for WorldError {
 
 impl std::error::Error for WorldError {}
 
-/// A linker with everything that the host offers.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+/// A linker with what the component may import of what the host offers.
+pub(crate) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    let ty = component.component_type();
+    let mut imports = ty.imports(engine);
+    if imports.any(|(name, _)| LARGE.iter().any(|package| name.starts_with(package))) {
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    } else {
+        add_small_wasi(&mut linker)?;
+    }
     Charm::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
+}
+
+/// The parts of WASI that take most of the time to link, and that a charm which
+/// only talks to Juju does not import.
+const LARGE: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:random/insecure"];
+
+/// All of WASI but what is [`LARGE`].
+fn add_small_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::p2::bindings::cli;
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
 }
 
 /// Links a component, as far as that can be done without running it.
