@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/hello
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites ## Set up and run every test (about 20 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites ## Set up and run every test (about 15 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist

@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_is_what_the_world_lists() {
+        let world = include_str!("../../../wit/charm.wit");
+        let listed = |keyword: &str| -> Vec<&str> {
+            let lines = world.lines().map(str::trim);
+            let items = lines.filter_map(|line| line.strip_prefix(keyword)?.strip_suffix(';'));
+            items.collect()
+        };
+        let mut imports = listed("import ");
+        imports.sort_unstable();
+        assert_eq!(imports, OFFERED);
+        assert_eq!(listed("export "), [ENTRY]);
+    }
+
+    #[test]
     fn the_message_names_every_import_and_export() {
         let error = WorldError {
             unknown_imports: vec!["a:b/c@1.0.0".to_owned(), "d:e/f@1.0.0".to_owned()],
