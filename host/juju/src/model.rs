@@ -69,15 +69,25 @@ impl Model {
 
     /// Runs a tool that must succeed and gives what it printed.
     fn call(&mut self, tool: &str, args: &[&str]) -> Result<Vec<u8>, ToolError> {
+        self.call_with(tool, args, None)
+    }
+
+    /// The same for a tool that reads its input.
+    pub(crate) fn call_with(
+        &mut self,
+        tool: &str,
+        args: &[&str],
+        stdin: Option<&[u8]>,
+    ) -> Result<Vec<u8>, ToolError> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let output = self.run(tool, &args, None)?;
+        let output = self.run(tool, &args, stdin)?;
         match output.code {
             0 => Ok(output.stdout),
             code => Err(ToolError::failed(tool, code, &output.stderr)),
         }
     }
 
-    fn call_json(&mut self, tool: &str, args: &[&str]) -> Result<Value, ToolError> {
+    pub(crate) fn call_json(&mut self, tool: &str, args: &[&str]) -> Result<Value, ToolError> {
         let output = self.call(tool, args)?;
         serde_json::from_slice(&output).map_err(|error| {
             ToolError::unexpected(tool, format!("its output is not JSON: {error}"))
