@@ -24,6 +24,13 @@ pub enum ErrorKind {
     NotReady,
     /// It took too long.
     Timeout,
+    /// There is no such file or directory in the container.
+    NoFile,
+    /// A file or directory in the container cannot be used.
+    Path,
+    /// Something begun in a container did not succeed, as the start of a
+    /// service.
+    Change,
     /// The arguments cannot be right.
     InvalidInput,
     /// The sandbox refused.
@@ -85,6 +92,11 @@ impl Error {
             Repr::Model(kind, _) => *kind,
             _ => ErrorKind::Other,
         }
+    }
+
+    /// Whether it says that there is nothing at a path of a container.
+    pub(crate) fn is_no_file(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NoFile | ErrorKind::NotFound)
     }
 
     #[track_caller]
@@ -166,6 +178,14 @@ fn model(error: errors::Error) -> Error {
         errors::Error::RelationGone(text) => (ErrorKind::RelationGone, text),
         errors::Error::NotReady(text) => (ErrorKind::NotReady, text),
         errors::Error::Timeout(text) => (ErrorKind::Timeout, text),
+        errors::Error::Path(failure) => (
+            match failure.problem {
+                errors::PathProblem::NotFound => ErrorKind::NoFile,
+                _ => ErrorKind::Path,
+            },
+            failure.message,
+        ),
+        errors::Error::Change(failure) => (ErrorKind::Change, failure.message),
         errors::Error::InvalidInput(text) => (ErrorKind::InvalidInput, text),
         errors::Error::Denied(denial) => (
             ErrorKind::Denied,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::bindings::{events as wit, status as wit_status};
 use crate::error::ModelResult;
-use crate::{Result, Status, status};
+use crate::{Container, Relation, Result, Status, status};
 
 thread_local! {
     /// Why the event being handled shall come again, if a handler said so.
@@ -249,6 +249,37 @@ events! {
         /// Its data: JSON text.
         snapshot: String,
     }) defer defer;
+}
+
+macro_rules! relation_events {
+    ($($event:ident)*) => {
+        $(impl $event {
+            /// The relation that it is about.
+            pub fn relation(&self) -> Relation {
+                Relation::of_event(&self.endpoint, self.relation_id, self.app.as_ref())
+            }
+        })*
+    };
+}
+
+relation_events! {
+    RelationCreatedEvent RelationJoinedEvent RelationChangedEvent RelationDepartedEvent
+    RelationBrokenEvent
+}
+
+macro_rules! container_events {
+    ($($event:ident)*) => {
+        $(impl $event {
+            /// The container that it is about.
+            pub fn workload(&self) -> Container {
+                Container::named(&self.container)
+            }
+        })*
+    };
+}
+
+container_events! {
+    PebbleReadyEvent PebbleCustomNoticeEvent PebbleCheckFailedEvent PebbleCheckRecoveredEvent
 }
 
 impl CollectStatusEvent {

@@ -39,13 +39,18 @@ mod actions;
 mod bindings;
 mod charm;
 mod config;
+mod container;
 mod context;
 mod error;
 mod events;
+mod exec;
+mod files;
+mod layer;
 mod logging;
 mod normalise;
 mod observe;
 mod ports;
+mod relations;
 mod run;
 mod status;
 mod tools;
@@ -53,11 +58,16 @@ mod unit;
 
 pub use charm::Charm;
 pub use config::config;
+pub use container::{CheckInfo, Container, ServiceInfo, SystemInfo};
 pub use context::{Context, context};
 pub use error::{Error, ErrorKind, Result};
 pub use events::*;
+pub use exec::{Command, Output, Process};
+pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
+pub use layer::{Check, Layer, LayerText, Override, Service};
 pub use observe::{Handler, IntoResult, Observe};
 pub use ports::{Port, Protocol};
+pub use relations::{Databag, Relation, relation, relations};
 pub use status::{Status, StatusKind};
 pub use tools::{ToolOutput, hook_tool};
 pub use unit::{App, Unit, app, unit};
@@ -70,7 +80,9 @@ pub use serde_json;
 pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
-        Charm, Error, Observe, Port, Protocol, Result, Status, app, config, context, log, unit,
+        Charm, Check, Container, Databag, Error, ErrorKind, FileOptions, Layer, Observe, Port,
+        Protocol, Relation, Result, Service, Status, app, config, context, log, relation,
+        relations, unit,
     };
     pub use serde_json::json;
 }

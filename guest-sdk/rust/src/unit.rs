@@ -2,7 +2,7 @@
 
 use crate::bindings::{ports as wit_ports, status as wit_status, unit as wit_unit};
 use crate::error::ModelResult;
-use crate::{Port, Result, Status, ports, status};
+use crate::{Container, Port, Result, Status, ports, status};
 
 /// This unit.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,11 @@ impl Unit {
     #[track_caller]
     pub fn is_leader(self) -> Result<bool> {
         wit_unit::is_leader().model()
+    }
+
+    /// One of its workload containers, by the name in the charm's metadata.
+    pub fn container(self, name: impl Into<String>) -> Container {
+        Container::named(name)
     }
 
     /// Its status.

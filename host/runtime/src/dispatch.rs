@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use charmhost_framework::Framework;
-use charmhost_juju::{Environment, Event, Level, Metadata, Model};
+use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
@@ -95,6 +95,7 @@ impl Prepared {
         let defines = Box::new(move |name: &str| names.contains(name));
         let charm = CharmState {
             framework: Framework::new(self.event, restricted, defines),
+            relations: Relations::new(&environment, &self.metadata),
             environment,
             metadata: self.metadata,
             model,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use charmhost_framework::{Effects, Framework};
-use charmhost_juju::{Environment, Level, Metadata, Model, Scope, StatusValue, ToolError};
+use charmhost_juju::{Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -24,6 +24,7 @@ pub(crate) struct CharmState {
     pub environment: Environment,
     pub metadata: Metadata,
     pub model: Model,
+    pub relations: Relations,
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,

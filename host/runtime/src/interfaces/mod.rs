@@ -8,7 +8,9 @@ mod events;
 mod framework;
 mod hook_tools;
 mod log;
+mod pebble;
 mod ports;
+mod relations;
 mod status;
 mod unit;
 

@@ -1,0 +1,318 @@
+//! Workload containers.
+
+use std::time::Duration;
+
+use crate::bindings::pebble as wit;
+use crate::error::ModelResult;
+use crate::layer::LayerText;
+use crate::{Command, Error, FileInfo, FileOptions, FileReader, FileWriter, Result, files};
+
+/// A workload container of this unit, by the name that it has in the charm's
+/// metadata.
+///
+/// When its Pebble is not running, every call fails with
+/// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady): do the work in the
+/// handler of `pebble_ready`, or ask [`Container::can_connect`] first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    name: String,
+}
+
+/// What a container's Pebble says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SystemInfo {
+    /// Its version, as `v1.32.1`.
+    pub version: String,
+    /// Changes with every start of the container.
+    pub boot_id: String,
+}
+
+/// A service of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceInfo {
+    /// Its name.
+    pub name: String,
+    /// `enabled` or `disabled`: whether it starts by itself.
+    pub startup: String,
+    /// `active`, `inactive`, `backoff` or `error`.
+    pub current: String,
+}
+
+impl ServiceInfo {
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.current == "active"
+    }
+}
+
+/// A check of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckInfo {
+    /// Its name.
+    pub name: String,
+    /// `alive`, `ready`, or empty.
+    pub level: String,
+    /// `up`, `down` or `inactive`.
+    pub status: String,
+    /// How often it failed in a row.
+    pub failures: u32,
+    /// With how many failures in a row it is down.
+    pub threshold: u32,
+}
+
+impl CheckInfo {
+    /// Whether it is up.
+    pub fn is_up(&self) -> bool {
+        self.status == "up"
+    }
+}
+
+impl Container {
+    pub(crate) fn named(name: impl Into<String>) -> Self {
+        Container { name: name.into() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its Pebble answers now. It may be gone with the next call.
+    #[track_caller]
+    pub fn can_connect(&self) -> Result<bool> {
+        wit::can_connect(&self.name).model()
+    }
+
+    /// What its Pebble says of itself.
+    #[track_caller]
+    pub fn system_info(&self) -> Result<SystemInfo> {
+        let info = wit::system_info(&self.name).model()?;
+        Ok(SystemInfo {
+            version: info.version,
+            boot_id: info.boot_id,
+        })
+    }
+
+    /// Adds a layer, a [`Layer`](crate::Layer) or YAML text, under a label
+    /// that no layer has yet. Services are not touched before
+    /// [`Container::replan`].
+    #[track_caller]
+    pub fn add_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
+        wit::add_layer(&self.name, label, &layer.into().0, false).model()
+    }
+
+    /// The same, merging it into the layer that has the label, if one does.
+    #[track_caller]
+    pub fn combine_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
+        wit::add_layer(&self.name, label, &layer.into().0, true).model()
+    }
+
+    /// All layers combined: YAML text.
+    #[track_caller]
+    pub fn plan(&self) -> Result<String> {
+        wit::plan(&self.name).model()
+    }
+
+    /// Every service.
+    #[track_caller]
+    pub fn services(&self) -> Result<Vec<ServiceInfo>> {
+        let services = wit::services(&self.name, &[]).model()?;
+        Ok(services.into_iter().map(service).collect())
+    }
+
+    /// One service, if there is one of the name.
+    #[track_caller]
+    pub fn service(&self, name: &str) -> Result<Option<ServiceInfo>> {
+        let services = wit::services(&self.name, &[name.to_owned()]).model()?;
+        Ok(services.into_iter().map(service).next())
+    }
+
+    /// Every check.
+    #[track_caller]
+    pub fn checks(&self) -> Result<Vec<CheckInfo>> {
+        let checks = wit::checks(&self.name, &[]).model()?;
+        Ok(checks.into_iter().map(check).collect())
+    }
+
+    /// One check, if there is one of the name.
+    #[track_caller]
+    pub fn check(&self, name: &str) -> Result<Option<CheckInfo>> {
+        let checks = wit::checks(&self.name, &[name.to_owned()]).model()?;
+        Ok(checks.into_iter().map(check).next())
+    }
+
+    /// Starts the services that start by themselves, and waits for it.
+    #[track_caller]
+    pub fn autostart(&self) -> Result<()> {
+        wit::autostart(&self.name).model()
+    }
+
+    /// Restarts the services whose configuration changed, starts those that
+    /// start by themselves, and waits for it.
+    #[track_caller]
+    pub fn replan(&self) -> Result<()> {
+        wit::replan(&self.name).model()
+    }
+
+    /// Starts services and what they require, and waits for it.
+    #[track_caller]
+    pub fn start<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
+        wit::start_services(&self.name, &names(services)).model()
+    }
+
+    /// Stops services and what requires them, and waits for it.
+    #[track_caller]
+    pub fn stop<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
+        wit::stop_services(&self.name, &names(services)).model()
+    }
+
+    /// Stops services if they run, starts them, and waits for it.
+    #[track_caller]
+    pub fn restart<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
+        wit::restart_services(&self.name, &names(services)).model()
+    }
+
+    /// All of a file.
+    #[track_caller]
+    pub fn pull(&self, path: &str) -> Result<Vec<u8>> {
+        self.open(path)?.read_all()
+    }
+
+    /// All of a file, which must be UTF-8 text.
+    #[track_caller]
+    pub fn pull_text(&self, path: &str) -> Result<String> {
+        let bytes = self.pull(path)?;
+        String::from_utf8(bytes).map_err(|error| {
+            Error::msg(format!(
+                "cannot read {path} of {} as text: {error}",
+                self.name
+            ))
+        })
+    }
+
+    /// Opens a file to read it piece by piece.
+    #[track_caller]
+    pub fn open(&self, path: &str) -> Result<FileReader> {
+        wit::pull(&self.name, path).model().map(FileReader::new)
+    }
+
+    /// Writes a file, making the directories on the way.
+    #[track_caller]
+    pub fn push(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
+        self.push_with(path, content, &FileOptions::new().parents())
+    }
+
+    /// Writes a file with a mode or an owner of its own.
+    #[track_caller]
+    pub fn push_with(
+        &self,
+        path: &str,
+        content: impl AsRef<[u8]>,
+        options: &FileOptions,
+    ) -> Result<()> {
+        let writer = self.create(path, options)?;
+        writer.add(content.as_ref())?;
+        writer.close()
+    }
+
+    /// Opens a file to write it piece by piece. It is in its place only after
+    /// [`FileWriter::close`].
+    #[track_caller]
+    pub fn create(&self, path: &str, options: &FileOptions) -> Result<FileWriter> {
+        let writer = wit::push(&self.name, path, &files::to_wit(options)).model()?;
+        Ok(FileWriter::new(writer))
+    }
+
+    /// Whether there is something at the path.
+    #[track_caller]
+    pub fn exists(&self, path: &str) -> Result<bool> {
+        match wit::list_files(&self.name, path, None, true).model() {
+            Ok(found) => Ok(!found.is_empty()),
+            Err(error) if error.is_no_file() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The files of a directory, sorted by name.
+    #[track_caller]
+    pub fn list_files(&self, path: &str) -> Result<Vec<FileInfo>> {
+        let found = wit::list_files(&self.name, path, None, false).model()?;
+        Ok(found.into_iter().map(files::from_wit).collect())
+    }
+
+    /// The files of a directory whose names match a shell pattern, as `*.log`.
+    #[track_caller]
+    pub fn list_matching(&self, path: &str, pattern: &str) -> Result<Vec<FileInfo>> {
+        let found = wit::list_files(&self.name, path, Some(pattern), false).model()?;
+        Ok(found.into_iter().map(files::from_wit).collect())
+    }
+
+    /// Makes a directory, and those on the way to it. It may exist already.
+    #[track_caller]
+    pub fn make_dir(&self, path: &str) -> Result<()> {
+        self.make_dir_with(path, &FileOptions::new().parents())
+    }
+
+    /// Makes a directory with a mode or an owner of its own.
+    #[track_caller]
+    pub fn make_dir_with(&self, path: &str, options: &FileOptions) -> Result<()> {
+        wit::make_dir(&self.name, path, &files::to_wit(options)).model()
+    }
+
+    /// Removes a file or an empty directory.
+    #[track_caller]
+    pub fn remove(&self, path: &str) -> Result<()> {
+        wit::remove_path(&self.name, path, false).model()
+    }
+
+    /// Removes whatever is at the path, and everything in it. It need not
+    /// exist.
+    #[track_caller]
+    pub fn remove_all(&self, path: &str) -> Result<()> {
+        wit::remove_path(&self.name, path, true).model()
+    }
+
+    /// A command to be run: a program and its arguments.
+    ///
+    /// ```
+    /// # use charmhost::prelude::*;
+    /// # fn handler() -> Result<()> {
+    /// let version = unit().container("web").exec(["nginx", "-v"]).run()?.success()?;
+    /// log::info!("{}", version.stdout_text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec<W: Into<String>>(&self, command: impl IntoIterator<Item = W>) -> Command {
+        Command::new(self.name.clone(), names(command))
+    }
+}
+
+fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
+    names.into_iter().map(Into::into).collect()
+}
+
+fn service(service: wit::ServiceInfo) -> ServiceInfo {
+    ServiceInfo {
+        name: service.name,
+        startup: service.startup,
+        current: service.current,
+    }
+}
+
+fn check(check: wit::CheckStatus) -> CheckInfo {
+    CheckInfo {
+        name: check.name,
+        level: check.level,
+        status: check.status,
+        failures: check.failures,
+        threshold: check.threshold,
+    }
+}
+
+/// Seconds as the host takes them.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}

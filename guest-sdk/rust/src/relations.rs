@@ -1,0 +1,173 @@
+//! Relations and their databags.
+
+use std::collections::BTreeMap;
+
+use crate::Result;
+use crate::bindings::relations as wit;
+use crate::error::ModelResult;
+
+/// What a databag holds.
+pub type Databag = BTreeMap<String, String>;
+
+/// A relation with another application, or between the units of this one.
+///
+/// What is written takes effect when the hook succeeds, and is seen at once by
+/// reads in the same dispatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    endpoint: String,
+    id: u32,
+    app: Option<String>,
+}
+
+/// The relations of an endpoint. One that is being broken is left out.
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// # fn handler() -> Result<()> {
+/// for relation in relations("db")? {
+///     let data = relation.remote_app_data()?;
+///     log::info!("{:?} is at {:?}", relation.app(), data.get("host"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn relations(endpoint: &str) -> Result<Vec<Relation>> {
+    let listed = wit::list_relations(endpoint).model()?;
+    Ok(listed.into_iter().map(from_wit).collect())
+}
+
+/// The only relation of an endpoint, as of one among peers; none if there is
+/// none, the one with the lowest number if there are several.
+#[track_caller]
+pub fn relation(endpoint: &str) -> Result<Option<Relation>> {
+    let listed = relations(endpoint)?;
+    Ok(listed.into_iter().min_by_key(Relation::id))
+}
+
+fn from_wit(info: wit::RelationInfo) -> Relation {
+    Relation {
+        endpoint: info.endpoint,
+        id: info.id,
+        app: info.app,
+    }
+}
+
+impl Relation {
+    pub(crate) fn of_event(endpoint: &str, id: u32, app: Option<&String>) -> Self {
+        Relation {
+            endpoint: endpoint.to_owned(),
+            id,
+            app: app.cloned(),
+        }
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The relation's number: the 7 of `db:7`.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The remote application, the own one among peers; none if Juju no longer
+    /// knows it.
+    pub fn app(&self) -> Option<&str> {
+        self.app.as_deref()
+    }
+
+    /// The remote units, without this one.
+    #[track_caller]
+    pub fn units(&self) -> Result<Vec<String>> {
+        Ok(self.info()?.units)
+    }
+
+    /// Whether it exists: not while it is being broken, nor afterwards.
+    #[track_caller]
+    pub fn is_active(&self) -> Result<bool> {
+        Ok(self.info()?.active)
+    }
+
+    #[track_caller]
+    fn info(&self) -> Result<wit::RelationInfo> {
+        wit::get_relation(&self.endpoint, self.id).model()
+    }
+
+    /// This unit's databag.
+    #[track_caller]
+    pub fn unit_data(&self) -> Result<Databag> {
+        self.read(&wit::DatabagOwner::ThisUnit)
+    }
+
+    /// This application's databag, which only the leader may read, but among
+    /// peers.
+    #[track_caller]
+    pub fn app_data(&self) -> Result<Databag> {
+        self.read(&wit::DatabagOwner::ThisApp)
+    }
+
+    /// The databag of a remote unit.
+    #[track_caller]
+    pub fn remote_unit_data(&self, unit: impl Into<String>) -> Result<Databag> {
+        self.read(&wit::DatabagOwner::Unit(unit.into()))
+    }
+
+    /// The remote application's databag; empty if Juju no longer knows that
+    /// application.
+    #[track_caller]
+    pub fn remote_app_data(&self) -> Result<Databag> {
+        match &self.app {
+            Some(app) => self.read(&wit::DatabagOwner::App(app.clone())),
+            None => Ok(Databag::new()),
+        }
+    }
+
+    #[track_caller]
+    fn read(&self, owner: &wit::DatabagOwner) -> Result<Databag> {
+        let entries = wit::read(&self.endpoint, self.id, owner).model()?;
+        let pairs = entries.into_iter().map(|entry| (entry.key, entry.value));
+        Ok(pairs.collect())
+    }
+
+    /// Sets keys of this unit's databag; an empty value removes the key.
+    #[track_caller]
+    pub fn set_unit_data<K, V>(&self, data: impl IntoIterator<Item = (K, V)>) -> Result<()>
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        self.write(wit::OwnDatabag::Unit, data)
+    }
+
+    /// Sets keys of this application's databag, which only the leader may; an
+    /// empty value removes the key.
+    #[track_caller]
+    pub fn set_app_data<K, V>(&self, data: impl IntoIterator<Item = (K, V)>) -> Result<()>
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        self.write(wit::OwnDatabag::App, data)
+    }
+
+    #[track_caller]
+    fn write<K, V>(
+        &self,
+        databag: wit::OwnDatabag,
+        data: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()>
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        let change = |(key, value): (K, V)| wit::DatabagChange {
+            key: key.into(),
+            value: Some(value.into()),
+        };
+        let changes: Vec<_> = data.into_iter().map(change).collect();
+        wit::write(&self.endpoint, self.id, databag, &changes).model()
+    }
+}
