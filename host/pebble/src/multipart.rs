@@ -1,0 +1,195 @@
+//! Reading and writing `multipart/form-data`, piece by piece.
+
+use std::hash::{BuildHasher, RandomState};
+
+use memchr::memmem;
+
+/// A boundary that no content is likely to have.
+pub fn boundary() -> String {
+    let part = || RandomState::new().hash_one(0_u8);
+    format!("{:016x}{:016x}", part(), part())
+}
+
+/// The boundary in a content type.
+pub fn boundary_of(content_type: &str) -> Option<String> {
+    let (kind, rest) = content_type.split_once(';')?;
+    if kind.trim() != "multipart/form-data" {
+        return None;
+    }
+    let mut parameters = rest.split(';').map(str::trim);
+    let value = parameters.find_map(|parameter| parameter.strip_prefix("boundary="))?;
+    Some(value.trim_matches('"').to_owned())
+}
+
+/// The header line that names a file. Its path may hold anything.
+pub fn disposition(path: &str) -> String {
+    if path.contains(['\r', '\n']) {
+        let encoded = crate::transport::encoded(path);
+        return format!(
+            "Content-Disposition: form-data; name=\"files\"; filename*=UTF-8''{encoded}"
+        );
+    }
+    let quoted = path.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("Content-Disposition: form-data; name=\"files\"; filename=\"{quoted}\"")
+}
+
+/// What comes next in a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Token {
+    /// A part begins, of this name.
+    Part(String),
+    /// Content of the part.
+    Data(Vec<u8>),
+    /// The part is over.
+    PartEnd,
+    /// All is over.
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Boundary,
+    Content,
+    End,
+}
+
+/// Splits a body into its parts, whatever pieces it comes in.
+#[derive(Debug)]
+pub struct Parser {
+    /// `\r\n--BOUNDARY`.
+    mark: Vec<u8>,
+    buffer: Vec<u8>,
+    place: Place,
+}
+
+impl Parser {
+    pub fn new(boundary: &str) -> Self {
+        Parser {
+            mark: format!("\r\n--{boundary}").into_bytes(),
+            // The first boundary has no line before it to end.
+            buffer: b"\r\n".to_vec(),
+            place: Place::Boundary,
+        }
+    }
+
+    pub fn feed(&mut self, piece: &[u8]) {
+        self.buffer.extend_from_slice(piece);
+    }
+
+    /// The next token; none until there is more of the body. The error is what
+    /// is wrong with the body.
+    pub fn next(&mut self) -> Result<Option<Token>, &'static str> {
+        match self.place {
+            Place::End => Ok(Some(Token::End)),
+            Place::Boundary => self.boundary(),
+            Place::Content => Ok(self.content()),
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(count.min(self.buffer.len()));
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
+    /// A boundary, with the headers of the part after it.
+    fn boundary(&mut self) -> Result<Option<Token>, &'static str> {
+        let length = self.mark.len();
+        if self.buffer.len() < length + 2 {
+            return Ok(None);
+        }
+        if !self.buffer.starts_with(&self.mark) {
+            return Err("a part does not begin with a boundary");
+        }
+        let rest = self.buffer.get(length..).unwrap_or_default();
+        if rest.starts_with(b"--") {
+            self.place = Place::End;
+            return Ok(Some(Token::End));
+        }
+        let Some(end) = memmem::find(rest, b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let head = String::from_utf8_lossy(rest.get(..end).unwrap_or_default());
+        let name = head.split(" name=\"").nth(1);
+        let name = name.and_then(|rest| rest.split('"').next());
+        let name = name.ok_or("a part has no name")?.to_owned();
+        self.take(length + end + 4);
+        self.place = Place::Content;
+        Ok(Some(Token::Part(name)))
+    }
+
+    /// Content up to the next boundary, without what may be its beginning.
+    fn content(&mut self) -> Option<Token> {
+        let (count, ends) = match memmem::find(&self.buffer, &self.mark) {
+            Some(0) => {
+                self.place = Place::Boundary;
+                return Some(Token::PartEnd);
+            }
+            Some(count) => (count, true),
+            None => (self.buffer.len().saturating_sub(self.mark.len()), false),
+        };
+        if count == 0 && !ends {
+            return None;
+        }
+        Some(Token::Data(self.take(count)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = "--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"/a\"\r\nContent-Type: application/octet-stream\r\n\r\none\r\n--C\r\n\r\n-\r\n--B\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--B--\r\n";
+
+    fn tokens(pieces: &[&[u8]]) -> Vec<Token> {
+        let mut parser = Parser::new("B");
+        let mut tokens: Vec<Token> = Vec::new();
+        for piece in pieces {
+            parser.feed(piece);
+            while let Some(token) = parser.next().unwrap() {
+                match (tokens.last_mut(), token) {
+                    (Some(Token::End), Token::End) => break,
+                    (Some(Token::Data(all)), Token::Data(more)) => all.extend(more),
+                    (_, token) => tokens.push(token),
+                }
+            }
+        }
+        tokens
+    }
+
+    #[test]
+    fn a_body_may_be_cut_anywhere() {
+        let wanted = [
+            Token::Part("files".to_owned()),
+            Token::Data(b"one\r\n--C\r\n\r\n-".to_vec()),
+            Token::PartEnd,
+            Token::Part("empty".to_owned()),
+            Token::PartEnd,
+            Token::End,
+        ];
+        let body = BODY.as_bytes();
+        for cut in 0..=body.len() {
+            let (start, rest) = body.split_at(cut);
+            assert_eq!(tokens(&[start, rest]), wanted, "cut at {cut}");
+        }
+        let single: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(tokens(&single), wanted);
+    }
+
+    #[test]
+    fn boundaries_are_read_with_and_without_quotes() {
+        for text in [
+            "multipart/form-data; boundary=ab",
+            "multipart/form-data;boundary=\"ab\"",
+        ] {
+            assert_eq!(boundary_of(text).as_deref(), Some("ab"));
+        }
+        assert_eq!(boundary_of("application/json"), None);
+        assert_eq!(boundary().len(), 32);
+    }
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        assert!(disposition("/a\"b\\").ends_with("filename=\"/a\\\"b\\\\\""));
+        assert!(disposition("/a\nb").ends_with("filename*=UTF-8''%2Fa%0Ab"));
+    }
+}

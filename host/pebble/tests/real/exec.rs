@@ -1,0 +1,204 @@
+use std::time::{Duration, Instant};
+
+use charmhost_pebble::{Client, Collected, Error, Exec, Process};
+
+use crate::daemon::{refusal, with};
+
+fn sh(script: &str) -> Exec {
+    Exec {
+        command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        ..Exec::default()
+    }
+}
+
+async fn start(client: &Client, script: &str) -> Process {
+    client.exec(&sh(script)).await.unwrap()
+}
+
+async fn collect(client: &Client, exec: &Exec) -> Result<Collected, Error> {
+    client.exec(exec).await?.collect(1 << 30).await
+}
+
+#[test]
+fn a_command_leaves_its_code_and_both_outputs() {
+    with(async |_, client| {
+        let left = collect(&client, &sh("echo out; echo err >&2; exit 3"))
+            .await
+            .unwrap();
+        assert_eq!(left.code, 3);
+        assert_eq!(
+            (left.stdout, left.stderr),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
+        let combined = Exec {
+            combine_stderr: true,
+            ..sh("echo out; echo err >&2")
+        };
+        let left = collect(&client, &combined).await.unwrap();
+        assert_eq!(
+            (left.stdout, left.stderr),
+            (b"out\nerr\n".to_vec(), Vec::new())
+        );
+        let left = collect(&client, &sh("kill -9 $$")).await.unwrap();
+        assert_eq!(left.code, 137);
+    });
+}
+
+#[test]
+fn environment_directory_and_user_are_followed() {
+    with(async |daemon, client| {
+        let exec = Exec {
+            environment: vec![("K".to_owned(), "v w".to_owned())],
+            working_dir: Some(daemon.path("")),
+            ..sh("echo \"$K\"; pwd")
+        };
+        let left = collect(&client, &exec).await.unwrap();
+        let text = String::from_utf8(left.stdout).unwrap();
+        assert_eq!(
+            text,
+            format!("v w\n{}\n", daemon.path("").trim_end_matches('/'))
+        );
+    });
+}
+
+#[test]
+fn input_is_streamed_and_what_is_not_taken_is_dropped() {
+    with(async |_, client| {
+        let mut process = start(&client, "wc -c").await;
+        for _ in 0..100 {
+            process.write_input(vec![b'x'; 65536]).await.unwrap();
+        }
+        let left = process.collect(100).await.unwrap();
+        assert_eq!(left.stdout.trim_ascii(), b"6553600");
+        let mut process = start(&client, "exec true").await;
+        for _ in 0..800 {
+            process.write_input(vec![b'x'; 65536]).await.unwrap();
+        }
+        assert_eq!(process.wait().await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn output_that_nobody_reads_does_not_hold_up_the_end() {
+    with(async |_, client| {
+        let much = "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 5";
+        assert_eq!(start(&client, much).await.wait().await.unwrap(), 5);
+        let left = start(&client, much).await.collect(1000).await.unwrap();
+        assert_eq!(
+            (
+                left.code,
+                left.stdout.len(),
+                left.stderr.len(),
+                left.truncated
+            ),
+            (5, 1000, 1000, true)
+        );
+    });
+}
+
+#[test]
+fn a_conversation() {
+    with(async |_, client| {
+        let mut process = start(&client, "while read line; do echo \"got $line\"; done").await;
+        for word in ["one", "two"] {
+            process.write_input(format!("{word}\n")).await.unwrap();
+            let answer = process.read_output(100).await.unwrap();
+            assert_eq!(answer, format!("got {word}\n"));
+        }
+        process.close_input();
+        assert!(process.read_output(100).await.unwrap().is_empty());
+        assert!(process.read_error_output(100).await.unwrap().is_empty());
+        assert_eq!(process.wait().await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn signals_arrive() {
+    with(async |_, client| {
+        let mut process = start(
+            &client,
+            "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done",
+        )
+        .await;
+        assert_eq!(process.read_output(100).await.unwrap(), "ready\n");
+        process.send_signal("SIGTERM").await.unwrap();
+        assert_eq!(process.wait().await.unwrap(), 42);
+    });
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_killed() {
+    with(async |_, client| {
+        for script in ["exec sleep 60", "sleep 8 & exec sleep 60"] {
+            let started = Instant::now();
+            let exec = Exec {
+                timeout: Some(Duration::from_millis(200)),
+                ..sh(script)
+            };
+            let error = client.exec(&exec).await.unwrap().wait().await.unwrap_err();
+            assert!(
+                matches!(error, Error::Timeout { .. }),
+                "{script}: {error:?}"
+            );
+            assert!(started.elapsed() < Duration::from_secs(4), "{script}");
+            let error = collect(&client, &exec).await.unwrap_err();
+            assert!(
+                matches!(error, Error::Timeout { .. }),
+                "{script}: {error:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_command_without_a_caller_is_killed() {
+    with(async |daemon, client| {
+        let file = daemon.path("pid");
+        let mut process = start(
+            &client,
+            &format!("echo $$ > {file}; echo ready; exec sleep 60"),
+        )
+        .await;
+        process.read_output(100).await.unwrap();
+        let pid = std::fs::read_to_string(&file).unwrap();
+        drop(process);
+        let proc = format!("/proc/{}/stat", pid.trim());
+        let end = Instant::now() + Duration::from_secs(5);
+        let alive =
+            |path: &str| std::fs::read_to_string(path).is_ok_and(|stat| !stat.contains(") Z "));
+        while alive(&proc) {
+            assert!(Instant::now() < end, "it still runs");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn commands_that_cannot_run_say_why() {
+    with(async |_, client| {
+        let exec = Exec {
+            command: vec!["no-such-program".to_owned()],
+            ..Exec::default()
+        };
+        let (status, message) = refusal(client.exec(&exec).await.map(drop));
+        assert_eq!(status, 400);
+        assert!(
+            message.contains("cannot find executable \"no-such-program\""),
+            "{message}"
+        );
+        let exec = Exec {
+            user: Some("nobody-of-that-name".to_owned()),
+            ..sh("true")
+        };
+        assert_eq!(refusal(client.exec(&exec).await.map(drop)).0, 400);
+        let exec = Exec {
+            working_dir: Some("/nowhere".to_owned()),
+            ..sh("true")
+        };
+        assert_eq!(refusal(client.exec(&exec).await.map(drop)).0, 500);
+        assert!(matches!(
+            client.exec(&Exec::default()).await.map(drop),
+            Err(Error::Invalid(_))
+        ));
+    });
+}

@@ -1,0 +1,205 @@
+use charmhost_pebble::{Client, Error, FileKind, FileOptions, PathProblem};
+
+use crate::daemon::with;
+
+async fn push(client: &Client, path: &str, content: &[u8]) -> Result<(), Error> {
+    let mut push = client.push(path, &FileOptions::default()).await?;
+    for piece in content.chunks(1000) {
+        push.write(piece.to_vec()).await?;
+    }
+    push.finish().await
+}
+
+async fn pull(client: &Client, path: &str) -> Result<Vec<u8>, Error> {
+    let mut pull = client.pull(path).await?;
+    let mut all = Vec::new();
+    loop {
+        let piece = pull.read(777).await?;
+        assert!(piece.len() <= 777);
+        if piece.is_empty() {
+            return Ok(all);
+        }
+        all.extend(piece);
+    }
+}
+
+fn problem<T>(result: Result<T, Error>) -> PathProblem {
+    match result {
+        Err(Error::Path { problem, message }) => {
+            assert!(!message.is_empty());
+            problem
+        }
+        Err(other) => panic!("another error: {other:?}"),
+        Ok(_) => panic!("no error"),
+    }
+}
+
+#[test]
+fn what_is_written_is_read() {
+    with(async |daemon, client| {
+        let tricky = b"a\r\n--b\r\n\r\n--".repeat(100);
+        for (name, content) in [
+            ("empty", &b""[..]),
+            ("small", b"hello\n"),
+            ("tricky", &tricky),
+            ("with \"quotes\" and \\", b"x"),
+            ("ünï %41 + &", b"y"),
+        ] {
+            let path = daemon.path(name);
+            push(&client, &path, content).await.unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), content, "{name}");
+            assert_eq!(pull(&client, &path).await.unwrap(), content, "{name}");
+        }
+    });
+}
+
+#[test]
+fn options_are_followed() {
+    use std::os::unix::fs::PermissionsExt;
+    with(async |daemon, client| {
+        let path = daemon.path("new/dirs/file");
+        let options = FileOptions {
+            permissions: Some(0o600),
+            make_parents: true,
+            ..FileOptions::default()
+        };
+        let mut push = client.push(&path, &options).await.unwrap();
+        push.write(&b"x"[..]).await.unwrap();
+        push.finish().await.unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let options = FileOptions {
+            permissions: Some(0o4755),
+            ..FileOptions::default()
+        };
+        assert!(matches!(
+            client.push(&path, &options).await,
+            Err(Error::Invalid(_))
+        ));
+    });
+}
+
+#[test]
+fn paths_that_cannot_be_used_say_why() {
+    with(async |daemon, client| {
+        let missing = daemon.path("missing");
+        assert_eq!(
+            problem(pull(&client, &missing).await),
+            PathProblem::NotFound
+        );
+        assert_eq!(
+            problem(pull(&client, &daemon.path("")).await),
+            PathProblem::Generic
+        );
+        assert_eq!(
+            problem(push(&client, "relative", b"").await),
+            PathProblem::Generic
+        );
+        assert_eq!(
+            problem(push(&client, &daemon.path("no/dir"), b"x").await),
+            PathProblem::NotFound
+        );
+        assert_eq!(
+            problem(client.remove_path(&missing, false).await),
+            PathProblem::NotFound
+        );
+        assert_eq!(
+            problem(client.list_files(&missing, None, true).await),
+            PathProblem::NotFound
+        );
+        client.remove_path(&missing, true).await.unwrap();
+        let options = FileOptions::default();
+        client
+            .make_dir(&daemon.path("dir"), &options)
+            .await
+            .unwrap();
+        assert_eq!(
+            problem(client.make_dir(&daemon.path("dir"), &options).await),
+            PathProblem::Generic
+        );
+    });
+}
+
+#[test]
+fn a_write_that_is_given_up_leaves_what_was_there() {
+    with(async |daemon, client| {
+        let path = daemon.path("file");
+        push(&client, &path, b"old").await.unwrap();
+        let mut half = client.push(&path, &FileOptions::default()).await.unwrap();
+        half.write(vec![b'x'; 100_000]).await.unwrap();
+        drop(half);
+        client.system_info().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    });
+}
+
+#[test]
+fn directories_are_listed() {
+    with(async |daemon, client| {
+        for name in ["b.txt", "a.log"] {
+            push(&client, &daemon.path(name), b"12345").await.unwrap();
+        }
+        std::os::unix::fs::symlink("b.txt", daemon.path("link")).unwrap();
+        let listed = client
+            .list_files(&daemon.path(""), Some("*.*"), false)
+            .await
+            .unwrap();
+        let names: Vec<_> = listed
+            .iter()
+            .map(|info| (info.name.as_str(), info.kind, info.size))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a.log", FileKind::File, Some(5)),
+                ("b.txt", FileKind::File, Some(5)),
+                ("pebble.socket", FileKind::Socket, None),
+            ]
+        );
+        let itself = client
+            .list_files(&daemon.path(""), None, true)
+            .await
+            .unwrap();
+        assert_eq!(itself[0].kind, FileKind::Directory);
+    });
+}
+
+/// The most memory that this process has had, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn memory_does_not_grow_with_a_file() {
+    with(async |daemon, client| {
+        let path = daemon.path("large");
+        let before = peak();
+        let mut push = client.push(&path, &FileOptions::default()).await.unwrap();
+        let piece = bytes::Bytes::from(vec![7_u8; 64 * 1024]);
+        for _ in 0..4096 {
+            push.write(piece.clone()).await.unwrap();
+        }
+        push.finish().await.unwrap();
+        let mut pull = client.pull(&path).await.unwrap();
+        let mut size = 0;
+        loop {
+            let piece = pull.read(64 * 1024).await.unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            size += piece.len();
+        }
+        assert_eq!(size, 4096 * 64 * 1024);
+        let grown = peak() - before;
+        assert!(
+            grown < 32 * 1024,
+            "256 MiB through, {grown} KiB more memory"
+        );
+    });
+}

@@ -1,0 +1,12 @@
+//! The client against the real daemon.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod daemon;
+mod exec;
+mod files;
+mod services;

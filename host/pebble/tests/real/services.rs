@@ -1,0 +1,130 @@
+use charmhost_pebble::{Client, Error};
+
+use crate::daemon::{refusal, with};
+
+const LAYER: &str = "services:
+  a: {override: replace, command: sleep 1000, startup: enabled}
+  b: {override: replace, command: sleep 1000}
+  bad: {override: replace, command: sh -c 'echo no reason; exit 3'}
+checks:
+  up: {override: replace, level: ready, exec: {command: 'true'}, threshold: 2}
+";
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+async fn running(client: &Client) -> Vec<String> {
+    let services = client.services(&[]).await.unwrap();
+    let active = services
+        .into_iter()
+        .filter(|service| service.current == "active");
+    active.map(|service| service.name).collect()
+}
+
+#[test]
+fn a_daemon_that_is_not_there_is_one_error() {
+    with(async |daemon, client| {
+        assert_eq!(client.system_info().await.unwrap().version, "v1.32.1");
+        daemon.stop();
+        for missing in [false, true] {
+            if missing {
+                std::fs::remove_file(daemon.socket()).unwrap();
+            }
+            let error = client.system_info().await.unwrap_err();
+            assert!(matches!(error, Error::NotReady { .. }), "{error:?}");
+            assert!(error.to_string().contains("pebble.socket"), "{error}");
+        }
+        // One that is there again is found again.
+        daemon.run();
+        client.system_info().await.unwrap();
+    });
+}
+
+#[test]
+fn layers_make_a_plan() {
+    with(async |_, client| {
+        assert_eq!(client.plan().await.unwrap(), "{}\n");
+        client.add_layer("one", LAYER, false).await.unwrap();
+        let (status, message) = refusal(client.add_layer("one", LAYER, false).await);
+        assert_eq!(
+            (status, message.as_str()),
+            (400, "layer \"one\" already exists")
+        );
+        client
+            .add_layer(
+                "one",
+                "services: {b: {override: merge, environment: {K: v}}}",
+                true,
+            )
+            .await
+            .unwrap();
+        let plan = client.plan().await.unwrap();
+        assert!(
+            plan.contains("K: v") && plan.contains("command: sleep 1000"),
+            "{plan}"
+        );
+        let (status, _) = refusal(client.add_layer("two", "services: [", false).await);
+        assert_eq!(status, 400);
+    });
+}
+
+#[test]
+fn services_start_and_stop() {
+    with(async |_, client| {
+        client.add_layer("one", LAYER, false).await.unwrap();
+        client.replan().await.unwrap();
+        assert_eq!(running(&client).await, ["a"]);
+        client.start(&names(&["b"])).await.unwrap();
+        client.stop(&names(&["a"])).await.unwrap();
+        assert_eq!(running(&client).await, ["b"]);
+        client.autostart().await.unwrap();
+        client.restart(&names(&["a", "b"])).await.unwrap();
+        assert_eq!(running(&client).await, ["a", "b"]);
+        let only = client.services(&names(&["b", "nobody"])).await.unwrap();
+        assert_eq!(only.len(), 1);
+        assert!(only[0].current_since.is_some());
+    });
+}
+
+#[test]
+fn a_service_that_does_not_start_says_why() {
+    with(async |_, client| {
+        client.add_layer("one", LAYER, false).await.unwrap();
+        let error = client.start(&names(&["bad"])).await.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Change(change) if change.kind == "start"));
+        for wanted in [
+            "cannot perform the following tasks:",
+            "exited quickly with code 3",
+            "----- Logs from task 0 -----",
+            "no reason",
+        ] {
+            assert!(text.contains(wanted), "{wanted:?} is not in {text}");
+        }
+        let (status, message) = refusal(client.start(&names(&["nobody"])).await);
+        assert_eq!(status, 400);
+        assert!(
+            message.contains("service \"nobody\" does not exist"),
+            "{message}"
+        );
+        assert!(matches!(client.start(&[]).await, Err(Error::Invalid(_))));
+    });
+}
+
+#[test]
+fn checks_and_notices() {
+    with(async |_, client| {
+        client.add_layer("one", LAYER, false).await.unwrap();
+        let checks = client.checks(&names(&["up"])).await.unwrap();
+        assert_eq!((checks[0].status.as_str(), checks[0].threshold), ("up", 2));
+        assert_eq!(checks[0].level, "ready");
+        let id = client
+            .notify("example.com/done", [("k", "v")])
+            .await
+            .unwrap();
+        assert_eq!(client.notify("example.com/done", []).await.unwrap(), id);
+        let (status, _) = refusal(client.notify("nonsense", []).await);
+        assert_eq!(status, 400);
+    });
+}
