@@ -172,7 +172,7 @@ impl Output {
     }
 }
 
-/// A command that runs. Dropped, it runs on unobserved.
+/// A command that runs. Dropped before it has ended, it is killed.
 #[derive(Debug)]
 pub struct Process {
     process: wit::Process,

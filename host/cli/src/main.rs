@@ -1,9 +1,11 @@
 //! The `charmhost` command.
 
 mod build;
+mod native;
 mod new;
 mod output;
 mod pack;
+mod python;
 mod sim;
 mod staged;
 

@@ -13,6 +13,11 @@ pub fn progress(step: &Step) {
     }
 }
 
+/// Says something on the error stream.
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 /// What a build made, in one line.
 pub fn built(built: &Built, architecture: Architecture) -> String {
     format!(

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use charmhost_agent::{Options, Report, Timeline};
 
 use crate::build::Target;
-use crate::staged;
+use crate::{native, staged};
 
 /// What to run, and through which events.
 #[derive(clap::Args)]
@@ -89,14 +89,21 @@ fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
             target.display()
         );
     }
-    if target.is_file()
-        || !target.join("charmcraft.yaml").is_file()
-        || target.join("dispatch").exists()
-    {
+    let charm = scratch.join("charm");
+    if target.is_file() || !target.join("charmcraft.yaml").is_file() {
         return Ok(target.clone());
     }
-    let (built, charm) = (scratch.join("built"), scratch.join("charm"));
-    let staged = staged::stage(target, &args.build, &built)?;
+    if target.join("metadata.yaml").is_file() && target.join("dispatch").exists() {
+        return Ok(target.clone());
+    }
+    if let Some(kind) = native::kind(target) {
+        native::stage(target, &kind, &charm)?;
+        return Ok(charm);
+    }
+    if !target.join("Cargo.toml").is_file() {
+        native::refuse(target)?;
+    }
+    let staged = staged::stage(target, &args.build, &scratch.join("built"))?;
     std::fs::create_dir(&charm).context("cannot make a temporary directory")?;
     staged.unpack(&charm)?;
     Ok(charm)

@@ -27,9 +27,10 @@ use crate::{Change, Client, Error};
 const CONNECT: Duration = Duration::from_secs(5);
 /// How much longer than a command's own time its end is waited for.
 const GRACE: Duration = Duration::from_secs(1);
-/// How many pieces of a stream wait to be read or sent. A piece is 64 KiB at
-/// most.
+/// How many pieces of a stream wait to be read or sent.
 const WAITING: usize = 16;
+/// How large a piece of input is; the daemon's own are no larger.
+const PIECE: usize = 64 * 1024;
 
 /// A command, and how it is run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,6 +55,8 @@ pub struct Exec {
     pub group: Option<String>,
     /// Whether its error output comes with its output.
     pub combine_stderr: bool,
+    /// All of its input; without it, [`Process::write_input`] gives it some.
+    pub input: Option<Bytes>,
 }
 
 impl Exec {
@@ -169,7 +172,11 @@ impl Client {
         };
         let (sink, stream) = stdio.split();
         let (input, to_send) = mpsc::channel(WAITING);
-        let mut pumps = vec![tokio::spawn(pump_input(to_send, sink))];
+        let all = exec.input.clone();
+        // With all of it given, there is nothing to be added.
+        let input = all.is_none().then_some(input);
+        let pump = pump_input(all.unwrap_or_default(), to_send, sink);
+        let mut pumps = vec![tokio::spawn(pump)];
         let mut pump = |stream: SplitStream<Socket>| {
             let (sender, pieces) = mpsc::channel(WAITING);
             pumps.push(tokio::spawn(pump_output(stream, sender)));
@@ -184,7 +191,7 @@ impl Client {
             timeout: exec.timeout,
             started: Instant::now(),
             control: Some(control),
-            input: Some(input),
+            input,
             output: pump(stream),
             error_output: stderr.map(|socket| pump(socket.split().1)),
             pumps,
@@ -228,7 +235,17 @@ impl Client {
     }
 }
 
-async fn pump_input(mut pieces: mpsc::Receiver<Bytes>, mut sink: SplitSink<Socket, Message>) {
+async fn pump_input(
+    mut first: Bytes,
+    mut pieces: mpsc::Receiver<Bytes>,
+    mut sink: SplitSink<Socket, Message>,
+) {
+    while !first.is_empty() {
+        let piece = first.split_to(first.len().min(PIECE));
+        if sink.send(Message::Binary(piece)).await.is_err() {
+            return;
+        }
+    }
     while let Some(piece) = pieces.recv().await {
         if sink.send(Message::Binary(piece)).await.is_err() {
             return;

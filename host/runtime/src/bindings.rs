@@ -8,7 +8,13 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "charmhost:charm/charm",
+    imports: { "charmhost:pebble/pebble": async },
     exports: { default: async },
+    with: {
+        "charmhost:pebble/pebble.file-reader": crate::containers::Reader,
+        "charmhost:pebble/pebble.file-writer": crate::containers::Writer,
+        "charmhost:pebble/pebble.process": crate::containers::Running,
+    },
 });
 
 pub(crate) use charmhost::actions::actions;

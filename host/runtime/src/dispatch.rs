@@ -7,6 +7,7 @@ use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
+use crate::containers::Containers;
 use crate::legacy;
 use crate::limits::{self, Limiter};
 use crate::settings::Settings;
@@ -96,6 +97,7 @@ impl Prepared {
         let charm = CharmState {
             framework: Framework::new(self.event, restricted, defines),
             relations: Relations::new(&environment, &self.metadata),
+            containers: Containers::of(&self.metadata),
             environment,
             metadata: self.metadata,
             model,

@@ -9,6 +9,7 @@ mod artifact;
 mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
+mod containers;
 mod dispatch;
 mod engine;
 mod interfaces;

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use charmhost_framework::{Effects, Framework};
-use charmhost_juju::{Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError};
+use charmhost_juju::{
+    Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError,
+};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::containers::Containers;
 use crate::limits::Limiter;
 use crate::trap::CrashReport;
 
@@ -15,7 +18,7 @@ pub(crate) struct State {
     pub charm: CharmState,
     pub limiter: Limiter,
     wasi: WasiCtx,
-    table: ResourceTable,
+    pub table: ResourceTable,
 }
 
 /// The domain's part of the state: the model, the framework, and what is known
@@ -25,6 +28,7 @@ pub(crate) struct CharmState {
     pub metadata: Metadata,
     pub model: Model,
     pub relations: Relations,
+    pub containers: Containers,
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,

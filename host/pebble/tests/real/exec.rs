@@ -70,6 +70,12 @@ fn input_is_streamed_and_what_is_not_taken_is_dropped() {
         }
         let left = process.collect(100).await.unwrap();
         assert_eq!(left.stdout.trim_ascii(), b"6553600");
+        let exec = Exec {
+            input: Some(vec![b'x'; 3_000_000].into()),
+            ..sh("cat")
+        };
+        let left = collect(&client, &exec).await.unwrap();
+        assert_eq!(left.stdout.len(), 3_000_000);
         let mut process = start(&client, "exec true").await;
         for _ in 0..800 {
             process.write_input(vec![b'x'; 65536]).await.unwrap();

@@ -1,0 +1,47 @@
+//! The workload containers that a guest may reach: those of its metadata.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use charmhost_juju::Metadata;
+use charmhost_pebble::{Client, Process, Pull, Push};
+
+/// Where Juju puts the sockets of the containers' Pebbles.
+const SOCKETS: &str = "/charm/containers";
+
+/// A client for each container. None has connected yet.
+pub(crate) struct Containers(BTreeMap<String, Client>);
+
+impl Containers {
+    pub fn of(metadata: &Metadata) -> Self {
+        let client = |name: &String| {
+            let socket = Path::new(SOCKETS).join(name).join("pebble.socket");
+            (name.clone(), Client::new(socket))
+        };
+        Containers(metadata.containers.keys().map(client).collect())
+    }
+
+    /// The client of a container; the error says which there are.
+    pub fn get(&self, name: &str) -> Result<Client, String> {
+        if let Some(client) = self.0.get(name) {
+            return Ok(client.clone());
+        }
+        let names: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let known = match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        };
+        Err(format!(
+            "there is no container {name:?}: metadata.yaml has {known}"
+        ))
+    }
+}
+
+/// A file that a guest reads.
+pub struct Reader(pub(crate) Pull);
+
+/// A file that a guest writes; none once it is closed.
+pub struct Writer(pub(crate) Option<Push>);
+
+/// A command of a guest; none once it has been waited for.
+pub struct Running(pub(crate) Option<Process>);

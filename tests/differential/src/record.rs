@@ -1,0 +1,70 @@
+//! A report of `charmhost sim --format json`, as far as it is compared.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A whole run.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    pub dispatches: Vec<Dispatch>,
+    pub model: Value,
+    #[serde(default)]
+    pub unmet: Vec<Value>,
+}
+
+impl Record {
+    /// What was expected and did not come.
+    pub fn unmet_lines(&self) -> Vec<String> {
+        self.unmet.iter().map(|unmet| format!("    {unmet}")).collect()
+    }
+}
+
+/// One run of the charm.
+#[derive(Debug, Deserialize)]
+pub struct Dispatch {
+    pub event: String,
+    pub exit_code: Option<i32>,
+    pub hook_tools: Vec<Call>,
+    pub logs: Vec<Line>,
+}
+
+/// A call of a hook tool.
+#[derive(Debug, Deserialize)]
+pub struct Call {
+    pub tool: String,
+    pub args: Vec<String>,
+    pub stdin: Option<String>,
+    pub exit_code: Option<i32>,
+}
+
+impl Call {
+    /// The call as one would type it, with JSON input in one form.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.tool).chain(&self.args);
+        let mut line = words.cloned().collect::<Vec<_>>().join(" ");
+        if let Some(stdin) = &self.stdin {
+            let value: Result<Value, _> = serde_json::from_str(stdin);
+            let text = value.map_or_else(|_| stdin.clone(), |value| value.to_string());
+            line = format!("{line} < {text}");
+        }
+        match self.exit_code {
+            Some(0) => line,
+            Some(code) => format!("{line} → {code}"),
+            None => format!("{line} → refused"),
+        }
+    }
+}
+
+/// A line of the log.
+#[derive(Debug, Deserialize)]
+pub struct Line {
+    pub level: String,
+    pub message: String,
+}
+
+impl Line {
+    /// The level and the text.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.level, self.message)
+    }
+}
