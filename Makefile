@@ -17,23 +17,24 @@ help: ## List what can be made
 
 .PHONY: demo
 demo: dist ## Set up, build, and run a charm through the life of a unit (about 10 minutes the first time)
-	@scripts/say "charms/hello lives the life of a unit"
-	dist/charmhost sim charms/hello
+	@scripts/say "charms/web serves a page, and another one after a change of its configuration"
+	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
 test: setup-tests dist test-rust test-sdk test-suites ## Set up and run every test (about 15 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
-dist: dist/dispatch dist/charmhost ## Build what ships, to dist/
+dist: dist/dispatch dist/charmhost dist/pebble ## Build what ships, and Pebble for sim, to dist/
 
 .PHONY: dist/dispatch
 dist/dispatch: setup-rust
 	@scripts/say "building dispatch, static and without a compiler (about 3 minutes the first time)"
 	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch
 	cargo build --profile dist --target $(MUSL) -p charmhost-hook-tool
+	cargo build --profile dist --target $(MUSL) -p charmhost-isolation --bin confine
 	@mkdir -p dist
-	install -m 0755 target/$(MUSL)/dist/dispatch target/$(MUSL)/dist/hook-tool dist/
+	install -m 0755 $(addprefix target/$(MUSL)/dist/,dispatch hook-tool confine) dist/
 
 .PHONY: dist/charmhost
 dist/charmhost: setup-rust
@@ -41,6 +42,12 @@ dist/charmhost: setup-rust
 	cargo build --release -p charmhost-cli
 	@mkdir -p dist
 	strip -o dist/charmhost.partial target/release/charmhost && mv dist/charmhost.partial dist/charmhost
+
+.PHONY: dist/pebble
+dist/pebble:
+	@scripts/setup pebble
+	@mkdir -p dist
+	install -m 0755 $(TOOLS)/pebble dist/
 
 .PHONY: setup-rust
 setup-rust:

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::life::Event;
+use crate::event::{Event, Kind, Workload};
 use crate::model::Model;
 
 /// Where programs are looked for, after the hook tools.
@@ -10,8 +10,7 @@ const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /// Variables that are always set, and empty without a cloud, a proxy or a
 /// principal unit.
-const EMPTY: [&str; 7] = [
-    "JUJU_PRINCIPAL_UNIT",
+const EMPTY: [&str; 6] = [
     "JUJU_AVAILABILITY_ZONE",
     "CLOUD_API_VERSION",
     "JUJU_CHARM_HTTP_PROXY",
@@ -28,6 +27,8 @@ pub struct Places<'a> {
     pub tools: &'a Path,
     /// The agent's socket.
     pub socket: &'a Path,
+    /// How `dispatch` of this host is to call hook tools, if it is told.
+    pub hook_tools: Option<&'a str>,
 }
 
 /// What a dispatch sees. Of the user's own environment nothing is passed on.
@@ -43,7 +44,7 @@ pub fn environment(
     let path_end = if model.kubernetes { ":/charm/bin" } else { "" };
     let mut vars: Vec<(&str, String)> = vec![
         ("JUJU_DISPATCH_PATH", event.dispatch_path()),
-        ("JUJU_HOOK_NAME", event.hook_name().to_owned()),
+        ("JUJU_HOOK_NAME", event.hook_name()),
         ("CHARM_DIR", charm.clone()),
         ("JUJU_CHARM_DIR", charm),
         ("JUJU_CONTEXT_ID", context_id.to_owned()),
@@ -59,6 +60,10 @@ pub fn environment(
         ("JUJU_MACHINE_ID", machine.to_owned()),
         ("JUJU_VERSION", model.juju_version.clone()),
         (
+            "JUJU_PRINCIPAL_UNIT",
+            model.principal.clone().unwrap_or_default(),
+        ),
+        (
             "PATH",
             format!("{}:{SYSTEM_PATH}{path_end}", places.tools.display()),
         ),
@@ -71,20 +76,78 @@ pub fn environment(
     if model.is_before_juju_4() {
         vars.push(("JUJU_SLA", "unsupported".to_owned()));
     }
-    match event {
-        Event::Hook(hook) => {
-            if let Some(container) = hook.strip_suffix("-pebble-ready") {
-                vars.push(("JUJU_WORKLOAD_NAME", container.to_owned()));
-            }
-        }
-        Event::Action { name, .. } => {
-            vars.push(("JUJU_ACTION_NAME", name.clone()));
-            vars.push(("JUJU_ACTION_UUID", action_id.to_string()));
-            vars.push(("JUJU_ACTION_TAG", format!("action-{action_id}")));
-        }
-    }
+    vars.extend(
+        places
+            .hook_tools
+            .map(|choice| ("CHARMHOST_HOOK_TOOLS", choice.to_owned())),
+    );
+    vars.extend(about(event, model, action_id));
     let owned = |(name, value): (&str, String)| (name.to_owned(), value);
     vars.into_iter().map(owned).collect()
+}
+
+/// What only events of a kind have.
+fn about(event: &Event, model: &Model, action_id: u64) -> Vec<(&'static str, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    match &event.kind {
+        Kind::Hook(_) => Vec::new(),
+        Kind::Relation {
+            endpoint,
+            id,
+            app,
+            unit,
+            departing_unit,
+            ..
+        } => {
+            let mut vars = vec![
+                ("JUJU_RELATION", endpoint.clone()),
+                ("JUJU_RELATION_ID", format!("{endpoint}:{id}")),
+                ("JUJU_REMOTE_APP", text(app)),
+                ("JUJU_REMOTE_UNIT", text(unit)),
+            ];
+            let departing = departing_unit.clone();
+            vars.extend(departing.map(|unit| ("JUJU_DEPARTING_UNIT", unit)));
+            vars
+        }
+        Kind::Storage { id, .. } => vec![
+            ("JUJU_STORAGE_ID", id.clone()),
+            ("JUJU_STORAGE_LOCATION", model.storage_location(id)),
+            ("JUJU_STORAGE_KIND", model.storage_kind(id)),
+        ],
+        Kind::Workload { container, what } => {
+            let mut vars = vec![("JUJU_WORKLOAD_NAME", container.clone())];
+            match what {
+                Workload::Ready => {}
+                Workload::CustomNotice { key, id } => vars.extend([
+                    ("JUJU_NOTICE_ID", text(id)),
+                    ("JUJU_NOTICE_TYPE", "custom".to_owned()),
+                    ("JUJU_NOTICE_KEY", key.clone()),
+                ]),
+                Workload::CheckFailed(check) | Workload::CheckRecovered(check) => {
+                    vars.push(("JUJU_PEBBLE_CHECK_NAME", check.clone()));
+                }
+            }
+            vars
+        }
+        Kind::Secret {
+            id,
+            label,
+            revision,
+            ..
+        } => {
+            let mut vars = vec![
+                ("JUJU_SECRET_ID", format!("secret:{id}")),
+                ("JUJU_SECRET_LABEL", label.clone()),
+            ];
+            vars.extend(revision.map(|revision| ("JUJU_SECRET_REVISION", revision.to_string())));
+            vars
+        }
+        Kind::Action { name, .. } => vec![
+            ("JUJU_ACTION_NAME", name.clone()),
+            ("JUJU_ACTION_UUID", action_id.to_string()),
+            ("JUJU_ACTION_TAG", format!("action-{action_id}")),
+        ],
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +159,7 @@ mod tests {
             charm: Path::new("/c"),
             tools: Path::new("/t"),
             socket: Path::new("/s"),
+            hook_tools: None,
         };
         let vars = environment(model, event, 7, "x/0-install-00", &places);
         let mut found = vars.iter().filter(|(key, _)| key == name);
@@ -107,11 +171,18 @@ mod tests {
     #[test]
     fn hooks_and_actions_are_told_apart() {
         let model = Model::default();
-        let hook = Event::Hook("app-pebble-ready".to_owned());
-        let action = Event::Action {
+        let event = |kind| Event {
+            kind,
+            ..Event::default()
+        };
+        let hook = event(Kind::Workload {
+            container: "app".to_owned(),
+            what: Workload::Ready,
+        });
+        let action = event(Kind::Action {
             name: "backup".to_owned(),
             params: serde_json::Map::new(),
-        };
+        });
         for (name, in_hook, in_action) in [
             (
                 "JUJU_DISPATCH_PATH",
@@ -132,7 +203,7 @@ mod tests {
 
     #[test]
     fn kubernetes_and_juju_4_differ_a_little() {
-        let event = Event::Hook("install".to_owned());
+        let event = Event::hook("install");
         let machine = Model::default();
         let pod = Model {
             kubernetes: true,

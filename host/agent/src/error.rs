@@ -49,6 +49,28 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// A scenario file cannot be used.
+    #[error("cannot use the scenario {}: {detail}", path.display())]
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// Where it is wrong, how, and what would be right.
+        detail: String,
+    },
+    /// The model cannot be as it was told to be.
+    #[error("cannot make the model: {0}")]
+    State(String),
+    /// A workload container cannot run.
+    #[error("cannot run the container {container:?}: {detail}")]
+    Container {
+        /// Its name.
+        container: String,
+        /// Why, and what to do about it.
+        detail: String,
+    },
+    /// The charm cannot be isolated from the machine.
+    #[error(transparent)]
+    Isolation(#[from] charmhost_isolation::Error),
     /// The machine refused something that the agent needs.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

@@ -5,24 +5,34 @@
 //! runs the charm's `dispatch` for each event as the real agent does, and
 //! reports what the charm did. Any charm can be run, whatever it is written in.
 
+mod changes;
+mod containers;
 mod environment;
 mod error;
+mod event;
 mod files;
 mod life;
 mod model;
 mod notices;
+mod place;
+mod play;
 mod process;
 mod report;
+mod scenario;
 mod server;
 mod sim;
 mod timeline;
 mod tools;
 mod unit;
+mod veil;
 
 pub use error::Error;
 pub use model::{Config, Level, Model, PortRange, Ports, Status, split_config};
+pub use model::{Relation, Storage};
 pub use report::{
-    ActionRecord, DispatchRecord, LogLine, ModelRecord, Notice, Observer, Outcome, Report, ToolCall,
+    ActionRecord, ContainerRecord, DispatchRecord, LogLine, ModelRecord, Notice, Observer, Outcome,
+    Report, SecretRecord, ToolCall,
 };
-pub use sim::{Options, run};
+pub use scenario::Unmet;
+pub use sim::{HookTools, Network, Options, run};
 pub use timeline::{Detail, Timeline};

@@ -1,9 +1,13 @@
 //! What happened: piece by piece while it happens, and all of it at the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::model::{Level, Model, Status};
+use crate::model::{Content, Grant, Level, Model, Relation, Secret, Status, Storage};
+use crate::scenario::Unmet;
+use crate::veil::Veil;
 
 /// A message in the model's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +37,24 @@ pub struct ToolCall {
     /// With what the call was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_error: Option<String>,
+}
+
+impl ToolCall {
+    /// The call as one would type it.
+    pub fn line(&self) -> String {
+        let words = self.args.iter().map(|arg| quoted(arg));
+        let words: Vec<String> = std::iter::once(self.tool.clone()).chain(words).collect();
+        words.join(" ")
+    }
+}
+
+/// An argument as one would type it.
+fn quoted(arg: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+#".contains(c);
+    match !arg.is_empty() && arg.chars().all(plain) {
+        true => arg.to_owned(),
+        false => format!("'{}'", arg.replace('\'', "'\\''")),
+    }
 }
 
 /// Something that happens while a hook runs.
@@ -104,6 +126,40 @@ pub struct ActionRecord {
     pub log: Vec<String>,
 }
 
+/// A secret.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecretRecord {
+    /// Its id, without `secret:`.
+    pub id: String,
+    /// `application`, `unit`, or the remote application that owns it.
+    pub owner: String,
+    /// The owner's label.
+    pub label: String,
+    /// What the owner says of it.
+    pub description: String,
+    /// When it is rotated, as `daily`.
+    pub rotate: Option<String>,
+    /// What each revision holds: digests, unless values are to be shown.
+    pub revisions: BTreeMap<u32, BTreeMap<String, String>>,
+    /// The revision that this unit reads.
+    pub tracked_revision: u32,
+    /// Whom it is shown to: relation ids, or units in them (`7 mysql/0`).
+    pub grants: Vec<String>,
+}
+
+/// A workload container.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContainerRecord {
+    /// Its name.
+    pub name: String,
+    /// Whether its Pebble runs.
+    pub can_connect: bool,
+    /// What its services do, by their names.
+    pub services: BTreeMap<String, String>,
+    /// Its layers, combined.
+    pub plan: Value,
+}
+
 /// The model at the end.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelRecord {
@@ -121,12 +177,58 @@ pub struct ModelRecord {
     pub ports: Vec<String>,
     /// The workload's version, if the charm set it.
     pub workload_version: Option<String>,
+    /// The relations with their databags.
+    pub relations: Vec<Relation>,
+    /// The secrets.
+    pub secrets: Vec<SecretRecord>,
+    /// The storage instances by their names, as `data/0`.
+    pub storages: BTreeMap<String, Storage>,
+    /// The storage that the charm asked for: names and how many.
+    pub storage_requests: Vec<(String, u32)>,
+    /// What the charm keeps with the controller.
+    pub state: Map<String, Value>,
+    /// Whether the charm asked for a reboot.
+    pub reboot: bool,
+    /// The workload containers.
+    pub containers: Vec<ContainerRecord>,
     /// The actions that ran, in their order.
     pub actions: Vec<ActionRecord>,
 }
 
+/// A relation with its databags; a type of its own for what reads reports.
+pub type RelationRecord = Relation;
+
+fn secret(secret: &Secret, veil: &Veil) -> SecretRecord {
+    let content = |content: &Content| {
+        let value = |(key, value): (&String, &Vec<u8>)| (key.clone(), veil.value(value));
+        content.0.iter().map(value).collect()
+    };
+    let revisions = secret.revisions.iter();
+    let grant = |grant: &Grant| match &grant.unit {
+        Some(unit) => format!("{} {unit}", grant.relation),
+        None => grant.relation.to_string(),
+    };
+    SecretRecord {
+        id: secret.id.clone(),
+        owner: secret.owner.name().to_owned(),
+        label: secret.label.clone(),
+        description: secret.description.clone(),
+        rotate: secret.rotate.clone(),
+        revisions: revisions
+            .map(|(number, held)| (*number, content(held)))
+            .collect(),
+        tracked_revision: secret.tracked,
+        grants: secret.grants.iter().map(grant).collect(),
+    }
+}
+
 impl ModelRecord {
-    pub(crate) fn new(model: &Model, actions: Vec<ActionRecord>) -> Self {
+    pub(crate) fn new(
+        model: &Model,
+        actions: Vec<ActionRecord>,
+        containers: Vec<ContainerRecord>,
+        veil: &Veil,
+    ) -> Self {
         ModelRecord {
             unit: model.unit.clone(),
             config: model.config.values(false),
@@ -135,6 +237,17 @@ impl ModelRecord {
             app_status: model.shown_app_status(),
             ports: model.ports.listed(false),
             workload_version: model.workload_version.clone(),
+            relations: model.relations.values().cloned().collect(),
+            secrets: model
+                .secrets
+                .values()
+                .map(|held| secret(held, veil))
+                .collect(),
+            storages: model.storages.clone(),
+            storage_requests: model.storage_requests.clone(),
+            state: model.state.clone(),
+            reboot: model.reboot,
+            containers,
             actions,
         }
     }
@@ -147,16 +260,30 @@ pub struct Report {
     pub dispatches: Vec<DispatchRecord>,
     /// The model at the end.
     pub model: ModelRecord,
+    /// What was expected and did not come.
+    pub unmet: Vec<Unmet>,
+    /// The dispatches, by their places, whose failure was expected.
+    #[serde(skip)]
+    pub expected_failures: BTreeSet<usize>,
+    /// Whether each action's failure was expected.
+    #[serde(skip)]
+    pub expected_failed_actions: BTreeSet<usize>,
 }
 
 impl Report {
-    /// Whether nothing failed: no hook, and no action.
+    /// Whether all went as expected: no hook failed, and no action, but for
+    /// those that were expected to.
     pub fn succeeded(&self) -> bool {
-        let hook_failed = |record: &DispatchRecord| {
+        let hook_failed = |(place, record): (usize, &DispatchRecord)| {
             matches!(record.outcome, Outcome::Failed(_) | Outcome::Interrupted)
+                && !self.expected_failures.contains(&place)
         };
-        let action_failed = |record: &ActionRecord| record.status == "failed";
-        !self.dispatches.iter().any(hook_failed) && !self.model.actions.iter().any(action_failed)
+        let action_failed = |(place, record): (usize, &ActionRecord)| {
+            record.status == "failed" && !self.expected_failed_actions.contains(&place)
+        };
+        self.unmet.is_empty()
+            && !self.dispatches.iter().enumerate().any(hook_failed)
+            && !self.model.actions.iter().enumerate().any(action_failed)
     }
 }
 
@@ -177,6 +304,8 @@ pub trait Observer {
     fn dispatch_ends(&mut self, _record: &DispatchRecord) {}
     /// An event that the unit cannot have now, and why.
     fn event_left_out(&mut self, _event: &str, _reason: &str) {}
+    /// What was expected after an event, or at the end, did not come.
+    fn unmet(&mut self, _unmet: &[Unmet]) {}
     /// All is over.
     fn finished(&mut self, _report: &Report) {}
 }

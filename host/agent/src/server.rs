@@ -17,6 +17,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use crate::model::Hook;
 use crate::notices::Notices;
 use crate::report::{Notice, ToolCall};
+use crate::veil::Veil;
 use crate::{Error, tools};
 
 /// A socket on which a hook's tools can be called.
@@ -32,6 +33,7 @@ struct Shared {
     hook: Mutex<Option<Hook>>,
     context_id: String,
     notices: Notices,
+    veil: Veil,
     connections: Mutex<Connections>,
     /// Rung when a connection is gone.
     gone: Condvar,
@@ -54,6 +56,7 @@ impl Server {
         context_id: &str,
         hook: Hook,
         notices: Notices,
+        veil: Veil,
     ) -> Result<Self, Error> {
         let fail = |source| Error::io("listen on", socket, source);
         let listener = UnixListener::bind(socket).map_err(fail)?;
@@ -67,6 +70,7 @@ impl Server {
             hook: Mutex::new(Some(hook)),
             context_id: context_id.to_owned(),
             notices,
+            veil,
             connections: Mutex::default(),
             gone: Condvar::new(),
         });
@@ -226,8 +230,13 @@ impl Shared {
             }
         };
         let answer = tools::run(hook, &request);
-        let mut notices = hook.take_notices();
-        notices.push(Notice::Call(record(request, &answer)));
+        let mut notices: Vec<Notice> = hook
+            .take_notices()
+            .into_iter()
+            .map(|notice| self.veil.notice(hook, notice))
+            .collect();
+        let call = self.veil.call(hook, record(request, &answer));
+        notices.push(Notice::Call(call));
         // Under the lock, so that calls are noted in the order they ran.
         self.notices.push(notices);
         answer

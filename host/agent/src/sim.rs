@@ -1,19 +1,28 @@
 //! A whole simulation.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charmhost_archive::Archive;
+use charmhost_isolation::{Bind, Spec, World};
 use charmhost_juju::Metadata;
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::files::copy_tree;
-use crate::life::{self, Event};
-use crate::model::{Actions, Config, Model};
-use crate::report::{ModelRecord, Observer, Report};
+use crate::containers::{Containers, Setup};
+use crate::event::{Event, Resolver};
+use crate::files::{copy_tree, read_map};
+use crate::life::Life;
+use crate::model::{Actions, Config, Model, Networks, secret_id};
+use crate::place::Place;
+use crate::play::Play;
+use crate::report::{Observer, Report};
+use crate::scenario::{self, ContainerSpec, RelationSpec, Scenario, StepSpec, build};
 use crate::unit::{Dirs, Unit, random_hex};
+use crate::veil::Veil;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -21,47 +30,99 @@ pub struct Options {
     /// The charm: a directory with `metadata.yaml` and `dispatch` (or `hooks/`
     /// and `actions/`), or a `.charm` archive.
     pub target: PathBuf,
-    /// The events, in their order; none for a whole life. A hook is named as
-    /// `config-changed`, an action as `NAME-action`, `actions/NAME` or
-    /// `action:NAME`, with parameters as in `action:backup,count=3`.
+    /// A file with the model, the events and what is expected.
+    pub scenario: Option<PathBuf>,
+    /// The events, in their order, before those of the scenario; none of both
+    /// for a whole life. A hook is named as `config-changed`, an action as
+    /// `NAME-action`, `actions/NAME` or `action:NAME`, with parameters as in
+    /// `action:backup,count=3`.
     pub events: Vec<String>,
     /// Config options and their values, as they are typed.
     pub config: Vec<(String, String)>,
-    /// Whether the unit leads its application.
+    /// Whether the unit leads its application, unless the scenario says.
     pub leader: bool,
     /// Whether hooks run although one has failed. Juju would first retry that
     /// one until it succeeds, and run nothing else but actions.
     pub keep_going: bool,
+    /// How often a hook that failed is run again. Juju does so for ever.
+    pub retries: u32,
     /// How long a dispatch may take. Juju has no limit.
     pub limit: Option<Duration>,
-    /// The agent's version of Juju.
+    /// The agent's version of Juju, unless the scenario says.
     pub juju_version: String,
     /// The model's name.
     pub model_name: String,
+    /// How `dispatch` of this host calls hook tools, if it is to be told.
+    pub hook_tools: Option<HookTools>,
     /// The program that is every hook tool, by the name it is called by, for
     /// charms that start programs.
     pub hook_tool: Option<PathBuf>,
+    /// The program that makes worlds; none to run everything on this machine
+    /// itself.
+    pub confine: Option<PathBuf>,
+    /// Which network an isolated unit has; if it is not said, a Kubernetes
+    /// charm its own, as a pod has, and a machine charm the machine's.
+    pub network: Option<Network>,
+    /// The Pebble program, for workload containers.
+    pub pebble: Option<PathBuf>,
+    /// Whether values of secrets are reported as they are.
+    pub show_secrets: bool,
+}
+
+/// A way to call hook tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookTools {
+    /// The agent's socket.
+    Rpc,
+    /// The programs on `PATH`.
+    Exec,
+}
+
+/// A network of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// The machine's.
+    Host,
+    /// Its own, with nothing but loopback.
+    Private,
 }
 
 impl Default for Options {
     /// The whole life of a leader, five minutes at most for each dispatch, with
-    /// the program `hook-tool` that is beside this one, if it is.
+    /// the programs `hook-tool`, `confine` and `pebble` that are beside this
+    /// one, if they are; `pebble` may also be on `PATH`.
     fn default() -> Self {
         let model = Model::default();
-        let this = std::env::current_exe().ok();
-        let beside = this.map(|this| this.with_file_name("hook-tool"));
         Options {
             target: PathBuf::new(),
+            scenario: None,
             events: Vec::new(),
             config: Vec::new(),
             leader: true,
             keep_going: false,
+            retries: 0,
             limit: Some(Duration::from_secs(300)),
             juju_version: model.juju_version,
             model_name: model.name,
-            hook_tool: beside.filter(|program| program.is_file()),
+            hook_tools: None,
+            hook_tool: beside("hook-tool"),
+            confine: beside("confine"),
+            network: None,
+            pebble: beside("pebble").or_else(|| on_path("pebble")),
+            show_secrets: false,
         }
     }
+}
+
+fn beside(name: &str) -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?.with_file_name(name);
+    path.is_file().then_some(path)
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut candidates = std::env::split_paths(&path).map(|dir| dir.join(name));
+    candidates.find(|candidate| candidate.is_file())
 }
 
 /// Runs a charm through the life of a unit, or through the events named.
@@ -70,32 +131,332 @@ impl Default for Options {
 /// at the end. Everything that can be wrong with the options is found before
 /// anything runs.
 pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
-    let home = Home::new()?;
+    let scenario = match &options.scenario {
+        Some(path) => scenario::read(path)?,
+        None => Scenario::default(),
+    };
+    let mut home = Home::new()?;
     let charm = stage(&options.target, home.dir.path())?;
     let metadata = Metadata::load(&charm)?;
-    let model = model(options, &charm, &metadata)?;
-    let events = events(options, &charm, &metadata, &model)?;
-    let dirs = home.dirs(&charm, &metadata.name)?;
-    link_tools(options, &dirs.tools)?;
+    let dirs = home.dirs(&charm, &metadata.name, options)?;
+    let prepared = Prepared::new(options, &scenario, metadata, &dirs)?;
+    link_tools(options, &dirs.tools())?;
+    let mounts = prepared.mounts(&dirs)?;
+    if options.confine.is_none() && !prepared.metadata.containers.is_empty() {
+        home.put_on_machine()?;
+    }
+    let place = place(options, &prepared, &dirs, &home)?;
+    let containers = Containers::new(Setup {
+        specs: containers(&scenario, &prepared.metadata)?,
+        home: home.dir.path().to_path_buf(),
+        pebble: options.pebble.clone(),
+        confine: options.confine.clone(),
+        mounts,
+    })?;
     let mut unit = Unit {
-        model,
+        model: prepared.model,
+        metadata: prepared.metadata,
         dirs,
+        place,
+        containers,
         limit: options.limit,
         keep_going: options.keep_going,
+        retries: options.retries,
+        hook_tools: options.hook_tools.map(|choice| match choice {
+            HookTools::Rpc => "rpc",
+            HookTools::Exec => "exec",
+        }),
+        veil: match options.show_secrets {
+            true => Veil::open(),
+            false => Veil::closed(),
+        },
         actions: Vec::new(),
     };
-    observer.unit_made(&unit.model);
-    let mut dispatches = Vec::new();
-    for event in &events {
-        dispatches.extend(unit.run(event, observer)?);
-    }
-    let report = Report {
-        dispatches,
-        model: ModelRecord::new(&unit.model, unit.actions),
-    };
-    observer.finished(&report);
+    unit.model.root = unit
+        .place
+        .root()
+        .map_err(|source| Error::io("reach", home.dir.path(), source))?;
+    let report = Play::new(&mut unit, observer).run(prepared.events, scenario.expect.as_ref())?;
+    drop(unit);
     home.remove()?;
     Ok(report)
+}
+
+/// What can be read and checked before anything runs.
+struct Prepared {
+    metadata: Metadata,
+    model: Model,
+    events: Vec<Event>,
+    storages: Vec<String>,
+}
+
+impl Prepared {
+    fn new(
+        options: &Options,
+        scenario: &Scenario,
+        metadata: Metadata,
+        dirs: &Dirs,
+    ) -> Result<Self, Error> {
+        let state = &scenario.state;
+        let charm = dirs.charm();
+        let mut model = model(options, scenario, &charm, &metadata)?;
+        resources(scenario, &charm, dirs, &mut model)?;
+        let relations = build::relations(&state.relations, &metadata)?;
+        let storages = build::storages(&state.storages, &metadata)?;
+        let actions = Actions::load(&charm)?;
+        let steps = steps(options, scenario);
+        let whole = steps.is_none();
+        // In a whole life, relations and storage come with their events.
+        if !whole {
+            for spec in &relations {
+                let relation = build::relation(spec, &model, &metadata);
+                model.relations.insert(relation.id, relation);
+            }
+            for id in &storages {
+                let storage = build::storage(id, &metadata, dirs.storage(id)?);
+                model.storages.insert(id.clone(), storage);
+            }
+        }
+        build::add_secrets(&state.secrets, &mut model)?;
+        let events = match steps {
+            Some(steps) => resolve(&steps, &metadata, &actions, &model, &relations)?,
+            None => Life {
+                metadata: &metadata,
+                actions: &actions,
+                unit: &model.unit,
+                leader: model.leader,
+                before_juju_4: model.is_before_juju_4(),
+                relations: &relations,
+                storages: &storages,
+            }
+            .events(),
+        };
+        Ok(Prepared {
+            metadata,
+            model,
+            events,
+            storages,
+        })
+    }
+
+    /// The storage that containers mount, by container.
+    fn mounts(&self, dirs: &Dirs) -> Result<BTreeMap<String, Vec<(PathBuf, PathBuf)>>, Error> {
+        let mut mounts = BTreeMap::new();
+        for (name, section) in &self.metadata.containers {
+            let listed = section.get("mounts").and_then(Value::as_array);
+            let mut of_container = Vec::new();
+            for mount in listed.into_iter().flatten() {
+                let text = |key: &str| mount.get(key).and_then(Value::as_str);
+                let (Some(storage), Some(location)) = (text("storage"), text("location")) else {
+                    continue;
+                };
+                let of_storage = |id: &&String| id.split('/').next() == Some(storage);
+                let ids: Vec<&String> = self.storages.iter().filter(of_storage).collect();
+                for id in &ids {
+                    dirs.storage(id)?;
+                    let location = Path::new(location);
+                    // Several instances stand beside each other.
+                    let target = match ids.len() {
+                        1 => location.to_path_buf(),
+                        _ => location.join(id.split('/').next_back().unwrap_or_default()),
+                    };
+                    of_container.push((dirs.home.join("storage").join(id), target));
+                }
+            }
+            mounts.insert(name.clone(), of_container);
+        }
+        Ok(mounts)
+    }
+}
+
+/// The steps that were asked for; none for a whole life.
+fn steps(options: &Options, scenario: &Scenario) -> Option<Vec<StepSpec>> {
+    if options.events.is_empty() && scenario.events.is_none() {
+        return None;
+    }
+    let named = options.events.iter().map(|event| StepSpec {
+        event: event.clone(),
+        ..StepSpec::default()
+    });
+    let listed = scenario.events.iter().flatten().map(|step| step.0.clone());
+    Some(named.chain(listed).collect())
+}
+
+fn resolve(
+    steps: &[StepSpec],
+    metadata: &Metadata,
+    actions: &Actions,
+    model: &Model,
+    relations: &[RelationSpec],
+) -> Result<Vec<Event>, Error> {
+    let mut resolver = Resolver::new(metadata, actions, &model.app);
+    for spec in relations {
+        let id = spec.id.unwrap_or_default();
+        if let Some(relation) = model.relations.get(&id) {
+            let units = relation.remote_units_data.keys().cloned().collect();
+            resolver.add_relation(&spec.endpoint, id, &relation.remote_app, units);
+        }
+    }
+    for secret in model.secrets.values() {
+        let label = match secret.is_own() {
+            true => secret.label.clone(),
+            false => secret.consumer_label.clone().unwrap_or_default(),
+        };
+        let id = secret_id(&secret.id).unwrap_or_default();
+        resolver.add_secret(id, &label);
+    }
+    steps.iter().map(|step| resolver.event(step)).collect()
+}
+
+/// What a scenario says of each container of the metadata.
+fn containers(
+    scenario: &Scenario,
+    metadata: &Metadata,
+) -> Result<BTreeMap<String, ContainerSpec>, Error> {
+    let mut specs: BTreeMap<String, ContainerSpec> = BTreeMap::new();
+    for spec in &scenario.state.containers {
+        if !metadata.containers.contains_key(&spec.name) {
+            let names: Vec<&str> = metadata.containers.keys().map(String::as_str).collect();
+            let known = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return Err(Error::State(format!(
+                "there is no container {:?}; the charm's metadata has {known}",
+                spec.name
+            )));
+        }
+        if let Some(path) = spec.files.keys().find(|path| !path.starts_with('/')) {
+            return Err(Error::State(format!(
+                "the file {path:?} of the container {:?} has no absolute path",
+                spec.name
+            )));
+        }
+        if specs.insert(spec.name.clone(), spec.clone()).is_some() {
+            return Err(Error::State(format!(
+                "there are two containers {:?}",
+                spec.name
+            )));
+        }
+    }
+    for name in metadata.containers.keys() {
+        specs.entry(name.clone()).or_insert_with(|| ContainerSpec {
+            name: name.clone(),
+            can_connect: false,
+            layers: BTreeMap::new(),
+            files: BTreeMap::new(),
+        });
+    }
+    Ok(specs)
+}
+
+fn model(
+    options: &Options,
+    scenario: &Scenario,
+    charm: &Path,
+    metadata: &Metadata,
+) -> Result<Model, Error> {
+    let kubernetes = !metadata.containers.is_empty();
+    let said = scenario.juju_version.as_ref();
+    let mut model = Model {
+        name: options.model_name.clone(),
+        uuid: uuid(),
+        juju_version: said.unwrap_or(&options.juju_version).clone(),
+        app: metadata.name.clone(),
+        unit: format!("{}/0", metadata.name),
+        kubernetes,
+        leader: scenario.state.leader.unwrap_or(options.leader),
+        endpoints: metadata.relations.keys().cloned().collect(),
+        config: Config::load(charm)?,
+        networks: Networks::of_substrate(kubernetes),
+        ..Model::default()
+    };
+    build::apply(&scenario.state, &mut model)?;
+    for (name, value) in &options.config {
+        model.config.set(name, value)?;
+    }
+    let subordinate = read_map(&charm.join("metadata.yaml"))?
+        .and_then(|metadata| metadata.get("subordinate").and_then(Value::as_bool));
+    if subordinate == Some(true) {
+        let principals = scenario.state.relations.iter().filter(|relation| {
+            relation.remote_unit_id.is_some() || !relation.remote_unit_data.is_empty()
+        });
+        let principal = principals.map(|relation| {
+            let app = relation
+                .remote_app_name
+                .as_deref()
+                .unwrap_or(crate::event::REMOTE_APP);
+            format!("{app}/{}", relation.remote_unit_id.unwrap_or_default())
+        });
+        let default = || format!("{}/0", crate::event::REMOTE_APP);
+        model.principal = Some(principal.last().unwrap_or_else(default));
+    }
+    Ok(model)
+}
+
+/// Puts the files of resources where an agent has them.
+fn resources(
+    scenario: &Scenario,
+    charm: &Path,
+    dirs: &Dirs,
+    model: &mut Model,
+) -> Result<(), Error> {
+    let metadata = read_map(&charm.join("metadata.yaml"))?.unwrap_or_default();
+    let known = metadata.get("resources").and_then(Value::as_object);
+    build::check_resources(&scenario.state.resources, known.unwrap_or(&Map::new()))?;
+    for (name, file) in &scenario.state.resources {
+        let source = Path::new(file);
+        let dir = dirs.resources().join(name);
+        let target = dir.join(source.file_name().unwrap_or_default());
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::copy(source, &target).map(drop))
+            .map_err(|error| Error::io("copy the resource", source, error))?;
+        let seen = dirs.seen(&target).display().to_string();
+        model.resources.insert(name.clone(), seen);
+    }
+    Ok(())
+}
+
+/// Makes the place where the charm runs.
+fn place(options: &Options, prepared: &Prepared, dirs: &Dirs, home: &Home) -> Result<Place, Error> {
+    let Some(confine) = &options.confine else {
+        return Ok(Place::Machine);
+    };
+    let bind = |source: PathBuf, target: &str, read_only| Bind {
+        source,
+        target: PathBuf::from(target),
+        read_only,
+    };
+    let mut binds = vec![bind(dirs.home.clone(), INSIDE, false)];
+    let kubernetes = !prepared.metadata.containers.is_empty();
+    if kubernetes {
+        let containers = dirs.home.join("containers");
+        std::fs::create_dir_all(&containers)
+            .map_err(|source| Error::io("make", &containers, source))?;
+        binds.push(bind(containers, "/charm/containers", false));
+        if let Some(pebble) = options.pebble.as_ref().filter(|pebble| pebble.is_file()) {
+            binds.push(bind(pebble.clone(), "/charm/bin/pebble", true));
+        }
+    }
+    // The packages of a charm in Python may be where the world has nothing.
+    if let Ok(venv) = std::fs::read_link(dirs.charm().join("venv"))
+        && venv.is_absolute()
+    {
+        let target = venv.display().to_string();
+        binds.push(bind(venv, &target, true));
+    }
+    let network = match (options.network, kubernetes) {
+        (Some(Network::Host), _) | (None, false) => charmhost_isolation::Network::Host,
+        (Some(Network::Private), _) | (None, true) => charmhost_isolation::Network::Private,
+    };
+    Ok(Place::World(World::start(&Spec {
+        confine: confine.clone(),
+        scratch: home.dir.path().to_path_buf(),
+        binds,
+        hostname: prepared.model.unit.replace('/', "-"),
+        network,
+    })?))
 }
 
 /// Puts the charm where nobody else uses it.
@@ -125,51 +486,17 @@ fn stage(target: &Path, home: &Path) -> Result<PathBuf, Error> {
     Ok(staged)
 }
 
-fn model(options: &Options, charm: &Path, metadata: &Metadata) -> Result<Model, Error> {
-    let mut config = Config::load(charm)?;
-    for (name, value) in &options.config {
-        config.set(name, value)?;
-    }
-    Ok(Model {
-        name: options.model_name.clone(),
-        uuid: uuid(),
-        juju_version: options.juju_version.clone(),
-        app: metadata.name.clone(),
-        unit: format!("{}/0", metadata.name),
-        kubernetes: !metadata.containers.is_empty(),
-        leader: options.leader,
-        endpoints: metadata.relations.keys().cloned().collect(),
-        config,
-        ..Model::default()
-    })
-}
-
-fn events(
-    options: &Options,
-    charm: &Path,
-    metadata: &Metadata,
-    model: &Model,
-) -> Result<Vec<Event>, Error> {
-    let actions = Actions::load(charm)?;
-    if options.events.is_empty() {
-        return Ok(life::whole(model, &actions));
-    }
-    let named = options.events.iter();
-    named
-        .map(|text| life::parse(text, metadata, &actions))
-        .collect()
-}
-
-/// Makes the hook tools programs: links to the one that is all of them.
+/// Makes the hook tools programs: links to the one that is all of them, which
+/// is copied, as a world does not have all directories of the machine.
 fn link_tools(options: &Options, dir: &Path) -> Result<(), Error> {
     let Some(program) = &options.hook_tool else {
         return Ok(());
     };
-    let program =
-        std::path::absolute(program).map_err(|source| Error::io("find", program, source))?;
+    let copy = dir.join("hook-tool");
+    std::fs::copy(program, &copy).map_err(|source| Error::io("copy", program, source))?;
     for name in crate::tools::names() {
         let link = dir.join(name);
-        std::os::unix::fs::symlink(&program, &link)
+        std::os::unix::fs::symlink("hook-tool", &link)
             .map_err(|source| Error::io("make", link, source))?;
     }
     Ok(())
@@ -189,9 +516,16 @@ fn uuid() -> String {
     )
 }
 
+/// Where an isolated charm finds what the simulation makes: where Juju has it.
+const INSIDE: &str = "/var/lib/juju";
+/// Where charms look for their containers.
+const CHARM: &str = "/charm";
+
 /// The directory of everything that the simulation makes.
 struct Home {
     dir: TempDir,
+    /// What was put on the machine itself, and is taken away again.
+    link: Option<PathBuf>,
 }
 
 impl Home {
@@ -203,37 +537,64 @@ impl Home {
             .tempdir();
         let dir =
             made.map_err(|source| Error::io("make a directory in", std::env::temp_dir(), source))?;
-        Ok(Home { dir })
+        Ok(Home { dir, link: None })
     }
 
     /// Gives the staged charm its place, and makes the directories beside it.
-    fn dirs(&self, staged: &Path, app: &str) -> Result<Dirs, Error> {
-        let home = self.dir.path();
-        let agent = home.join("agents").join(format!("unit-{app}-0"));
-        let tools = home.join("tools").join(format!("unit-{app}-0"));
-        for dir in [&agent, &tools] {
+    fn dirs(&self, staged: &Path, app: &str, options: &Options) -> Result<Dirs, Error> {
+        let home = self.dir.path().to_path_buf();
+        let inside = match options.confine {
+            Some(_) => PathBuf::from(INSIDE),
+            None => home.clone(),
+        };
+        let dirs = Dirs {
+            home,
+            inside,
+            app: app.to_owned(),
+        };
+        let charm = dirs.charm();
+        let agent = charm.parent().unwrap_or(&charm).to_path_buf();
+        for dir in [&agent, &dirs.tools()] {
             std::fs::create_dir_all(dir).map_err(|source| Error::io("make", dir, source))?;
         }
-        let charm = agent.join("charm");
         std::fs::rename(staged, &charm).map_err(|source| Error::io("move", staged, source))?;
-        // Not beside the charm: the path of a socket has 107 bytes at most,
-        // and the name of an application can be long.
-        let socket = home.join("agent.socket");
-        Ok(Dirs {
-            charm,
-            tools,
-            socket,
-        })
+        Ok(dirs)
+    }
+
+    /// Puts the containers where a charm that runs on the machine itself looks
+    /// for them.
+    fn put_on_machine(&mut self) -> Result<(), Error> {
+        let link = PathBuf::from(CHARM);
+        std::os::unix::fs::symlink(self.dir.path(), &link).map_err(|source| {
+            Error::io(
+                "put the containers of an unconfined charm at",
+                &link,
+                source,
+            )
+        })?;
+        self.link = Some(link);
+        Ok(())
     }
 
     /// Removes everything, also what the charm made read-only.
     fn remove(self) -> Result<(), Error> {
         let path = self.dir.path().to_path_buf();
-        if self.dir.close().is_ok() {
-            return Ok(());
-        }
         make_removable(&path);
-        std::fs::remove_dir_all(&path).map_err(|source| Error::io("remove", path, source))
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path, source))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            // It was made here; should it be gone, that is as well.
+            let _ = std::fs::remove_file(link);
+        }
     }
 }
 

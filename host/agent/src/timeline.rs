@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Stdout, Write};
 
 use crate::model::{Level, Model, Status};
 use crate::report::{DispatchRecord, LogLine, Notice, Observer, Outcome, Report, ToolCall};
+use crate::scenario::Unmet;
 
 /// How many characters of a value are shown.
 const WIDTH: usize = 100;
@@ -136,9 +137,7 @@ impl<W: Write> Timeline<W> {
     }
 
     fn call(&self, call: &ToolCall) -> String {
-        let words =
-            std::iter::once(call.tool.clone()).chain(call.args.iter().map(|arg| quoted(arg)));
-        let command = clean(&words.collect::<Vec<_>>().join(" "));
+        let command = clean(&call.line());
         let command = match call.tool.as_str() {
             "open-port" | "close-port" => self.paint(Colour::Cyan, &command),
             _ => command,
@@ -283,6 +282,20 @@ impl<W: Write> Observer for Timeline<W> {
         self.line(&format!("{gap}{text}"));
     }
 
+    fn unmet(&mut self, unmet: &[Unmet]) {
+        for unmet in unmet {
+            let title = format!("  ✗ after {}: {}", unmet.after, unmet.of);
+            let title = self.paint(Colour::Red, &clean(&title));
+            self.line(&title);
+            for (what, value) in [("wanted", &unmet.wanted), ("got", &unmet.got)] {
+                for (place, text) in shown(value).into_iter().enumerate() {
+                    let what = if place == 0 { what } else { "" };
+                    self.line(&format!("      {what:<7} {}", clean(&text)));
+                }
+            }
+        }
+    }
+
     fn finished(&mut self, report: &Report) {
         let model = &report.model;
         let gap = if self.detail > Detail::Summary {
@@ -315,8 +328,37 @@ impl<W: Write> Observer for Timeline<W> {
             };
             self.fact("action", &clean(&text));
         }
+        for container in &model.containers {
+            let services = container.services.iter();
+            let services: Vec<String> = services
+                .map(|(name, current)| format!("{name} {current}"))
+                .collect();
+            let text = match (container.can_connect, services.is_empty()) {
+                (false, _) => format!("{} does not run", container.name),
+                (true, true) => format!("{} without services", container.name),
+                (true, false) => format!("{}: {}", container.name, services.join(", ")),
+            };
+            self.fact("container", &clean(&text));
+        }
         self.dispatches(&report.dispatches);
+        if !report.unmet.is_empty() {
+            let text = format!("{} not met", report.unmet.len());
+            let text = self.paint(Colour::Red, &text);
+            self.fact("expectations", &text);
+        }
         let _ = self.out.flush();
+    }
+}
+
+/// A value on one line; the items of a list on one each.
+fn shown(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::Array(items) if !items.is_empty() => {
+            items.iter().flat_map(shown).collect()
+        }
+        serde_json::Value::String(text) => vec![text.clone()],
+        serde_json::Value::Null => vec!["nothing".to_owned()],
+        other => vec![other.to_string()],
     }
 }
 
@@ -339,15 +381,6 @@ fn milliseconds(ms: f64) -> String {
     match ms {
         ms if ms < 10_000.0 => format!("{ms:.1} ms"),
         ms => format!("{:.1} s", ms / 1000.0),
-    }
-}
-
-/// An argument as one would type it.
-fn quoted(arg: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
-    match !arg.is_empty() && arg.chars().all(plain) {
-        true => arg.to_owned(),
-        false => format!("'{}'", arg.replace('\'', "'\\''")),
     }
 }
 

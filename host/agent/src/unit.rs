@@ -4,38 +4,95 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use charmhost_juju::Metadata;
 use rustix::fs::Access;
 
 use crate::Error;
+use crate::changes::context;
+use crate::containers::Containers;
 use crate::environment::{Places, environment};
-use crate::life::Event;
+use crate::event::{Event, Kind};
 use crate::model::{Action, Hook, Level, Model, Status};
 use crate::notices::Notices;
+use crate::place::Place;
 use crate::process::{self, Exit, Finished, Happening, Stream};
 use crate::report::{ActionRecord, DispatchRecord, LogLine, Notice, Observer, Outcome, ToolCall};
 use crate::server::Server;
+use crate::veil::Veil;
 
 /// How long connections that are still open after a hook are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The directories of a unit.
+/// The directories of a unit, as the agent finds them and as the charm does.
 pub struct Dirs {
+    /// Everything of the simulation.
+    pub home: PathBuf,
+    /// The same as the charm sees it.
+    pub inside: PathBuf,
+    /// The application.
+    pub app: String,
+}
+
+impl Dirs {
+    fn agent(&self) -> String {
+        format!("agents/unit-{}-0", self.app)
+    }
+
     /// The charm.
-    pub charm: PathBuf,
+    pub fn charm(&self) -> PathBuf {
+        self.home.join(self.agent()).join("charm")
+    }
+
+    /// The files of the charm's resources.
+    pub fn resources(&self) -> PathBuf {
+        self.home.join(self.agent()).join("resources")
+    }
+
     /// The hook tools' programs.
-    pub tools: PathBuf,
-    /// The agent's socket.
-    pub socket: PathBuf,
+    pub fn tools(&self) -> PathBuf {
+        self.home.join(format!("tools/unit-{}-0", self.app))
+    }
+
+    /// The agent's socket. Not beside the charm: the path of a socket has 107
+    /// bytes at most, and the name of an application can be long.
+    pub fn socket(&self) -> PathBuf {
+        self.home.join("agent.socket")
+    }
+
+    /// Makes the directory of a storage instance, and gives its place as the
+    /// charm sees it.
+    pub fn storage(&self, id: &str) -> Result<String, Error> {
+        let dir = self.home.join("storage").join(id);
+        std::fs::create_dir_all(&dir).map_err(|source| Error::io("make", &dir, source))?;
+        Ok(self.seen(&dir).display().to_string())
+    }
+
+    /// A path of the agent's as the charm sees it.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.home) {
+            Ok(rest) => self.inside.join(rest),
+            Err(_) => path.to_path_buf(),
+        }
+    }
 }
 
 /// A unit between two events.
 pub struct Unit {
     pub model: Model,
+    pub metadata: Metadata,
     pub dirs: Dirs,
+    /// Where the charm runs.
+    pub place: Place,
+    pub containers: Containers,
     /// How long a dispatch may take.
     pub limit: Option<Duration>,
     /// Whether hooks run although one has failed.
     pub keep_going: bool,
+    /// How often a hook that failed is run again.
+    pub retries: u32,
+    /// How `dispatch` of this host is to call hook tools, if it is told.
+    pub hook_tools: Option<&'static str>,
+    pub veil: Veil,
     /// The actions that ran.
     pub actions: Vec<ActionRecord>,
 }
@@ -50,41 +107,53 @@ enum Program {
 }
 
 impl Unit {
-    /// Runs the charm for an event. None if it was not run at all.
+    /// Runs the charm for an event, and again if it fails and that is wanted.
+    /// Nothing if it was not run at all.
     pub fn run(
         &mut self,
-        event: &Event,
+        mut event: Event,
         observer: &mut dyn Observer,
-    ) -> Result<Option<DispatchRecord>, Error> {
-        if let (Event::Hook(_), Some(failed)) = (event, &self.model.failed_hook) {
+    ) -> Result<Vec<DispatchRecord>, Error> {
+        self.change(&mut event)?;
+        if let (false, Some(failed)) = (event.is_action(), &self.model.failed_hook) {
             if !self.keep_going {
                 let reason = format!("the unit is in error since {failed} failed");
                 observer.event_left_out(&event.name(), &reason);
-                return Ok(None);
+                return Ok(Vec::new());
             }
             self.model.failed_hook = None;
         }
-        let program = find_program(&self.dirs.charm, event);
-        self.before(event);
-        let record = match &program {
-            Program::None => {
-                let reason = format!("the charm has no dispatch and no {}", event.dispatch_path());
-                observer.event_left_out(&event.name(), &reason);
-                self.skip(event);
-                None
-            }
-            program => Some(self.dispatch(event, program, observer)?),
+        let program = find_program(&self.dirs.charm(), &event);
+        self.before(&event);
+        let mut records = Vec::new();
+        if let Program::None = program {
+            let reason = format!("the charm has no dispatch and no {}", event.dispatch_path());
+            observer.event_left_out(&event.name(), &reason);
+            self.skip(&event);
+        } else {
+            records.push(self.dispatch(&event, &program, observer)?);
+        }
+        let succeeded = |records: &[DispatchRecord]| {
+            let last = records.last();
+            last.is_none_or(|record| record.outcome == Outcome::Succeeded)
         };
-        let succeeded = record
-            .as_ref()
-            .is_none_or(|record| record.outcome == Outcome::Succeeded);
-        self.after(event, succeeded);
-        Ok(record)
+        let mut left = if event.is_action() { 0 } else { self.retries };
+        while !succeeded(&records) && left > 0 {
+            left -= 1;
+            self.model.failed_hook = None;
+            records.push(self.dispatch(&event, &program, observer)?);
+        }
+        let succeeded = succeeded(&records);
+        self.after(&event, succeeded);
+        if succeeded {
+            self.settle(&event);
+        }
+        Ok(records)
     }
 
     /// The status that the agent sets itself, before the charm can.
     fn before(&mut self, event: &Event) {
-        let message = match event.hook_name() {
+        let message = match event.hook_name().as_str() {
             "install" if !self.model.status_was_set => "installing charm software",
             "stop" => "stopping charm software",
             "remove" => "cleaning up prior to charm deletion",
@@ -94,7 +163,7 @@ impl Unit {
     }
 
     fn after(&mut self, event: &Event, succeeded: bool) {
-        match event.hook_name() {
+        match event.hook_name().as_str() {
             "start" if succeeded && !self.model.status_was_set => {
                 self.model.unit_status = Status::new("unknown", "");
             }
@@ -113,13 +182,13 @@ impl Unit {
     }
 
     fn action(&self, event: &Event) -> Option<Action> {
-        match event {
-            Event::Hook(_) => None,
-            Event::Action { name, params } => Some(Action {
+        match &event.kind {
+            Kind::Action { name, params } => Some(Action {
                 name: name.clone(),
                 params: params.clone(),
                 ..Action::default()
             }),
+            _ => None,
         }
     }
 
@@ -130,28 +199,22 @@ impl Unit {
         observer: &mut dyn Observer,
     ) -> Result<DispatchRecord, Error> {
         let context_id = context_id(&self.model.unit, event);
-        let places = Places {
-            charm: &self.dirs.charm,
-            tools: &self.dirs.tools,
-            socket: &self.dirs.socket,
-        };
-        let action_id = self.actions.len() as u64 + 1;
-        let environment = environment(&self.model, event, action_id, &context_id, &places);
-        let socket = &self.dirs.socket;
-        let notices = Notices::new().map_err(|error| Error::io("listen on", socket, error))?;
+        let socket = self.dirs.socket();
+        let environment = self.environment(event, &context_id);
+        let notices = Notices::new().map_err(|error| Error::io("listen on", &socket, error))?;
         // The model is with the hook until the hook is over.
-        let hook = Hook::new(std::mem::take(&mut self.model), self.action(event));
-        let server = Server::open(socket, &context_id, hook, notices.clone())?;
+        let context = context(event, || self.action(event));
+        let hook = Hook::new(std::mem::take(&mut self.model), context);
+        let veil = self.veil.clone();
+        let server = Server::open(&socket, &context_id, hook, notices.clone(), veil)?;
 
         observer.dispatch_starts(&event.name(), &environment);
         let mut recorder = Recorder::new(observer, notices);
         let finished = match program {
             Program::File(path) => {
-                let mut command = Command::new(path);
-                command
-                    .current_dir(&self.dirs.charm)
-                    .env_clear()
-                    .envs(environment);
+                let dir = self.dirs.seen(&self.dirs.charm());
+                let mut command = self.place.command_in(&dir, &self.dirs.seen(path));
+                command.env_clear().envs(environment);
                 recorder
                     .run(command, self.limit)
                     .map_err(|error| format!("cannot run {}: {error}", shown(path)))
@@ -169,6 +232,17 @@ impl Unit {
         }
         recorder.drain();
         Ok(recorder.finish(event, finished.ok(), outcome))
+    }
+
+    fn environment(&self, event: &Event, context_id: &str) -> Vec<(String, String)> {
+        let places = Places {
+            charm: &self.dirs.seen(&self.dirs.charm()),
+            tools: &self.dirs.seen(&self.dirs.tools()),
+            socket: &self.dirs.seen(&self.dirs.socket()),
+            hook_tools: self.hook_tools,
+        };
+        let action_id = self.actions.len() as u64 + 1;
+        environment(&self.model, event, action_id, context_id, &places)
     }
 
     /// Applies what the hook changed, or not, and takes the model back.
@@ -278,9 +352,9 @@ fn shown(path: &Path) -> String {
 
 /// Names one run of one hook: `<unit>-<hook>-<32 hexadecimal digits>`.
 fn context_id(unit: &str, event: &Event) -> String {
-    let name = match event {
-        Event::Hook(name) => name,
-        Event::Action { name, .. } => name,
+    let name = match &event.kind {
+        Kind::Action { name, .. } => name.clone(),
+        _ => event.hook_name(),
     };
     format!("{unit}-{name}-{}", random_hex())
 }

@@ -97,12 +97,23 @@ fn install(dir: &Path, wanted: &Packages, venv: &Path) -> anyhow::Result<()> {
         std::fs::write(&list, wanted.lines.join("\n"))
             .with_context(|| format!("cannot write {}", list.display()))?;
         let mut pip = Command::new(venv.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ]);
         pip.arg(match &wanted.file {
             Some(file) => file.as_os_str(),
             None => list.as_os_str(),
         });
-        run(pip, dir, "pip could not install the packages that it asks for")?;
+        run(
+            pip,
+            dir,
+            "pip could not install the packages that it asks for",
+        )?;
     }
     let complete = venv.join("complete");
     std::fs::write(&complete, "").with_context(|| format!("cannot write {}", complete.display()))
@@ -124,7 +135,11 @@ fn run(mut command: Command, dir: &Path, failed: &str) -> anyhow::Result<()> {
     } else {
         said
     };
-    bail!("cannot run {}: {failed}:\n{}", dir.display(), said.trim_end())
+    bail!(
+        "cannot run {}: {failed}:\n{}",
+        dir.display(),
+        said.trim_end()
+    )
 }
 
 /// The packages that a project asks for.
@@ -159,8 +174,8 @@ impl Packages {
 }
 
 fn dependencies(path: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let document: toml::Table =
         toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
     let listed = document
@@ -191,7 +206,10 @@ mod tests {
             (vec![("src/charm.py", "")], Some("src/charm.py")),
             (
                 vec![
-                    ("charmcraft.yaml", "parts: {a: {plugin: charm, charm-entrypoint: src/main.py}}"),
+                    (
+                        "charmcraft.yaml",
+                        "parts: {a: {plugin: charm, charm-entrypoint: src/main.py}}",
+                    ),
                     ("src/main.py", ""),
                 ],
                 Some("src/main.py"),
@@ -199,7 +217,11 @@ mod tests {
             (vec![("charmcraft.yaml", "parts: {}")], None),
         ] {
             let dir = project(&files);
-            assert_eq!(entry_point(dir.path()), wanted.map(PathBuf::from), "{files:?}");
+            assert_eq!(
+                entry_point(dir.path()),
+                wanted.map(PathBuf::from),
+                "{files:?}"
+            );
         }
     }
 
@@ -207,8 +229,17 @@ mod tests {
     fn packages_are_those_of_requirements_else_of_the_project() {
         let pyproject = "[project]\nname = 'x'\ndependencies = ['ops>=3', 'pyyaml']\n";
         for (files, wanted) in [
-            (vec![("requirements.txt", "# why\nops==3.9.0\n\n"), ("pyproject.toml", pyproject)], vec!["ops==3.9.0"]),
-            (vec![("pyproject.toml", pyproject)], vec!["ops>=3", "pyyaml"]),
+            (
+                vec![
+                    ("requirements.txt", "# why\nops==3.9.0\n\n"),
+                    ("pyproject.toml", pyproject),
+                ],
+                vec!["ops==3.9.0"],
+            ),
+            (
+                vec![("pyproject.toml", pyproject)],
+                vec!["ops>=3", "pyyaml"],
+            ),
             (vec![], vec![]),
         ] {
             let dir = project(&files);

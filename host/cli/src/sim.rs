@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use charmhost_agent::{Options, Report, Timeline};
+use charmhost_agent::{HookTools, Network, Options, Report, Timeline};
 
 use crate::build::Target;
 use crate::{native, staged};
@@ -15,6 +16,9 @@ use crate::{native, staged};
 pub struct Args {
     /// A charm project, a directory with an unpacked charm, or a .charm archive
     target: PathBuf,
+    /// A YAML file with the model, the events, and what is expected of them
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// An event to run instead of the default life; can be given several times.
     /// A hook's name, as config-changed, or an action's followed by -action
     #[arg(long = "event", value_name = "NAME")]
@@ -25,6 +29,34 @@ pub struct Args {
     /// The unit is not the leader
     #[arg(long)]
     follower: bool,
+    /// How hook tools are called: by the agent's socket, or as programs. Charms
+    /// of other kinds call them as they like [default: the charm's choice]
+    #[arg(long, value_enum, value_name = "HOW")]
+    hook_tools: Option<Tools>,
+    /// Run the charm on this machine itself: it can then change and delete
+    /// every file that you can
+    #[arg(long)]
+    unconfined: bool,
+    /// The network of the isolated unit [default: private for a Kubernetes
+    /// charm, host for a machine charm]
+    #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "unconfined")]
+    network: Option<Net>,
+    /// How many seconds a hook or action may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0, value_parser = seconds)]
+    timeout: f64,
+    /// How often a hook that failed is run again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    /// Go on with the next event although a hook has failed
+    #[arg(long)]
+    keep_going: bool,
+    /// Show what secrets hold, instead of digests
+    #[arg(long)]
+    show_secrets: bool,
+    /// The Pebble program for workload containers [default: the one beside this
+    /// program, or on PATH]
+    #[arg(long, value_name = "FILE")]
+    pebble: Option<PathBuf>,
     /// How the result is told
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -40,6 +72,29 @@ enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tools {
+    /// By the agent's socket
+    Rpc,
+    /// As programs on PATH
+    Exec,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Net {
+    /// The machine's
+    Host,
+    /// Its own, with nothing but loopback
+    Private,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        _ => Err("it must be a number of seconds above 0".to_owned()),
+    }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -51,13 +106,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let target = prepare(args, scratch.path())?;
-    let options = Options {
-        target,
-        events: args.events.clone(),
-        config: args.config.clone(),
-        leader: !args.follower,
-        ..Options::default()
-    };
+    let options = options(args, target)?;
     let report = match args.format {
         Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout())?,
         Format::Json => {
@@ -70,6 +119,44 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
+    let defaults = Options::default();
+    let confine = match args.unconfined {
+        true => None,
+        false => Some(defaults.confine.clone().context(
+            "cannot isolate the charm: the program confine is not beside charmhost; put it there, or run the charm on this machine itself with --unconfined",
+        )?),
+    };
+    if let Some(pebble) = args.pebble.as_ref().filter(|pebble| !pebble.is_file()) {
+        bail!(
+            "cannot use {} as Pebble: there is no such file",
+            pebble.display()
+        );
+    }
+    Ok(Options {
+        target,
+        scenario: args.scenario.clone(),
+        events: args.events.clone(),
+        config: args.config.clone(),
+        leader: !args.follower,
+        keep_going: args.keep_going,
+        retries: args.retries,
+        limit: Some(Duration::from_secs_f64(args.timeout)),
+        hook_tools: args.hook_tools.map(|tools| match tools {
+            Tools::Rpc => HookTools::Rpc,
+            Tools::Exec => HookTools::Exec,
+        }),
+        confine,
+        network: args.network.map(|network| match network {
+            Net::Host => Network::Host,
+            Net::Private => Network::Private,
+        }),
+        pebble: args.pebble.clone().or(defaults.pebble.clone()),
+        show_secrets: args.show_secrets,
+        ..defaults
     })
 }
 

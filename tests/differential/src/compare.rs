@@ -11,14 +11,22 @@ use crate::run::Pair;
 pub fn compare(pair: &Pair, listed: &Differences) -> Vec<String> {
     let mut found = Vec::new();
     let events = |dispatches: &[Dispatch]| -> Vec<String> {
-        dispatches.iter().map(|dispatch| dispatch.event.clone()).collect()
+        dispatches
+            .iter()
+            .map(|dispatch| dispatch.event.clone())
+            .collect()
     };
     let (ours, theirs) = (&pair.ours.dispatches, &pair.theirs.dispatches);
     differ("events", &events(ours), &events(theirs), &mut found);
     for (number, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
         let place = |what: &str| format!("{} {}: {what}", number + 1, ours.event);
         let codes = |dispatch: &Dispatch| vec![format!("{:?}", dispatch.exit_code)];
-        differ(&place("exit code"), &codes(ours), &codes(theirs), &mut found);
+        differ(
+            &place("exit code"),
+            &codes(ours),
+            &codes(theirs),
+            &mut found,
+        );
         for what in [What::Call, What::Log] {
             let name = if what == What::Call { "calls" } else { "logs" };
             let ours = lines(ours, what, Side::Ours, listed);

@@ -70,7 +70,11 @@ impl Differences {
                 used: AtomicBool::new(false),
             })
         };
-        listed.into_iter().map(read).collect::<anyhow::Result<_>>().map(Differences)
+        listed
+            .into_iter()
+            .map(read)
+            .collect::<anyhow::Result<_>>()
+            .map(Differences)
     }
 
     /// Whether a line is left out of the comparison.
@@ -78,7 +82,10 @@ impl Differences {
         let mut fitting = self.0.iter().filter(|difference| {
             difference.what == what
                 && (difference.side == side || difference.side == Side::Both)
-                && difference.event.as_ref().is_none_or(|pattern| pattern.is_match(event))
+                && difference
+                    .event
+                    .as_ref()
+                    .is_none_or(|pattern| pattern.is_match(event))
                 && difference.line.is_match(line)
         });
         let Some(difference) = fitting.next() else {
@@ -90,7 +97,12 @@ impl Differences {
 
     /// The reasons of those that were never needed.
     pub fn unused(&self) -> Vec<&str> {
-        let unused = self.0.iter().filter(|difference| !difference.used.load(Ordering::Relaxed));
-        unused.map(|difference| difference.reason.as_str()).collect()
+        let unused = self
+            .0
+            .iter()
+            .filter(|difference| !difference.used.load(Ordering::Relaxed));
+        unused
+            .map(|difference| difference.reason.as_str())
+            .collect()
     }
 }

@@ -99,7 +99,10 @@ fn compare_all(args: &Args) -> anyhow::Result<bool> {
     );
     let unused = differences.unused();
     if args.name.is_none() && failures.is_empty() && !unused.is_empty() {
-        println!("differences.yaml lists what no scenario needs: {}", unused.join("; "));
+        println!(
+            "differences.yaml lists what no scenario needs: {}",
+            unused.join("; ")
+        );
         return Ok(false);
     }
     Ok(failures.is_empty())

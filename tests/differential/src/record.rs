@@ -15,7 +15,10 @@ pub struct Record {
 impl Record {
     /// What was expected and did not come.
     pub fn unmet_lines(&self) -> Vec<String> {
-        self.unmet.iter().map(|unmet| format!("    {unmet}")).collect()
+        self.unmet
+            .iter()
+            .map(|unmet| format!("    {unmet}"))
+            .collect()
     }
 }
 

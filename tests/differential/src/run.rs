@@ -18,13 +18,22 @@ pub struct Scenario {
 
 /// The scenarios of a directory, sorted by name.
 pub fn scenarios(dir: &Path, filter: Option<&str>) -> anyhow::Result<Vec<Scenario>> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let wanted = filter.is_none_or(|filter| name.contains(filter));
-        if wanted && path.extension().is_some_and(|extension| extension == "yaml") {
+        if wanted
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+        {
             found.push(Scenario { name, path });
         }
     }
@@ -61,9 +70,14 @@ impl Subjects {
         if let Some(dispatch) = &args.dispatch {
             pack.arg("--dispatch").arg(dispatch);
         }
-        let packed = pack.output().with_context(|| format!("cannot run {}", charmhost.display()))?;
+        let packed = pack
+            .output()
+            .with_context(|| format!("cannot run {}", charmhost.display()))?;
         if !packed.status.success() {
-            bail!("cannot pack charms/web: {}", String::from_utf8_lossy(&packed.stderr));
+            bail!(
+                "cannot pack charms/web: {}",
+                String::from_utf8_lossy(&packed.stderr)
+            );
         }
         Ok(Subjects {
             charmhost,
@@ -89,9 +103,13 @@ impl Subjects {
         if output.stdout.is_empty() {
             bail!("sim failed: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let record: Record = serde_json::from_slice(&output.stdout).context("cannot read the report")?;
+        let record: Record =
+            serde_json::from_slice(&output.stdout).context("cannot read the report")?;
         if !record.unmet.is_empty() {
-            bail!("expectations are not met:\n{}", record.unmet_lines().join("\n"));
+            bail!(
+                "expectations are not met:\n{}",
+                record.unmet_lines().join("\n")
+            );
         }
         Ok(record)
     }

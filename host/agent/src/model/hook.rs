@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Action, Model, Ports, Status};
+use std::collections::BTreeMap;
+
+use super::{Action, Context, Model, Ports, Relation, Secret, Status};
 use crate::report::{LogLine, Notice};
 
 /// How important a log message is.
@@ -52,6 +54,12 @@ impl Level {
 struct Buffer {
     ports: Option<Ports>,
     state: Option<Map<String, Value>>,
+    relations: Option<BTreeMap<u32, Relation>>,
+    secrets: Option<BTreeMap<String, Secret>>,
+    storage: Vec<(String, u32)>,
+    reboot: bool,
+    /// Why Juju will not take the changes.
+    refused: Option<String>,
 }
 
 /// A hook or action that runs: the model as the charm sees it meanwhile.
@@ -59,18 +67,96 @@ struct Buffer {
 pub struct Hook {
     model: Model,
     buffer: Buffer,
-    action: Option<Action>,
+    context: Context,
     notices: Vec<Notice>,
 }
 
 impl Hook {
     /// Starts a hook, or an action.
-    pub fn new(model: Model, action: Option<Action>) -> Self {
+    pub fn new(model: Model, context: Context) -> Self {
         Hook {
             model,
-            action,
+            context,
             ..Hook::default()
         }
+    }
+
+    /// What is current in it.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The relations, with this hook's changes.
+    pub fn relations(&self) -> &BTreeMap<u32, Relation> {
+        self.buffer
+            .relations
+            .as_ref()
+            .unwrap_or(&self.model.relations)
+    }
+
+    /// A relation, to change it when the hook succeeds.
+    pub fn relation_mut(&mut self, id: u32) -> Option<&mut Relation> {
+        let relations = &mut self.buffer.relations;
+        relations
+            .get_or_insert_with(|| self.model.relations.clone())
+            .get_mut(&id)
+    }
+
+    /// The secrets, with this hook's changes.
+    pub fn secrets(&self) -> &BTreeMap<String, Secret> {
+        self.buffer.secrets.as_ref().unwrap_or(&self.model.secrets)
+    }
+
+    /// The secrets, to change them when the hook succeeds.
+    pub fn secrets_mut(&mut self) -> &mut BTreeMap<String, Secret> {
+        self.buffer
+            .secrets
+            .get_or_insert_with(|| self.model.secrets.clone())
+    }
+
+    /// Changes how this unit reads a secret, at once.
+    pub fn read_secret(&mut self, id: &str, change: impl Fn(&mut Secret)) {
+        let buffered = self.buffer.secrets.as_mut();
+        let both = [buffered, Some(&mut self.model.secrets)];
+        for secrets in both.into_iter().flatten() {
+            if let Some(secret) = secrets.get_mut(id) {
+                change(secret);
+            }
+        }
+    }
+
+    /// Takes an id for a new secret, at once.
+    pub fn new_secret_id(&mut self) -> String {
+        self.model.secret_ids += 1;
+        super::secret_id_of(self.model.secret_ids)
+    }
+
+    /// The leader's settings, to change them at once.
+    pub fn leader_settings_mut(&mut self) -> &mut super::Databag {
+        &mut self.model.leader_settings
+    }
+
+    /// A file that a tool is told of, as the agent finds it: relative to the
+    /// caller's directory, and in the charm's own file system.
+    pub fn path_from(&self, dir: &std::path::Path, file: &str) -> std::path::PathBuf {
+        let path = dir.join(file);
+        let inside = path.strip_prefix("/").unwrap_or(&path);
+        self.model.root.join(inside)
+    }
+
+    /// Asks for storage when the hook succeeds.
+    pub fn request_storage(&mut self, name: &str, count: u32) {
+        self.buffer.storage.push((name.to_owned(), count));
+    }
+
+    /// Asks for a reboot when the hook succeeds.
+    pub fn request_reboot(&mut self) {
+        self.buffer.reboot = true;
+    }
+
+    /// Makes Juju refuse all changes in the end.
+    pub fn refuse(&mut self, reason: String) {
+        self.buffer.refused.get_or_insert(reason);
     }
 
     /// The model, without what is buffered.
@@ -104,7 +190,10 @@ impl Hook {
 
     /// The running action, if it is one.
     pub fn action_mut(&mut self) -> Option<&mut Action> {
-        self.action.as_mut()
+        match &mut self.context {
+            Context::Action(action) => Some(action),
+            _ => None,
+        }
     }
 
     /// Sets the unit's status, at once.
@@ -143,19 +232,58 @@ impl Hook {
     /// Juju accepts it. The error is why Juju does not.
     pub fn end(self, succeeded: bool) -> (Model, Option<Action>, Result<(), String>) {
         let mut model = self.model;
-        let accepted = match (succeeded, &self.buffer.ports) {
-            (true, Some(ports)) => check_ports(&model, ports),
-            _ => Ok(()),
+        let accepted = match succeeded {
+            true => self.buffer.check(&model),
+            false => Ok(()),
         };
         if succeeded && accepted.is_ok() {
-            if let Some(ports) = self.buffer.ports {
-                model.ports = ports;
-            }
-            if let Some(state) = self.buffer.state {
-                model.state = state;
-            }
+            self.buffer.apply(&mut model);
         }
-        (model, self.action, accepted)
+        let action = match self.context {
+            Context::Action(action) => Some(action),
+            _ => None,
+        };
+        (model, action, accepted)
+    }
+}
+
+/// How many bytes a charm may keep with the controller.
+const MAX_STATE: usize = 2 * 1024 * 1024;
+
+impl Buffer {
+    /// Why Juju will not take it.
+    fn check(&self, model: &Model) -> Result<(), String> {
+        if let Some(reason) = &self.refused {
+            return Err(reason.clone());
+        }
+        if let Some(ports) = &self.ports {
+            check_ports(model, ports)?;
+        }
+        let size = |(key, value): (&String, &Value)| key.len() + value.as_str().map_or(0, str::len);
+        let size: usize = self.state.iter().flatten().map(size).sum();
+        match size > MAX_STATE {
+            true => Err(format!(
+                "max allowed size ({MAX_STATE}): quota limit exceeded"
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn apply(self, model: &mut Model) {
+        if let Some(ports) = self.ports {
+            model.ports = ports;
+        }
+        if let Some(state) = self.state {
+            model.state = state;
+        }
+        if let Some(relations) = self.relations {
+            model.relations = relations;
+        }
+        if let Some(secrets) = self.secrets {
+            model.secrets = secrets;
+        }
+        model.storage_requests.extend(self.storage);
+        model.reboot |= self.reboot;
     }
 }
 
@@ -181,7 +309,7 @@ mod tests {
             kubernetes,
             ..Model::default()
         };
-        let mut hook = Hook::new(model, None);
+        let mut hook = Hook::new(model, Context::Plain);
         hook.set_unit_status(Status::new("blocked", "need db"));
         hook.set_workload_version("1.2".to_owned());
         let port = PortRange::parse(port).unwrap();

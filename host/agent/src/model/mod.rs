@@ -2,18 +2,27 @@
 
 mod action;
 mod config;
+mod context;
 mod hook;
+mod network;
 mod ports;
+mod relation;
+mod secret;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use action::{Action, Actions, insert};
 pub use config::{Config, split_config};
+pub use context::Context;
 pub use hook::{Hook, Level};
+pub use network::{Address, BindAddress, Network, Networks};
 pub use ports::{PortRange, Ports};
+pub use relation::{Databag, Relation, update};
+pub use secret::{Content, Grant, Secret, SecretOwner, secret_id, secret_id_of};
 
 /// A status of the unit or of its application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,6 +79,41 @@ pub struct Model {
     pub workload_version: Option<String>,
     /// What the charm keeps with the controller.
     pub state: Map<String, Value>,
+    /// The relations by their numbers.
+    pub relations: BTreeMap<u32, Relation>,
+    /// The secrets by their ids.
+    pub secrets: BTreeMap<String, Secret>,
+    /// How many ids of secrets were given out.
+    pub secret_ids: u64,
+    /// The storage instances by their names, as `data/0`.
+    pub storages: BTreeMap<String, Storage>,
+    /// The storage that the charm asked for: names and how many.
+    pub storage_requests: Vec<(String, u32)>,
+    /// The files of the charm's resources by name.
+    pub resources: BTreeMap<String, String>,
+    /// The unit's networks.
+    pub networks: Networks,
+    /// How many units the application shall have.
+    pub planned_units: u32,
+    /// What `credential-get` gives; none if the charm is not trusted.
+    pub cloud_spec: Option<Value>,
+    /// The leader's settings, until Juju 4.
+    pub leader_settings: Databag,
+    /// The principal's unit of a subordinate.
+    pub principal: Option<String>,
+    /// Whether the charm asked for a reboot.
+    pub reboot: bool,
+    /// Where the agent finds what the charm sees as `/`.
+    pub root: PathBuf,
+}
+
+/// A storage instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Storage {
+    /// `filesystem` or `block`.
+    pub kind: String,
+    /// Where the charm finds it.
+    pub location: String,
 }
 
 impl Default for Model {
@@ -91,6 +135,19 @@ impl Default for Model {
             ports: Ports::default(),
             workload_version: None,
             state: Map::new(),
+            relations: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            secret_ids: 0,
+            storages: BTreeMap::new(),
+            storage_requests: Vec::new(),
+            resources: BTreeMap::new(),
+            networks: Networks::default(),
+            planned_units: 1,
+            cloud_spec: None,
+            leader_settings: Databag::new(),
+            principal: None,
+            reboot: false,
+            root: PathBuf::from("/"),
         }
     }
 }
@@ -102,6 +159,32 @@ impl Model {
         match &self.failed_hook {
             Some(hook) => Status::new("error", format!("hook failed: {hook:?}")),
             None => self.unit_status.clone(),
+        }
+    }
+
+    /// Where a storage instance is; empty if there is none of the name.
+    pub fn storage_location(&self, id: &str) -> String {
+        let storage = self.storages.get(id);
+        storage
+            .map(|storage| storage.location.clone())
+            .unwrap_or_default()
+    }
+
+    /// What kind of storage an instance is.
+    pub fn storage_kind(&self, id: &str) -> String {
+        let storage = self.storages.get(id);
+        storage
+            .map(|storage| storage.kind.clone())
+            .unwrap_or_default()
+    }
+
+    /// The relation of a name, `db:7` or `7`.
+    pub fn relation_named(&self, name: &str) -> Result<u32, &'static str> {
+        let number = name.rsplit_once(':').map_or(name, |(_, number)| number);
+        let id: u32 = number.parse().map_err(|_| "invalid relation id")?;
+        match self.relations.contains_key(&id) {
+            true => Ok(id),
+            false => Err("relation not found"),
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Kind {
     Text,
     /// The name of an output format.
     Format,
+    /// The same without `smart`.
+    YamlFormat,
 }
 
 /// A flag of a tool.
@@ -42,6 +44,14 @@ impl Flag {
         Flag {
             names: &["format"],
             kind: Kind::Format,
+        }
+    }
+
+    /// `--format` of a tool that has no `smart`.
+    pub const fn yaml_format() -> Self {
+        Flag {
+            names: &["format"],
+            kind: Kind::YamlFormat,
         }
     }
 }
@@ -190,6 +200,9 @@ fn checked(
             }
         },
         Kind::Format if !["smart", "yaml", "json"].contains(&value) => {
+            return Err(refuse(format!("unknown format {value:?}")));
+        }
+        Kind::YamlFormat if !["yaml", "json"].contains(&value) => {
             return Err(refuse(format!("unknown format {value:?}")));
         }
         _ => value.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::yaml;
 
@@ -15,6 +15,18 @@ pub enum Shown {
     NoMap,
     /// A list of names: one a line in the format `smart`.
     Lines(Vec<String>),
+    /// Text without a newline.
+    Raw(String),
+    /// A document whose keys have an order, and which is not the same in both
+    /// formats. Times in it are `plain` in YAML.
+    Document {
+        /// As JSON.
+        json: Value,
+        /// As YAML.
+        yaml: Value,
+        /// What is not quoted there.
+        plain: Vec<String>,
+    },
 }
 
 impl Shown {
@@ -25,6 +37,25 @@ impl Shown {
             (Shown::Lines(lines), _) => Shown::Value(lines.into()).print(format),
             (Shown::NoMap, "json") => "null\n".to_owned(),
             (Shown::NoMap, _) => "{}\n".to_owned(),
+            (Shown::Raw(text), _) => text,
+            (Shown::Document { json: value, .. }, "json") => {
+                let mut out = String::new();
+                json(&mut out, &value);
+                out.push('\n');
+                out
+            }
+            (Shown::Document { yaml, plain, .. }, _) => {
+                let text = yaml::to_string(&yaml);
+                plain
+                    .iter()
+                    .fold(text, |text, time| text.replace(&format!("{time:?}"), time))
+            }
+            (Shown::Value(value), format) if has_map(&value) => Shown::Document {
+                json: in_order(value.clone()),
+                yaml: in_order(value),
+                plain: Vec::new(),
+            }
+            .print(format),
             (Shown::Value(value), "json") => {
                 let mut out = String::new();
                 json(&mut out, &value);
@@ -50,11 +81,26 @@ fn smart_line(text: &str) -> String {
     }
 }
 
-/// The entries of a map by key.
-pub(super) fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by(|a, b| a.0.cmp(b.0));
-    entries
+fn has_map(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::Array(items) => items.iter().any(has_map),
+        _ => false,
+    }
+}
+
+/// The value with the keys of its maps sorted, as Go prints maps.
+fn in_order(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            let entries = entries.into_iter();
+            Value::Object(entries.map(|(key, value)| (key, in_order(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
+        other => other,
+    }
 }
 
 /// JSON as Go writes it: keys sorted, and what HTML would take for markup
@@ -77,7 +123,7 @@ fn json(out: &mut String, value: &Value) {
         }
         Value::Object(map) => {
             out.push('{');
-            for (place, (key, value)) in sorted(map).into_iter().enumerate() {
+            for (place, (key, value)) in map.iter().enumerate() {
                 if place > 0 {
                     out.push(',');
                 }

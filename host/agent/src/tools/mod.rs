@@ -8,9 +8,16 @@ mod format;
 mod golden;
 mod is_leader;
 mod juju_log;
+mod model;
+mod network;
+mod pairs;
 mod ports;
+mod relations;
+mod secret_writes;
+mod secrets;
 mod state;
 mod status;
+mod storage;
 mod version;
 mod yaml;
 
@@ -31,6 +38,8 @@ enum Formats {
     Deprecated,
     /// `smart` by default, and `-o FILE`.
     Smart,
+    /// `yaml` by default, no `smart`, and `-o FILE`.
+    Yaml,
 }
 
 /// A hook tool.
@@ -74,32 +83,85 @@ impl Refusal {
     }
 }
 
-/// The tools by name.
-const TOOLS: &[&Tool] = &[
-    &actions::GET,
-    &actions::SET,
-    &actions::FAIL,
-    &actions::LOG,
-    &version::SET,
-    &config_get::GET,
-    &is_leader::GET,
-    &juju_log::LOG,
-    &ports::OPEN,
-    &ports::CLOSE,
-    &ports::LIST,
-    &state::GET,
-    &state::SET,
-    &state::DELETE,
-    &status::GET,
-    &status::SET,
+/// The tools by name, each with the versions of Juju that have it.
+const TOOLS: &[(&Tool, Since)] = &[
+    (&actions::GET, Since::Always),
+    (&actions::SET, Since::Always),
+    (&actions::FAIL, Since::Always),
+    (&actions::LOG, Since::Always),
+    (&version::SET, Since::Always),
+    (&config_get::GET, Since::Always),
+    (&model::CREDENTIAL, Since::Always),
+    (&model::GOAL, Since::Always),
+    (&is_leader::GET, Since::Always),
+    (&juju_log::LOG, Since::Always),
+    (&model::REBOOT, Since::Always),
+    (&model::LEADER_GET, Since::Before4),
+    (&model::LEADER_SET, Since::Before4),
+    (&network::GET, Since::Always),
+    (&ports::OPEN, Since::Always),
+    (&ports::CLOSE, Since::Always),
+    (&ports::LIST, Since::Always),
+    (&relations::IDS, Since::Always),
+    (&relations::LIST, Since::Always),
+    (&relations::GET, Since::Always),
+    (&relations::SET, Since::Always),
+    (&relations::MODEL, Since::Version(3, 6, 1)),
+    (&model::RESOURCE, Since::Always),
+    (&secret_writes::ADD, Since::Version(3, 0, 0)),
+    (&secret_writes::SET, Since::Version(3, 0, 0)),
+    (&secrets::GET, Since::Version(3, 0, 0)),
+    (&secrets::INFO, Since::Version(3, 0, 3)),
+    (&secrets::IDS, Since::Version(3, 0, 0)),
+    (&secret_writes::GRANT, Since::Version(3, 0, 0)),
+    (&secret_writes::REVOKE, Since::Version(3, 0, 0)),
+    (&secret_writes::REMOVE, Since::Version(3, 0, 0)),
+    (&state::GET, Since::Always),
+    (&state::SET, Since::Always),
+    (&state::DELETE, Since::Always),
+    (&status::GET, Since::Always),
+    (&status::SET, Since::Always),
+    (&storage::LIST, Since::Always),
+    (&storage::GET, Since::Always),
+    (&storage::ADD, Since::Always),
+    (&network::UNIT, Since::Always),
 ];
 
+/// Which versions of Juju have a tool.
+#[derive(Clone, Copy)]
+enum Since {
+    Always,
+    /// This one and later ones.
+    Version(u32, u32, u32),
+    Before4,
+}
+
+impl Since {
+    fn includes(self, version: &str) -> bool {
+        let number = |part: &str| {
+            let digits = part.split(|c: char| !c.is_ascii_digit()).next();
+            digits
+                .and_then(|digits| digits.parse::<u32>().ok())
+                .unwrap_or_default()
+        };
+        let mut parts = version.split(['.', '-']).map(number);
+        let mut next = || parts.next().unwrap_or_default();
+        let version = (next(), next(), next());
+        match self {
+            Since::Always => true,
+            Since::Version(major, minor, patch) => version >= (major, minor, patch),
+            Since::Before4 => version < (4, 0, 0),
+        }
+    }
+}
+
 const FORMAT_FLAGS: &[Flag] = &[Flag::format(), Flag::text(&["o", "output"])];
+const YAML_FLAGS: &[Flag] = &[Flag::yaml_format(), Flag::text(&["o", "output"])];
 const DEPRECATED_FORMAT_FLAGS: &[Flag] = &[Flag::text(&["format"])];
 
 /// The names of all tools.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TOOLS.iter().map(|tool| tool.name)
+    TOOLS.iter().map(|(tool, _)| tool.name)
 }
 
 /// Runs the tool that a request names. The error is the text with which the
@@ -111,8 +173,9 @@ pub fn run(hook: &mut Hook, request: &Request) -> Result<Reply, String> {
     if !Path::new(&request.dir).is_absolute() {
         return Err("bad request: Dir is not absolute".to_owned());
     }
-    let mut tools = TOOLS.iter();
-    let Some(tool) = tools.find(|tool| tool.name == request.tool) else {
+    let version = &hook.model().juju_version;
+    let mut tools = TOOLS.iter().filter(|(_, since)| since.includes(version));
+    let Some((tool, _)) = tools.find(|(tool, _)| tool.name == request.tool) else {
         return Err(format!("bad request: unknown command: {}", request.tool));
     };
     tool.call(hook, request)
@@ -124,6 +187,7 @@ impl Tool {
             Formats::None => &[],
             Formats::Deprecated => DEPRECATED_FORMAT_FLAGS,
             Formats::Smart => FORMAT_FLAGS,
+            Formats::Yaml => YAML_FLAGS,
         };
         let arguments = match arguments::parse(&[self.flags, format_flags], &request.args) {
             Ok(arguments) => arguments,
@@ -137,7 +201,7 @@ impl Tool {
         };
         let mut reply = match (self.run)(hook, &call) {
             Ok(None) => Reply::default(),
-            Ok(Some(shown)) => self.output(&call, shown),
+            Ok(Some(shown)) => self.output(hook, &call, shown),
             Err(Refusal::Failed(text)) => refused(1, &text),
             Err(Refusal::Usage(text)) => refused(2, &text),
             Err(Refusal::NeedsStdin) => return Err(REQUIRES_STDIN.to_owned()),
@@ -153,11 +217,15 @@ impl Tool {
     }
 
     /// Prints to where `-o` says, which is a file in the caller's directory.
-    fn output(&self, call: &Call, shown: Shown) -> Reply {
-        let text = shown.print(call.arguments.value("format").unwrap_or("smart"));
+    fn output(&self, hook: &Hook, call: &Call, shown: Shown) -> Reply {
+        let default = match self.formats {
+            Formats::Yaml => "yaml",
+            _ => "smart",
+        };
+        let text = shown.print(call.arguments.value("format").unwrap_or(default));
         match call.arguments.value("o") {
             None | Some("") => printed(text),
-            Some(file) => match std::fs::write(call.dir.join(file), text) {
+            Some(file) => match std::fs::write(hook.path_from(call.dir, file), text) {
                 Ok(()) => Reply::default(),
                 Err(error) => refused(1, &format!("cannot write {file:?}: {error}")),
             },

@@ -1,11 +1,11 @@
 //! `state-get`, `state-set` and `state-delete`: what a charm keeps with the
 //! controller.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Formats, Refusal, Tool, pairs};
 use crate::model::Hook;
 
 pub const GET: Tool = Tool {
@@ -62,18 +62,7 @@ fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 }
 
 fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
-    let mut pairs = match call.arguments.value("file") {
-        None | Some("") => Map::new(),
-        Some(file) => from_file(call, file)?,
-    };
-    for arg in &call.arguments.args {
-        let wrong = || Refusal::Usage(format!("expected \"key=value\", got {arg:?}"));
-        let (key, value) = arg.split_once('=').ok_or_else(wrong)?;
-        if key.is_empty() {
-            return Err(wrong());
-        }
-        pairs.insert(key.trim().to_owned(), value.trim().into());
-    }
+    let pairs = pairs::read(hook, call)?;
     for (key, value) in &pairs {
         let too_long = |what: &str, max: usize| {
             Refusal::Failed(format!(
@@ -83,39 +72,13 @@ fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         if key.len() > MAX_KEY {
             return Err(too_long("key", MAX_KEY));
         }
-        if value.as_str().is_some_and(|text| text.len() > MAX_VALUE) {
+        if value.len() > MAX_VALUE {
             return Err(too_long("value", MAX_VALUE));
         }
     }
     if !pairs.is_empty() {
+        let pairs = pairs.into_iter().map(|(key, value)| (key, value.into()));
         hook.state_mut().extend(pairs);
     }
     Ok(None)
-}
-
-/// A YAML map from keys to text, in a file or, as `-`, the tool's input.
-fn from_file(call: &Call, file: &str) -> Result<Map<String, Value>, Refusal> {
-    let failed = |text: String| Refusal::Failed(text);
-    let bytes = match file {
-        "-" => call.stdin()?.to_vec(),
-        path => std::fs::read(call.dir.join(path))
-            .map_err(|error| failed(format!("cannot read {path:?}: {error}")))?,
-    };
-    let text = String::from_utf8(bytes)
-        .map_err(|error| failed(format!("cannot read {file:?}: {error}")))?;
-    let document = match charmhost_yaml::parse(&text) {
-        Ok(Value::Object(map)) => map,
-        Ok(Value::Null) => Map::new(),
-        Ok(_) => return Err(failed(format!("cannot read {file:?}: it is not a map"))),
-        Err(error) => return Err(failed(format!("cannot read {file:?}: {error}"))),
-    };
-    let as_text = |(key, value): (String, Value)| match value {
-        Value::String(_) => Ok((key, value)),
-        Value::Null => Ok((key, "".into())),
-        Value::Bool(_) | Value::Number(_) => Ok((key, value.to_string().into())),
-        _ => Err(failed(format!(
-            "cannot read {file:?}: the value of {key:?} is not text"
-        ))),
-    };
-    document.into_iter().map(as_text).collect()
 }

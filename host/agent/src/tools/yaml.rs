@@ -1,4 +1,4 @@
-//! YAML in the manner of Juju's own writer: keys sorted, strings plain where
+//! YAML in the manner of Juju's own writer: keys in the order that they have, strings plain where
 //! that is safe, lists not indented below their key.
 //!
 //! One difference is meant: long strings are not folded.
@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::format::{number_text, sorted};
+use super::format::number_text;
 
 /// Writes a value, with a newline at the end.
 pub fn to_string(value: &Value) -> String {
@@ -25,7 +25,7 @@ pub fn to_string(value: &Value) -> String {
 
 /// Writes a map whose first line is already indented.
 fn mapping(out: &mut String, map: &Map<String, Value>, depth: usize) {
-    for (place, (key, value)) in sorted(map).into_iter().enumerate() {
+    for (place, (key, value)) in map.iter().enumerate() {
         if place > 0 {
             indent(out, depth);
         }

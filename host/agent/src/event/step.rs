@@ -1,0 +1,467 @@
+//! From what a user writes to an event that can be run.
+
+use charmhost_juju::{Metadata, Role};
+
+use super::names::{self, HOOKS, SECRET_HOOKS};
+use super::{Change, Event, Kind, Workload};
+use crate::Error;
+use crate::model::Actions;
+use crate::scenario::{Bag, RelationRef, RelationSpec, StepSpec};
+
+/// A relation as far as events are about it.
+#[derive(Debug, Clone)]
+struct Known {
+    endpoint: String,
+    id: u32,
+    app: String,
+    units: Vec<String>,
+}
+
+/// Makes events of steps, in their order: what a step brings about is there
+/// for the later ones.
+pub struct Resolver<'a> {
+    metadata: &'a Metadata,
+    actions: &'a Actions,
+    app: String,
+    relations: Vec<Known>,
+    /// The ids of the secrets that there are, with their labels and whether
+    /// they are this unit's own.
+    secrets: Vec<(String, String)>,
+}
+
+/// The remote application where a user does not name one.
+pub const REMOTE_APP: &str = "remote";
+
+impl<'a> Resolver<'a> {
+    /// A resolver for a charm whose application has this name.
+    pub fn new(metadata: &'a Metadata, actions: &'a Actions, app: &str) -> Self {
+        Resolver {
+            metadata,
+            actions,
+            app: app.to_owned(),
+            relations: Vec::new(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Makes a relation known that is there from the start.
+    pub fn add_relation(&mut self, endpoint: &str, id: u32, app: &str, units: Vec<String>) {
+        self.relations.push(Known {
+            endpoint: endpoint.to_owned(),
+            id,
+            app: app.to_owned(),
+            units,
+        });
+    }
+
+    /// Makes a secret known.
+    pub fn add_secret(&mut self, id: &str, label: &str) {
+        self.secrets.push((id.to_owned(), label.to_owned()));
+    }
+
+    /// Makes an event of a step.
+    pub fn event(&mut self, step: &StepSpec) -> Result<Event, Error> {
+        let mut used = Used::new(step);
+        let mut event = self.resolve(step, &mut used)?;
+        if let Some(key) = used.left_over() {
+            return Err(self.refuse(step, format!("the key {key} has no meaning for this event")));
+        }
+        event.expect = step.expect.clone();
+        Ok(event)
+    }
+
+    fn refuse(&self, step: &StepSpec, detail: impl Into<String>) -> Error {
+        Error::Event {
+            event: step.event.clone(),
+            detail: detail.into(),
+        }
+    }
+
+    fn resolve(&mut self, step: &StepSpec, used: &mut Used) -> Result<Event, Error> {
+        if let Some((name, typed)) = names::parse_action(&step.event, self.actions)? {
+            used.take("params");
+            let params = step.params.clone().unwrap_or(typed);
+            let params = self.actions.prepare(&name, params)?;
+            return Ok(Event {
+                kind: Kind::Action { name, params },
+                ..Event::default()
+            });
+        }
+        let name = step.event.strip_prefix("hooks/").unwrap_or(&step.event);
+        if HOOKS.contains(&name) {
+            return Ok(self.plain(name, step, used));
+        }
+        if SECRET_HOOKS.contains(&name) {
+            return self.secret(name, step, used);
+        }
+        for (endpoint, what) in split(name, "-relation-") {
+            let known = ["created", "joined", "changed", "departed", "broken"].contains(&what);
+            if known && self.metadata.relations.contains_key(endpoint) {
+                return self.relation(endpoint, what, step, used);
+            }
+        }
+        for (storage, what) in split(name, "-storage-") {
+            let known = ["attached", "detaching"].contains(&what);
+            if known && self.metadata.storage.contains_key(storage) {
+                return self.storage(storage, what, step, used);
+            }
+        }
+        for (container, what) in split(name, "-pebble-") {
+            if self.metadata.containers.contains_key(container)
+                && let Some(event) = self.workload(container, what, step, used)?
+            {
+                return Ok(event);
+            }
+        }
+        Err(names::refusal(&step.event, self.metadata, self.actions))
+    }
+
+    fn plain(&self, name: &str, step: &StepSpec, used: &mut Used) -> Event {
+        let event = Event::hook(name);
+        match name {
+            "config-changed" => {
+                used.take("config");
+                match &step.config {
+                    Some(config) => event.after(Change::Config(config.clone())),
+                    None => event,
+                }
+            }
+            "leader-elected" => event.after(Change::Leader(true)),
+            "leader-settings-changed" => event.after(Change::Leader(false)),
+            "upgrade-charm" => {
+                used.take("restart");
+                match step.restart {
+                    true => event.after(Change::NewPod),
+                    false => event,
+                }
+            }
+            _ => event,
+        }
+    }
+
+    fn workload(
+        &self,
+        container: &str,
+        what: &str,
+        step: &StepSpec,
+        used: &mut Used,
+    ) -> Result<Option<Event>, Error> {
+        let container = container.to_owned();
+        let mut changes = Vec::new();
+        let check = |used: &mut Used| {
+            used.take("check");
+            let check = step.check.clone();
+            check.ok_or_else(|| self.refuse(step, "it needs the name of the check: `check: NAME`"))
+        };
+        let what = match what {
+            "ready" => {
+                used.take("restart");
+                // One that is not there yet starts; one that is there counts
+                // as just started, unless it is to start anew.
+                changes.push(match step.restart {
+                    true => Change::RestartContainer {
+                        name: container.clone(),
+                    },
+                    false => Change::StartContainer {
+                        name: container.clone(),
+                    },
+                });
+                Workload::Ready
+            }
+            "custom-notice" => {
+                used.take("notice");
+                let Some(notice) = &step.notice else {
+                    let detail = "it needs the notice: `notice: {key: example.com/done}`";
+                    return Err(self.refuse(step, detail));
+                };
+                changes.push(Change::Notify {
+                    container: container.clone(),
+                    key: notice.key.clone(),
+                    data: notice.data.clone(),
+                });
+                Workload::CustomNotice {
+                    key: notice.key.clone(),
+                    id: None,
+                }
+            }
+            "check-failed" => Workload::CheckFailed(check(used)?),
+            "check-recovered" => Workload::CheckRecovered(check(used)?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Event {
+            changes,
+            kind: Kind::Workload { container, what },
+            ..Event::default()
+        }))
+    }
+
+    fn storage(
+        &self,
+        storage: &str,
+        what: &str,
+        step: &StepSpec,
+        used: &mut Used,
+    ) -> Result<Event, Error> {
+        used.take("storage");
+        let id = match &step.storage {
+            Some(id) if id.split_once('/').is_some_and(|(name, _)| name == storage) => id.clone(),
+            Some(id) => {
+                let detail = format!("{id:?} is no instance of {storage}; one is {storage}/0");
+                return Err(self.refuse(step, detail));
+            }
+            None => format!("{storage}/0"),
+        };
+        let change = (what == "attached").then(|| Change::Storage { id: id.clone() });
+        Ok(Event {
+            changes: change.into_iter().collect(),
+            kind: Kind::Storage {
+                what: what.to_owned(),
+                id,
+            },
+            ..Event::default()
+        })
+    }
+
+    fn secret(&self, name: &str, step: &StepSpec, used: &mut Used) -> Result<Event, Error> {
+        used.take("secret");
+        let wanted = step.secret.as_deref().unwrap_or_default();
+        let bare = wanted.strip_prefix("secret:").unwrap_or(wanted);
+        let mut secrets = self.secrets.iter();
+        let found = match step.secret {
+            Some(_) => secrets.find(|(id, label)| id == bare || label == wanted),
+            None => secrets.next(),
+        };
+        let Some((id, label)) = found else {
+            let detail = match step.secret {
+                Some(_) => format!("there is no secret {wanted:?} in state.secrets"),
+                None => "there is no secret; a scenario has them in state.secrets".to_owned(),
+            };
+            return Err(self.refuse(step, detail));
+        };
+        let what = name.strip_prefix("secret-").unwrap_or(name).to_owned();
+        let mut changes = Vec::new();
+        let mut revision = None;
+        match what.as_str() {
+            "changed" => {
+                used.take("content");
+                changes.extend(step.content.clone().map(|content| Change::SecretRevision {
+                    secret: id.clone(),
+                    content,
+                }));
+            }
+            "remove" | "expired" => {
+                used.take("revision");
+                revision = Some(step.revision.unwrap_or(1));
+            }
+            _ => {}
+        }
+        Ok(Event {
+            changes,
+            kind: Kind::Secret {
+                what,
+                id: id.clone(),
+                label: label.clone(),
+                revision,
+            },
+            ..Event::default()
+        })
+    }
+
+    fn relation(
+        &mut self,
+        endpoint: &str,
+        what: &str,
+        step: &StepSpec,
+        used: &mut Used,
+    ) -> Result<Event, Error> {
+        used.take("relation");
+        let mut changes = Vec::new();
+        let place = self.find_relation(endpoint, what, step, &mut changes)?;
+        let Some(known) = self.relations.get_mut(place) else {
+            return Err(self.refuse(step, "the relation is gone"));
+        };
+        let id = known.id;
+        let mut unit = None;
+        let mut departing_unit = None;
+        let of_unit = |unit: &str, data: &Option<Bag>| Change::RemoteUnit {
+            relation: id,
+            unit: unit.to_owned(),
+            data: data.clone(),
+        };
+        match what {
+            "joined" => {
+                used.take("unit");
+                used.take("unit_data");
+                let first = if known.app == self.app { 1 } else { 0 };
+                let default = || format!("{}/{first}", known.app);
+                let name = step.unit.clone().unwrap_or_else(default);
+                if !known.units.contains(&name) {
+                    known.units.push(name.clone());
+                }
+                changes.push(of_unit(&name, &step.unit_data));
+                unit = Some(name);
+            }
+            "changed" => {
+                used.take("unit");
+                used.take("app_data");
+                if let Some(data) = &step.app_data {
+                    changes.push(Change::RemoteApp {
+                        relation: id,
+                        data: data.clone(),
+                    });
+                }
+                unit = step.unit.clone();
+                if let Some(name) = &unit {
+                    used.take("unit_data");
+                    changes.push(of_unit(name, &step.unit_data));
+                }
+            }
+            "departed" => {
+                used.take("unit");
+                used.take("departing_unit");
+                let Some(name) = step.unit.clone().or_else(|| known.units.first().cloned()) else {
+                    return Err(self.refuse(
+                        step,
+                        "there is no unit to depart; name one: `unit: mysql/0`",
+                    ));
+                };
+                known.units.retain(|unit| *unit != name);
+                changes.push(Change::RemoteUnitGone {
+                    relation: id,
+                    unit: name.clone(),
+                });
+                departing_unit = Some(step.departing_unit.clone().unwrap_or_else(|| name.clone()));
+                unit = Some(name);
+            }
+            "broken" => changes.push(Change::Breaking { relation: id }),
+            _ => {}
+        }
+        let app = Some(known.app.clone());
+        if what == "broken" {
+            self.relations.remove(place);
+        }
+        Ok(Event {
+            changes,
+            kind: Kind::Relation {
+                what: what.to_owned(),
+                endpoint: endpoint.to_owned(),
+                id,
+                app,
+                unit,
+                departing_unit,
+            },
+            ..Event::default()
+        })
+    }
+
+    /// Where the relation of a step stands in the list; a new one is put there.
+    fn find_relation(
+        &mut self,
+        endpoint: &str,
+        what: &str,
+        step: &StepSpec,
+        changes: &mut Vec<Change>,
+    ) -> Result<usize, Error> {
+        let peer = |metadata: &Metadata| {
+            let endpoint = metadata.relations.get(endpoint);
+            endpoint.is_some_and(|endpoint| endpoint.role == Role::Peer)
+        };
+        let named = match &step.relation {
+            Some(RelationRef::Id(id)) => Some(*id),
+            _ => None,
+        };
+        let fits =
+            |known: &Known| known.endpoint == endpoint && named.is_none_or(|id| id == known.id);
+        let found: Vec<usize> = (0..self.relations.len())
+            .filter(|place| self.relations.get(*place).is_some_and(fits))
+            .collect();
+        let new = matches!(step.relation, Some(RelationRef::New(_)));
+        match found.as_slice() {
+            [place] if !new => return Ok(*place),
+            [_, _, ..] if !new => {
+                let detail = format!("{endpoint} has several relations; say which: `relation: ID`");
+                return Err(self.refuse(step, detail));
+            }
+            _ => {}
+        }
+        if what != "created" || named.is_some() || (peer(self.metadata) && !found.is_empty()) {
+            let detail = match named {
+                Some(id) => format!("{endpoint} has no relation {id}"),
+                None if new => {
+                    "only …-relation-created makes a new relation, and peers have one".to_owned()
+                }
+                None => format!(
+                    "{endpoint} has no relation; make one with the event {endpoint}-relation-created, or in state.relations of a scenario"
+                ),
+            };
+            return Err(self.refuse(step, detail));
+        }
+        let mut spec = match &step.relation {
+            Some(RelationRef::New(spec)) => spec.as_ref().clone(),
+            _ => RelationSpec::default(),
+        };
+        spec.endpoint = endpoint.to_owned();
+        let next = self
+            .relations
+            .iter()
+            .map(|known| known.id + 1)
+            .max()
+            .unwrap_or(1);
+        let id = *spec.id.get_or_insert(next);
+        if self.relations.iter().any(|known| known.id == id) {
+            return Err(self.refuse(step, format!("there is a relation {id} already")));
+        }
+        let app = match peer(self.metadata) {
+            true => self.app.clone(),
+            false => spec
+                .remote_app_name
+                .get_or_insert_with(|| REMOTE_APP.to_owned())
+                .clone(),
+        };
+        changes.push(Change::NewRelation(Box::new(spec)));
+        self.add_relation(endpoint, id, &app, Vec::new());
+        Ok(self.relations.len() - 1)
+    }
+}
+
+/// Every way to split a name around a separator: endpoints may contain it.
+fn split<'a>(name: &'a str, separator: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    name.match_indices(separator).filter_map(move |(at, _)| {
+        let rest = name.get(at + separator.len()..)?;
+        Some((name.get(..at)?, rest))
+    })
+}
+
+/// The keys of a step beside `event` and `expect`, until an event takes them.
+struct Used(Vec<&'static str>);
+
+impl Used {
+    fn new(step: &StepSpec) -> Self {
+        let keys = [
+            ("params", step.params.is_some()),
+            ("config", step.config.is_some()),
+            ("relation", step.relation.is_some()),
+            ("unit", step.unit.is_some()),
+            ("unit_data", step.unit_data.is_some()),
+            ("app_data", step.app_data.is_some()),
+            ("departing_unit", step.departing_unit.is_some()),
+            ("storage", step.storage.is_some()),
+            ("secret", step.secret.is_some()),
+            ("revision", step.revision.is_some()),
+            ("content", step.content.is_some()),
+            ("notice", step.notice.is_some()),
+            ("check", step.check.is_some()),
+            ("restart", step.restart),
+        ];
+        let given = keys.into_iter().filter(|(_, given)| *given);
+        Used(given.map(|(key, _)| key).collect())
+    }
+
+    fn take(&mut self, key: &str) {
+        self.0.retain(|given| *given != key);
+    }
+
+    fn left_over(&self) -> Option<&'static str> {
+        self.0.first().copied()
+    }
+}

@@ -1,0 +1,93 @@
+//! The unit's networks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The network of a binding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The interfaces with their addresses.
+    pub bind_addresses: Vec<BindAddress>,
+    /// From where others see the unit come.
+    pub egress_subnets: Vec<String>,
+    /// Where others reach the unit.
+    pub ingress_addresses: Vec<String>,
+}
+
+/// An interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BindAddress {
+    /// As `00:16:3e:00:00:01`; empty on Kubernetes.
+    pub mac_address: String,
+    /// As `eth0`; empty on Kubernetes.
+    pub interface_name: String,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+}
+
+/// An address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// Its name, if it has one.
+    pub hostname: String,
+    /// As `10.0.0.7`.
+    pub value: String,
+    /// As `10.0.0.0/24`.
+    pub cidr: String,
+}
+
+/// The networks by binding. A binding without one of its own has the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networks {
+    /// The one that most bindings have.
+    pub default: Network,
+    /// Those of their own.
+    pub own: BTreeMap<String, Network>,
+    /// Where others than the model's reach the unit.
+    pub public_address: String,
+}
+
+impl Networks {
+    /// One network with one address, as a unit of a fresh model has it.
+    pub fn of_substrate(kubernetes: bool) -> Self {
+        let text = |machine: &str| match kubernetes {
+            true => String::new(),
+            false => machine.to_owned(),
+        };
+        let address = "10.0.0.7";
+        Networks {
+            default: Network {
+                bind_addresses: vec![BindAddress {
+                    mac_address: text("00:16:3e:00:00:01"),
+                    interface_name: text("eth0"),
+                    addresses: vec![Address {
+                        hostname: String::new(),
+                        value: address.to_owned(),
+                        cidr: text("10.0.0.0/24"),
+                    }],
+                }],
+                egress_subnets: vec![format!("{address}/32")],
+                ingress_addresses: vec![address.to_owned()],
+            },
+            own: BTreeMap::new(),
+            public_address: address.to_owned(),
+        }
+    }
+
+    /// The network of a binding: an endpoint, or one that has its own.
+    pub fn get(&self, binding: &str, endpoints: &BTreeSet<String>) -> Option<&Network> {
+        let known = endpoints.contains(binding) || binding == "juju-info";
+        self.own.get(binding).or(known.then_some(&self.default))
+    }
+
+    /// The unit's address in the model.
+    pub fn private_address(&self) -> &str {
+        let mut addresses = self
+            .default
+            .bind_addresses
+            .iter()
+            .flat_map(|bind| &bind.addresses);
+        addresses
+            .next()
+            .map_or("", |address| address.value.as_str())
+    }
+}

@@ -1,0 +1,68 @@
+//! Where programs run: in a world of their own, or on this machine.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use charmhost_isolation::World;
+
+/// Where programs run.
+#[derive(Debug)]
+pub enum Place {
+    /// In a world that leaves the machine unchanged.
+    World(World),
+    /// On the machine itself.
+    Machine,
+}
+
+impl Place {
+    /// A command that runs a program of the place, in a directory of the place.
+    pub fn command_in(&self, dir: &Path, program: &Path) -> Command {
+        match self {
+            Place::World(world) => world.command_in(dir, program),
+            Place::Machine => {
+                let mut command = Command::new(program);
+                command.current_dir(dir);
+                command
+            }
+        }
+    }
+
+    /// Where the agent finds the place's `/`.
+    pub fn root(&self) -> io::Result<PathBuf> {
+        match self {
+            Place::World(world) => world.path_on_host("/"),
+            Place::Machine => Ok(PathBuf::from("/")),
+        }
+    }
+
+    /// Reads a file of the place.
+    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match self {
+            Place::World(world) => world.read(path),
+            Place::Machine => std::fs::read(path),
+        }
+    }
+
+    /// Writes a file of the place, with the directories above it.
+    pub fn write(&self, path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let on_host = match self {
+            Place::World(world) => {
+                world.create_dir_all(parent)?;
+                world.write(path, bytes)?;
+                world.path_on_host(path)?
+            }
+            Place::Machine => {
+                std::fs::create_dir_all(parent)?;
+                std::fs::write(path, bytes)?;
+                path.to_path_buf()
+            }
+        };
+        match mode {
+            Some(mode) => std::fs::set_permissions(on_host, std::fs::Permissions::from_mode(mode)),
+            None => Ok(()),
+        }
+    }
+}

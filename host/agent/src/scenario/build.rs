@@ -1,0 +1,379 @@
+//! From what a scenario says of the model to a model, or to why there can be
+//! none like it.
+
+use std::collections::BTreeMap;
+
+use charmhost_juju::{Metadata, Role};
+use serde_json::{Map, Value};
+
+use super::file::{Bag, NetworkSpec, RelationSpec, SecretSpec, State, StorageSpec};
+use crate::Error;
+use crate::model::{
+    Address, BindAddress, Content, Databag, Grant, Model, Network, PortRange, Relation, Secret,
+    SecretOwner, Status, Storage, secret_id, secret_id_of,
+};
+
+/// The databag of plain text.
+pub fn plain(bag: &Bag) -> Databag {
+    let plain = |(key, text): (&String, &super::Text)| (key.clone(), text.0.clone());
+    bag.iter().map(plain).collect()
+}
+
+fn wrong<T>(detail: impl Into<String>) -> Result<T, Error> {
+    Err(Error::State(detail.into()))
+}
+
+/// A value of an option as an operator would type it.
+pub fn typed(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Sets what does not depend on the charm's parts.
+pub fn apply(state: &State, model: &mut Model) -> Result<(), Error> {
+    for (name, value) in &state.config {
+        model.config.set(name, &typed(value))?;
+    }
+    let spec = &state.model;
+    for (given, field) in [(&spec.name, &mut model.name), (&spec.uuid, &mut model.uuid)] {
+        if let Some(given) = given {
+            *field = given.clone();
+        }
+    }
+    if let Some(kind) = &spec.r#type {
+        model.kubernetes = kind == "kubernetes";
+    }
+    model.cloud_spec = spec.cloud_spec.clone();
+    model.planned_units = state.planned_units.unwrap_or(1);
+    model.workload_version = state.workload_version.clone();
+    if let Some(status) = &state.unit_status {
+        model.unit_status = Status::new(&status.name, status.message.clone().unwrap_or_default());
+        model.status_was_set = true;
+    }
+    if let Some(status) = &state.app_status {
+        let message = status.message.clone().unwrap_or_default();
+        model.app_status = Some(Status::new(&status.name, message));
+    }
+    for port in &state.opened_ports {
+        let range = PortRange::parse(port).map_err(Error::State)?;
+        let opened = model.ports.open(range, Default::default());
+        opened.map_err(|other| Error::State(format!("{port} conflicts with {other}")))?;
+    }
+    for network in &state.networks {
+        let (name, network) = network_of(network)?;
+        model.networks.own.insert(name, network);
+    }
+    Ok(())
+}
+
+fn network_of(spec: &NetworkSpec) -> Result<(String, Network), Error> {
+    if spec.binding_name.is_empty() {
+        return wrong("a network has no binding_name");
+    }
+    let addresses = |bind: &super::file::BindAddressSpec| BindAddress {
+        mac_address: bind.mac_address.clone(),
+        interface_name: bind.interface_name.clone(),
+        addresses: bind
+            .addresses
+            .iter()
+            .map(|address| Address {
+                hostname: address.hostname.clone(),
+                value: address.value.clone(),
+                cidr: address.cidr.clone(),
+            })
+            .collect(),
+    };
+    let network = Network {
+        bind_addresses: spec.bind_addresses.iter().map(addresses).collect(),
+        egress_subnets: spec.egress_subnets.clone(),
+        ingress_addresses: spec.ingress_addresses.clone(),
+    };
+    Ok((spec.binding_name.clone(), network))
+}
+
+/// The relations of a unit, each with its number and its other side: those of
+/// the scenario, and the peer relations that Juju makes by itself.
+pub fn relations(specs: &[RelationSpec], metadata: &Metadata) -> Result<Vec<RelationSpec>, Error> {
+    let mut relations: Vec<RelationSpec> = specs.to_vec();
+    let peers = metadata
+        .relations
+        .iter()
+        .filter(|(_, endpoint)| endpoint.role == Role::Peer);
+    for (name, _) in peers {
+        match specs.iter().filter(|spec| spec.endpoint == *name).count() {
+            0 => relations.push(RelationSpec {
+                endpoint: name.clone(),
+                ..RelationSpec::default()
+            }),
+            1 => {}
+            _ => {
+                return wrong(format!(
+                    "a unit has one peer relation {name:?}, not several"
+                ));
+            }
+        }
+    }
+    let mut taken: Vec<u32> = relations
+        .iter()
+        .filter_map(|relation| relation.id)
+        .collect();
+    for relation in &mut relations {
+        check_relation(relation, metadata)?;
+        let free = (1..).find(|id| !taken.contains(id)).unwrap_or_default();
+        if relation.id.is_none() {
+            relation.id = Some(free);
+            taken.push(free);
+        }
+        let peer = is_peer(metadata, &relation.endpoint);
+        if !peer && relation.remote_app_name.is_none() {
+            relation.remote_app_name = Some(crate::event::REMOTE_APP.to_owned());
+        }
+    }
+    taken.sort_unstable();
+    match taken.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some(pair) => wrong(format!("two relations have the id {pair:?}")),
+        None => Ok(relations),
+    }
+}
+
+fn is_peer(metadata: &Metadata, endpoint: &str) -> bool {
+    let endpoint = metadata.relations.get(endpoint);
+    endpoint.is_some_and(|endpoint| endpoint.role == Role::Peer)
+}
+
+fn check_relation(relation: &RelationSpec, metadata: &Metadata) -> Result<(), Error> {
+    let name = &relation.endpoint;
+    let Some(endpoint) = metadata.relations.get(name) else {
+        let names: Vec<&str> = metadata.relations.keys().map(String::as_str).collect();
+        let known = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        return wrong(format!(
+            "there is no endpoint {name:?} for a relation; the charm's metadata has {known}"
+        ));
+    };
+    let interface = relation.interface.as_deref().unwrap_or(&endpoint.interface);
+    if interface != endpoint.interface {
+        return wrong(format!(
+            "the relation {name:?} has the interface {interface:?}, and the charm's metadata says {:?}",
+            endpoint.interface
+        ));
+    }
+    let peer = endpoint.role == Role::Peer;
+    let remote = relation.remote_app_name.is_some()
+        || !relation.remote_units_data.is_empty()
+        || !relation.remote_app_data.is_empty();
+    if peer && remote {
+        return wrong(format!(
+            "{name:?} is a peer relation: it has peers_data and local_app_data, and no remote application"
+        ));
+    }
+    if !peer && !relation.peers_data.is_empty() {
+        return wrong(format!(
+            "{name:?} is no peer relation: it has remote_units_data, and no peers_data"
+        ));
+    }
+    match relation
+        .remote_units()
+        .iter()
+        .find(|(number, _)| number.parse::<u32>().is_err())
+    {
+        Some((number, _)) => wrong(format!(
+            "{number:?} is no number of a unit in the relation {name:?}"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A relation of the model.
+pub fn relation(spec: &RelationSpec, model: &Model, metadata: &Metadata) -> Relation {
+    let peer = is_peer(metadata, &spec.endpoint);
+    let remote_app = match peer {
+        true => model.app.clone(),
+        false => spec.remote_app_name.clone().unwrap_or_default(),
+    };
+    let units = spec.remote_units().into_iter();
+    let units = units.map(|(number, bag)| (format!("{remote_app}/{number}"), plain(bag)));
+    let mut local_unit_data = own_addresses(model);
+    local_unit_data.extend(plain(&spec.local_unit_data));
+    let endpoint = metadata.relations.get(&spec.endpoint);
+    Relation {
+        id: spec.id.unwrap_or_default(),
+        endpoint: spec.endpoint.clone(),
+        interface: endpoint
+            .map(|endpoint| endpoint.interface.clone())
+            .unwrap_or_default(),
+        remote_units_data: units.collect(),
+        remote_app,
+        remote_app_data: plain(&spec.remote_app_data),
+        local_app_data: plain(&spec.local_app_data),
+        local_unit_data,
+        remote_model_uuid: spec.remote_model_uuid.clone(),
+        broken: false,
+        peer,
+    }
+}
+
+/// What Juju itself writes into a unit's databag.
+pub const JUJU_KEYS: [&str; 3] = ["egress-subnets", "ingress-address", "private-address"];
+
+fn own_addresses(model: &Model) -> Databag {
+    let network = &model.networks.default;
+    let values = [
+        network.egress_subnets.join(","),
+        network
+            .ingress_addresses
+            .first()
+            .cloned()
+            .unwrap_or_default(),
+        model.networks.private_address().to_owned(),
+    ];
+    let pairs = JUJU_KEYS.iter().map(|key| (*key).to_owned()).zip(values);
+    pairs.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The names of the storage instances: those of the scenario, and those that a
+/// deployment makes.
+pub fn storages(specs: &[StorageSpec], metadata: &Metadata) -> Result<Vec<String>, Error> {
+    let mut ids = Vec::new();
+    for spec in specs {
+        if !metadata.storage.contains_key(&spec.name) {
+            let names: Vec<&str> = metadata.storage.keys().map(String::as_str).collect();
+            let known = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return wrong(format!(
+                "there is no storage {:?}; the charm's metadata has {known}",
+                spec.name
+            ));
+        }
+        let id = format!("{}/{}", spec.name, spec.index);
+        if ids.contains(&id) {
+            return wrong(format!("there are two storage instances {id}"));
+        }
+        ids.push(id);
+    }
+    let of_name = |name: &str| specs.iter().any(|spec| spec.name == name);
+    for (name, section) in metadata.storage.iter().filter(|(name, _)| !of_name(name)) {
+        let range = section
+            .get("multiple")
+            .and_then(|multiple| multiple.get("range"));
+        let range = range.map(typed).unwrap_or_else(|| "1".to_owned());
+        let least = range.split(['-', '+']).next().unwrap_or_default();
+        let least: u32 = least.trim().parse().unwrap_or(1);
+        ids.extend((0..least).map(|index| format!("{name}/{index}")));
+    }
+    Ok(ids)
+}
+
+/// A storage instance at a place.
+pub fn storage(id: &str, metadata: &Metadata, location: String) -> Storage {
+    let name = id.split('/').next().unwrap_or_default();
+    let section = metadata.storage.get(name);
+    let kind = section
+        .and_then(|section| section.get("type"))
+        .and_then(Value::as_str);
+    Storage {
+        kind: kind.unwrap_or("filesystem").to_owned(),
+        location,
+    }
+}
+
+/// Puts the secrets of a scenario into a model.
+pub fn add_secrets(specs: &[SecretSpec], model: &mut Model) -> Result<(), Error> {
+    for spec in specs {
+        let shown = spec.label.as_ref().or(spec.id.as_ref());
+        let name = shown
+            .cloned()
+            .unwrap_or_else(|| "without id and label".to_owned());
+        let owner = match spec.owner.as_deref() {
+            Some("unit") => SecretOwner::Unit,
+            Some("app" | "application") => SecretOwner::App,
+            Some(app) if !app.is_empty() => SecretOwner::Remote(app.to_owned()),
+            _ => {
+                return wrong(format!(
+                    "the secret {name:?} has no owner: say `owner: unit`, `owner: app`, or the name of the remote application that owns it"
+                ));
+            }
+        };
+        if spec.tracked_content.is_empty() {
+            return wrong(format!("the secret {name:?} has no tracked_content"));
+        }
+        let id = match &spec.id {
+            Some(uri) => match secret_id(uri) {
+                Some(id) => id.to_owned(),
+                None => {
+                    return wrong(format!(
+                        "{uri:?} is no id of a secret: it has 20 characters of 0-9 and a-v"
+                    ));
+                }
+            },
+            None => {
+                model.secret_ids += 1;
+                secret_id_of(model.secret_ids)
+            }
+        };
+        let mut secret = Secret::new(&id, owner, Content::text(plain(&spec.tracked_content)));
+        if let Some(latest) = &spec.latest_content {
+            secret.add_revision(Content::text(plain(latest)));
+        }
+        let label = spec.label.clone().unwrap_or_default();
+        match secret.is_own() {
+            true => secret.label = label,
+            false => secret.consumer_label = Some(label).filter(|label| !label.is_empty()),
+        }
+        secret.description = spec.description.clone().unwrap_or_default();
+        secret.rotate = spec.rotate.clone();
+        secret.expire = spec.expire.clone();
+        secret.grants = grants(&spec.remote_grants, model, &name)?;
+        if model.secrets.insert(id.clone(), secret).is_some() {
+            return wrong(format!("there are two secrets with the id {id}"));
+        }
+    }
+    Ok(())
+}
+
+fn grants(
+    specs: &BTreeMap<String, Vec<String>>,
+    model: &Model,
+    secret: &str,
+) -> Result<Vec<Grant>, Error> {
+    let mut grants = Vec::new();
+    for (number, names) in specs {
+        let relation = number
+            .parse()
+            .ok()
+            .and_then(|id: u32| model.relations.get(&id));
+        let Some(relation) = relation else {
+            return wrong(format!(
+                "the secret {secret:?} is granted in relation {number}, which there is not"
+            ));
+        };
+        grants.extend(names.iter().map(|name| Grant {
+            relation: relation.id,
+            unit: name.contains('/').then(|| name.clone()),
+        }));
+    }
+    Ok(grants)
+}
+
+/// Refuses resources that the charm does not have.
+pub fn check_resources(
+    resources: &BTreeMap<String, String>,
+    known: &Map<String, Value>,
+) -> Result<(), Error> {
+    let unknown = resources.keys().find(|name| !known.contains_key(*name));
+    match unknown {
+        Some(name) => wrong(format!(
+            "there is no resource {name:?} in the charm's metadata"
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,225 @@
+//! `relation-ids`, `relation-list`, `relation-get`, `relation-set` and
+//! `relation-model-get`.
+
+use serde_json::{Value, json};
+
+use super::arguments::{Flag, unrecognized};
+use super::format::Shown;
+use super::pairs;
+use super::{Call, Formats, Refusal, Tool};
+use crate::model::{Context, Databag, Hook, Relation, update};
+
+const RELATION: Flag = Flag::text(&["r", "relation"]);
+
+pub const IDS: Tool = Tool {
+    name: "relation-ids",
+    usage: "[options] [<endpoint>]",
+    purpose: "Print the relations of an endpoint.",
+    flags: &[],
+    formats: Formats::Smart,
+    run: ids,
+};
+
+pub const LIST: Tool = Tool {
+    name: "relation-list",
+    usage: "[options]",
+    purpose: "Print the units of a relation, or its application.",
+    flags: &[RELATION, Flag::switch(&["app"])],
+    formats: Formats::Smart,
+    run: list,
+};
+
+pub const GET: Tool = Tool {
+    name: "relation-get",
+    usage: "[options] [<key>|-] [<unit or application>]",
+    purpose: "Print what a unit or an application says in a relation.",
+    flags: &[RELATION, Flag::switch(&["app"])],
+    formats: Formats::Smart,
+    run: get,
+};
+
+pub const SET: Tool = Tool {
+    name: "relation-set",
+    usage: "[options] key=value [key=value ...]",
+    purpose: "Say something in a relation when the hook succeeds.",
+    flags: &[
+        RELATION,
+        Flag::switch(&["app"]),
+        Flag::text(&["file"]),
+        Flag::text(&["format"]),
+    ],
+    formats: Formats::None,
+    run: set,
+};
+
+pub const MODEL: Tool = Tool {
+    name: "relation-model-get",
+    usage: "[options]",
+    purpose: "Print the model of the other side of a relation.",
+    flags: &[RELATION],
+    formats: Formats::Smart,
+    run: |hook, call| {
+        let id = required(hook, call)?;
+        let remote = relation(hook, id)?.remote_model_uuid.clone();
+        let uuid = remote.unwrap_or_else(|| hook.model().uuid.clone());
+        Ok(Some(Shown::Value(json!({ "uuid": uuid }))))
+    },
+};
+
+/// The relation that `-r` names, or the current one.
+pub fn chosen(hook: &Hook, call: &Call) -> Result<Option<u32>, Refusal> {
+    if let Some(name) = call.arguments.value("r") {
+        let found = hook.model().relation_named(name);
+        return found.map(Some).map_err(|reason| {
+            Refusal::Usage(format!("invalid value {name:?} for option -r: {reason}"))
+        });
+    }
+    Ok(match hook.context() {
+        Context::Relation { id, .. } => Some(*id),
+        _ => None,
+    })
+}
+
+/// The same where there must be one.
+pub fn required(hook: &Hook, call: &Call) -> Result<u32, Refusal> {
+    let missing = || Refusal::Usage("no relation id specified".to_owned());
+    chosen(hook, call)?.ok_or_else(missing)
+}
+
+pub fn relation(hook: &Hook, id: u32) -> Result<&Relation, Refusal> {
+    hook.relations().get(&id).ok_or_else(denied)
+}
+
+fn denied() -> Refusal {
+    Refusal::Failed("permission denied".to_owned())
+}
+
+fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let named = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    let current = match hook.context() {
+        Context::Relation { id, .. } => hook.relations().get(id),
+        _ => None,
+    };
+    let current = current.map(|relation| relation.endpoint.clone());
+    let Some(endpoint) = named.map(str::to_owned).or(current) else {
+        return Err(Refusal::Usage("no endpoint name specified".to_owned()));
+    };
+    let listed = hook.relations().values();
+    let listed = listed.filter(|relation| relation.endpoint == endpoint && !relation.broken);
+    let mut names: Vec<String> = listed.map(Relation::name).collect();
+    names.sort();
+    Ok(Some(Shown::Lines(names)))
+}
+
+fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let id = required(hook, call)?;
+    call.arguments.none().map_err(Refusal::Usage)?;
+    let relation = relation(hook, id)?;
+    Ok(Some(match call.arguments.is("app") {
+        true => Shown::Value(relation.remote_app.as_str().into()),
+        false => Shown::Lines(relation.remote_units_data.keys().cloned().collect()),
+    }))
+}
+
+fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let id = required(hook, call)?;
+    let (key, named) = match call.arguments.args.as_slice() {
+        [] => ("", None),
+        [key] => (key.as_str(), None),
+        [key, named] => (key.as_str(), Some(named.as_str())),
+        [_, _, rest @ ..] => return Err(Refusal::Usage(unrecognized(rest))),
+    };
+    let (entity, of_app) = entity(hook, call, named)?;
+    let bag = databag(hook, id, &entity, of_app)?;
+    let value = match key {
+        "" | "-" => json!(bag),
+        key => bag
+            .get(key)
+            .map_or(Value::Null, |value| value.as_str().into()),
+    };
+    Ok(Some(Shown::Value(value)))
+}
+
+/// Whose databag is asked for, and whether it is an application's.
+fn entity(hook: &Hook, call: &Call, named: Option<&str>) -> Result<(String, bool), Refusal> {
+    let app = call.arguments.is("app");
+    if let Some(name) = named {
+        let unit = name.split_once('/');
+        return match (app, unit) {
+            // The application of a unit will do.
+            (true, Some((app, _))) => Ok((app.to_owned(), true)),
+            (true, None) => Ok((name.to_owned(), true)),
+            (false, Some((_, number))) if number.parse::<u32>().is_ok() => {
+                Ok((name.to_owned(), false))
+            }
+            (false, None) if !name.contains(' ') => Err(Refusal::Usage(format!(
+                "expected unit name, got application name {name:?}"
+            ))),
+            (false, _) => Err(Refusal::Usage(format!("invalid unit name {name:?}"))),
+        };
+    }
+    let Context::Relation {
+        remote_app,
+        remote_unit,
+        ..
+    } = hook.context()
+    else {
+        return Err(Refusal::Usage(
+            "no unit or application specified".to_owned(),
+        ));
+    };
+    match (remote_unit, remote_app) {
+        (Some(unit), _) if !app => Ok((unit.clone(), false)),
+        (_, Some(app)) => Ok((app.clone(), true)),
+        _ => Err(Refusal::Usage(
+            "no unit or application specified".to_owned(),
+        )),
+    }
+}
+
+fn databag(hook: &Hook, id: u32, entity: &str, of_app: bool) -> Result<Databag, Refusal> {
+    let relation = relation(hook, id)?;
+    let model = hook.model();
+    if of_app && entity == model.app {
+        // Among peers it is the other side's, too.
+        return match model.leader || relation.peer {
+            true => Ok(relation.local_app_data.clone()),
+            false => Err(denied()),
+        };
+    }
+    if of_app {
+        return match entity == relation.remote_app {
+            true => Ok(relation.remote_app_data.clone()),
+            false => Err(denied()),
+        };
+    }
+    if entity == model.unit {
+        return Ok(relation.local_unit_data.clone());
+    }
+    relation
+        .remote_units_data
+        .get(entity)
+        .cloned()
+        .ok_or_else(denied)
+}
+
+fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let id = required(hook, call)?;
+    let changes = pairs::read(hook, call)?;
+    let of_app = call.arguments.is("app");
+    if of_app && !hook.model().leader {
+        return Err(Refusal::Failed("cannot write relation settings".to_owned()));
+    }
+    relation(hook, id)?;
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    if let Some(relation) = hook.relation_mut(id) {
+        let bag = match of_app {
+            true => &mut relation.local_app_data,
+            false => &mut relation.local_unit_data,
+        };
+        update(bag, changes);
+    }
+    Ok(None)
+}

@@ -1,0 +1,140 @@
+//! `confine enter` and `confine run`: a program in a world.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus};
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit};
+use rustix::thread::ThreadNameSpaceType as Space;
+
+use crate::FAILED;
+
+/// What could end this process before the program that it waits for.
+const ENDING: [Signal; 9] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+];
+
+/// Enters a world, runs a program there, and ends as it does.
+pub fn enter(
+    pid: &OsStr,
+    namespace: &OsStr,
+    directory: &OsStr,
+    program: &OsStr,
+    arguments: &[OsString],
+) -> ExitCode {
+    // They are kept from this process only: `run` lets them through again.
+    let blocked = ENDING.into_iter().collect::<SigSet>().thread_block();
+    if let Err(error) = blocked
+        .map_err(io::Error::from)
+        .and_then(|()| go(pid, namespace))
+    {
+        eprintln!("cannot enter the world: {error}");
+        return ExitCode::from(FAILED);
+    }
+    // The path leads to this program even where the world does not have it.
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg("run")
+        .arg(directory)
+        .arg(program)
+        .args(arguments);
+    match command.spawn().and_then(|mut child| child.wait()) {
+        Ok(status) => end_as(status),
+        Err(error) => {
+            eprintln!("cannot run confine in the world: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn go(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
+    let stopped = || io::Error::new(io::ErrorKind::NotFound, "it has stopped");
+    let number = pid.to_str().and_then(|pid| pid.parse().ok());
+    let number = number.and_then(Pid::from_raw).ok_or_else(stopped)?;
+    let first = rustix::process::pidfd_open(number, PidfdFlags::empty()).map_err(|_| stopped())?;
+    let link = Path::new("/proc").join(pid).join("ns/mnt");
+    if std::fs::read_link(link).ok().as_deref() != Some(Path::new(namespace)) {
+        return Err(stopped());
+    }
+    let spaces = Space::USER
+        | Space::MOUNT
+        | Space::PROCESS_ID
+        | Space::NETWORK
+        | Space::INTER_PROCESS_COMMUNICATION
+        | Space::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    rustix::thread::move_into_thread_name_spaces(first.as_fd(), spaces)?;
+    // Without leave to change them, this user's groups stay, as nobody's.
+    let _ = rustix::thread::set_thread_groups(&[]);
+    Ok(())
+}
+
+/// Ends this process as another one ended.
+fn end_as(status: ExitStatus) -> ExitCode {
+    if let Some(code) = status.code() {
+        return ExitCode::from(u8::try_from(code).unwrap_or(FAILED));
+    }
+    if let Some(signal) = status
+        .signal()
+        .and_then(|signal| Signal::try_from(signal).ok())
+    {
+        // The program has dumped its core; this one's is of no use.
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        let _ = rustix::process::setrlimit(Resource::Core, none);
+        if signal == Signal::SIGPIPE {
+            // Rust programs ignore this signal; starting another program ends
+            // that, and this one does not exist.
+            let _ = Command::new("/dev/null/none").exec();
+        }
+        let _ = nix::sys::signal::raise(signal);
+        // A signal that was kept back arrives now, and no other one.
+        let _ = SigSet::from(signal).thread_unblock();
+    }
+    ExitCode::from(FAILED)
+}
+
+/// Becomes the program, which dies when the process outside dies.
+pub fn run(directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
+    let prepared =
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            .map_err(io::Error::from)
+            .and_then(|()| Ok(SigSet::empty().thread_set_mask()?));
+    // A parent outside of the world has no number here; the first process has
+    // adopted this one if the parent died before it could say so.
+    if prepared.is_err() || rustix::process::getppid().is_some() {
+        return ExitCode::from(FAILED);
+    }
+    let error = match std::env::set_current_dir(directory) {
+        Ok(()) => Command::new(program).args(arguments).exec(),
+        Err(error) => {
+            eprintln!(
+                "cannot change to directory {}: {error}",
+                directory.display()
+            );
+            return code(&error);
+        }
+    };
+    eprintln!("cannot run {}: {error}", program.display());
+    code(&error)
+}
+
+fn code(error: &io::Error) -> ExitCode {
+    ExitCode::from(match error.kind() {
+        io::ErrorKind::NotFound => 127,
+        _ => 126,
+    })
+}
