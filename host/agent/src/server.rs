@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use charmhost_jujuc::{Reply, Request, serve_connection};
+use charmhost_jujuc::{REQUIRES_STDIN, Reply, Request, serve_connection};
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
 
 use crate::model::Hook;
@@ -235,8 +235,12 @@ impl Shared {
             .into_iter()
             .map(|notice| self.veil.notice(hook, notice))
             .collect();
-        let call = self.veil.call(hook, record(request, &answer));
-        notices.push(Notice::Call(call));
+        // A caller that did not know that the tool reads its input calls again
+        // with it: the tool did not run yet.
+        if !answer.as_ref().is_err_and(|error| error == REQUIRES_STDIN) {
+            let call = self.veil.call(hook, record(request, &answer));
+            notices.push(Notice::Call(call));
+        }
         // Under the lock, so that calls are noted in the order they ran.
         self.notices.push(notices);
         answer

@@ -9,5 +9,5 @@ mod parse;
 mod resolve;
 mod write;
 
-pub use parse::{Error, parse};
+pub use parse::{Error, parse, parse_with_number_keys};
 pub use write::to_string;

@@ -43,12 +43,23 @@ impl Error {
 /// the strings they are written as. Of a key that stands twice the last
 /// counts.
 pub fn parse(text: &str) -> Result<Value, Error> {
+    read(text, false)
+}
+
+/// The same for a document whose keys may be numbers: they become the strings
+/// they are written as.
+pub fn parse_with_number_keys(text: &str) -> Result<Value, Error> {
+    read(text, true)
+}
+
+fn read(text: &str, number_keys: bool) -> Result<Value, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut tree = Tree {
         events: Parser::new_from_str(text).peekable(),
         anchors: HashMap::new(),
         nodes: 0,
         last: Marker::new(0, 1, 0),
+        number_keys,
     };
     loop {
         match tree.next()? {
@@ -64,6 +75,7 @@ struct Tree<'input> {
     anchors: HashMap<usize, Value>,
     nodes: usize,
     last: Marker,
+    number_keys: bool,
 }
 
 impl<'input> Tree<'input> {
@@ -148,7 +160,11 @@ impl<'input> Tree<'input> {
                 merged.extend(merge_sources(value, &span)?);
                 continue;
             }
-            map.insert(string_key(key, &written, &span)?, value);
+            let key = match key {
+                Value::Number(_) if self.number_keys => written,
+                key => string_key(key, &written, &span)?,
+            };
+            map.insert(key, value);
         }
         for source in merged {
             for (key, value) in source {

@@ -160,3 +160,14 @@ fn a_document_cannot_blow_up() {
     let deep = "[".repeat(10_000);
     assert!(parse(&deep).is_err());
 }
+
+#[test]
+fn keys_may_be_numbers_where_that_is_wanted() {
+    let text = "units: {0: {port: 1}, 10: {}}";
+    let value = charmhost_yaml::parse_with_number_keys(text).unwrap();
+    assert_eq!(
+        value,
+        serde_json::json!({"units": {"0": {"port": 1}, "10": {}}})
+    );
+    assert!(charmhost_yaml::parse(text).is_err());
+}

@@ -414,7 +414,7 @@ pub fn read(path: &Path) -> Result<Scenario, Error> {
 
 /// The error names the place and what could stand there.
 fn parse(text: &str) -> Result<Scenario, String> {
-    match charmhost_yaml::parse(text).map_err(|error| error.to_string())? {
+    match charmhost_yaml::parse_with_number_keys(text).map_err(|error| error.to_string())? {
         Value::Null => Ok(Scenario::default()),
         value @ Value::Object(_) => deserialise(value),
         _ => Err("it must be a map with state, events and expect".to_owned()),
