@@ -45,14 +45,17 @@ pub struct Bind {
 pub enum Report {
     /// A process is in a new user namespace, and waits for a byte on its
     /// standard input that says that its ids are mapped.
-    Unmapped,
-    /// The first process of the world was started.
-    Started {
+    Unmapped {
         /// Its id outside of the world.
         pid: u32,
+        /// Whether the machine's root has made it.
+        root: bool,
     },
     /// The world is ready.
-    Ready,
+    Ready {
+        /// The id of its first process outside of it.
+        pid: u32,
+    },
     /// There will be no world.
     Failed(Failure),
 }

@@ -251,7 +251,6 @@ fn follow(holder: &mut Child, program: &Path) -> Result<Result<u32, Failure>, Er
         detail,
     };
     let output = holder.stdout.take();
-    let mut first = None;
     for line in output
         .map(BufReader::new)
         .into_iter()
@@ -260,22 +259,16 @@ fn follow(holder: &mut Child, program: &Path) -> Result<Result<u32, Failure>, Er
         let line = line.map_err(|error| silent(format!("cannot be heard: {error}")))?;
         let report = serde_json::from_str(&line);
         match report.map_err(|error| silent(format!("said {line:?}: {error}")))? {
-            Report::Started { pid } => first = Some(pid),
-            // Only the machine's root starts the first process before there
-            // are users.
-            Report::Unmapped => {
-                match first {
-                    Some(pid) => ids::map_all(pid)?,
-                    None => ids::map_own(holder.id())?,
+            Report::Unmapped { pid, root } => {
+                match root {
+                    true => ids::map_all(pid)?,
+                    false => ids::map_own(pid)?,
                 }
                 // If it is gone, the next line or its lack tells why.
                 let _ = holder.stdin.as_mut().map(|input| input.write_all(b"\n"));
             }
             Report::Failed(failure) => return Ok(Err(failure)),
-            Report::Ready => match first {
-                Some(pid) => return Ok(Ok(pid)),
-                None => return Err(silent("named no process".to_owned())),
-            },
+            Report::Ready { pid } => return Ok(Ok(pid)),
         }
     }
     Err(silent("ended without a word".to_owned()))

@@ -1,13 +1,17 @@
 //! `confine enter` and `confine run`: a program in a world.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::AsFd;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use nix::sys::signal::{SigSet, Signal};
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit};
 use rustix::thread::ThreadNameSpaceType as Space;
 
@@ -43,20 +47,25 @@ pub fn enter(
         eprintln!("cannot enter the world: {error}");
         return ExitCode::from(FAILED);
     }
-    // The path leads to this program even where the world does not have it.
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg("run")
-        .arg(directory)
-        .arg(program)
-        .args(arguments);
-    match command.spawn().and_then(|mut child| child.wait()) {
+    match start(directory, program, arguments) {
         Ok(status) => end_as(status),
         Err(error) => {
             eprintln!("cannot run confine in the world: {error}");
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Runs the program, with the reading end of a pipe that closes when this
+/// process ends in whatever way.
+fn start(directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Result<ExitStatus> {
+    let (alive, _held) = io::pipe()?;
+    rustix::io::fcntl_setfd(&alive, FdFlags::empty())?;
+    // The path leads to this program even where the world does not have it.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("run").arg(alive.as_raw_fd().to_string());
+    command.arg(directory).arg(program).args(arguments);
+    command.spawn()?.wait()
 }
 
 fn go(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
@@ -100,22 +109,20 @@ fn end_as(status: ExitStatus) -> ExitCode {
             // that, and this one does not exist.
             let _ = Command::new("/dev/null/none").exec();
         }
-        let _ = nix::sys::signal::raise(signal);
         // A signal that was kept back arrives now, and no other one.
         let _ = SigSet::from(signal).thread_unblock();
+        // Rust handles some signals once, and lets them have their way then.
+        for _ in 0..2 {
+            let _ = nix::sys::signal::raise(signal);
+        }
     }
     ExitCode::from(FAILED)
 }
 
 /// Becomes the program, which dies when the process outside dies.
-pub fn run(directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
-    let prepared =
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-            .map_err(io::Error::from)
-            .and_then(|()| Ok(SigSet::empty().thread_set_mask()?));
-    // A parent outside of the world has no number here; the first process has
-    // adopted this one if the parent died before it could say so.
-    if prepared.is_err() || rustix::process::getppid().is_some() {
+pub fn run(alive: &OsStr, directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
+    if let Err(error) = prepare(alive) {
+        eprintln!("cannot run {}: {error}", program.display());
         return ExitCode::from(FAILED);
     }
     let error = match std::env::set_current_dir(directory) {
@@ -130,6 +137,26 @@ pub fn run(directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCo
     };
     eprintln!("cannot run {}: {error}", program.display());
     code(&error)
+}
+
+fn prepare(alive: &OsStr) -> io::Result<()> {
+    let kill = rustix::process::Signal::KILL;
+    rustix::process::set_parent_process_death_signal(Some(kill))?;
+    // The process outside may have died before. It has no number in the world
+    // by which to tell, but its pipe is closed then.
+    let path = Path::new("/proc/self/fd").join(alive);
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let pipe = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    match pipe.and_then(|mut pipe| pipe.read(&mut [0])) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Err(io::Error::other("the command was killed")),
+    }
+    if let Some(number) = alive.to_str().and_then(|alive| alive.parse::<i32>().ok()) {
+        nix::unistd::close(number)?;
+    }
+    SigSet::empty().thread_set_mask()?;
+    Ok(())
 }
 
 fn code(error: &io::Error) -> ExitCode {

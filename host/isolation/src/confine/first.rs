@@ -2,7 +2,7 @@
 //! buries its dead.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use charmhost_isolation::wire::{Config, Network, Report, Step};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal};
+use rustix::io::Errno;
 use rustix::process::{Signal as Kill, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -24,7 +25,7 @@ pub fn first(config: &OsStr, role: &OsStr) -> ExitCode {
         false => Role::User,
     };
     match parse(config).and_then(|config| make(&config, role)) {
-        Ok(()) => report(&Report::Ready),
+        Ok(pid) => report(&Report::Ready { pid }),
         Err(failure) => {
             report(&Report::Failed(failure));
             return ExitCode::FAILURE;
@@ -33,17 +34,19 @@ pub fn first(config: &OsStr, role: &OsStr) -> ExitCode {
     stay()
 }
 
-fn make(config: &Config, role: Role) -> Result<()> {
-    // Opened while the machine's /proc is still there.
+/// Gives this process's id outside of the world.
+fn make(config: &Config, role: Role) -> Result<u32> {
+    // What only the machine's /proc tells.
+    let pid = outer_pid()?;
     let network = joined(config.network, "net")?;
     let users = joined(config.network, "user")?;
     unshare(CloneFlags::CLONE_NEWNS).at(Step::Namespaces, "cannot make a mount namespace")?;
-    root::build(config, role)?;
+    root::build(config)?;
     let mut spaces = CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
     if role == Role::Root {
         // What the machine's root mounted is locked for the world's root by a
         // mount namespace made in the world's user namespace.
-        enter_users(users)?;
+        enter_users(users, pid, role)?;
         spaces |= CloneFlags::CLONE_NEWNS;
     }
     if let Network::Private = config.network {
@@ -67,7 +70,15 @@ fn make(config: &Config, role: Role) -> Result<()> {
     )?;
     // Last, as a change of credentials undoes it.
     rustix::process::set_parent_process_death_signal(Some(Kill::KILL))
-        .at(Step::Other, "cannot bind the world's life to its holder's")
+        .at(Step::Other, "cannot bind the world's life to its holder's")?;
+    Ok(pid)
+}
+
+fn outer_pid() -> Result<u32> {
+    let this = Path::new("/proc/self");
+    let target = fs::read_link(this).doing("read", this)?;
+    let pid = target.to_str().and_then(|pid| pid.parse().ok());
+    pid.ok_or(Errno::SRCH).doing("find this process in", this)
 }
 
 /// A namespace of the world whose network is joined.

@@ -75,14 +75,12 @@ impl Role {
 fn start(config: &Config, text: &OsStr) -> Result<Child> {
     let role = role();
     if role == Role::User {
-        enter_users(joined(config.network, "user")?)?;
+        enter_users(joined(config.network, "user")?, std::process::id(), role)?;
     }
     unshare(CloneFlags::CLONE_NEWPID).at(Step::Namespaces, "cannot make a process namespace")?;
     let mut command = Command::new("/proc/self/exe");
     command.arg("first").arg(text).arg(role.name());
-    let first = command.spawn().at(Step::Other, "cannot run confine")?;
-    report(&Report::Started { pid: first.id() });
-    Ok(first)
+    command.spawn().at(Step::Other, "cannot run confine")
 }
 
 fn role() -> Role {
@@ -96,13 +94,14 @@ fn role() -> Role {
 
 /// Enters a new user namespace and waits until its ids are mapped, or that of
 /// the world whose network is joined: only there does root have power over it.
-pub fn enter_users(joined: Option<File>) -> Result<()> {
+pub fn enter_users(joined: Option<File>, pid: u32, role: Role) -> Result<()> {
     if let Some(users) = joined {
         let joined = move_into_link_name_space(users.as_fd(), Some(LinkNameSpaceType::User));
         return joined.at(Step::Namespaces, "cannot join the users of the other world");
     }
     unshare(CloneFlags::CLONE_NEWUSER).at(Step::Namespaces, "cannot make a user namespace")?;
-    report(&Report::Unmapped);
+    let root = role == Role::Root;
+    report(&Report::Unmapped { pid, root });
     let mapped = io::stdin().read_exact(&mut [0]);
     mapped.at(Step::Other, "cannot wait for the ids of the world")
 }

@@ -5,9 +5,10 @@
 //! confine hold CONFIG                                      makes a world and holds it
 //! confine first CONFIG ROLE                                is the world's first process
 //! confine enter PID NAMESPACE DIRECTORY PROGRAM [ARG…]     runs a program in a world
-//! confine run DIRECTORY PROGRAM [ARG…]                     becomes that program
+//! confine run PIPE DIRECTORY PROGRAM [ARG…]                becomes that program
 //! ```
 
+mod adopt;
 mod enter;
 mod failed;
 mod first;
@@ -33,7 +34,9 @@ fn main() -> ExitCode {
         (Some("enter"), [pid, namespace, directory, program, rest @ ..]) => {
             enter::enter(pid, namespace, directory, program, rest)
         }
-        (Some("run"), [directory, program, rest @ ..]) => enter::run(directory, program, rest),
+        (Some("run"), [alive, directory, program, rest @ ..]) => {
+            enter::run(alive, directory, program, rest)
+        }
         _ => {
             eprintln!("cannot confine: this program is run by charmhost only");
             ExitCode::from(FAILED)

@@ -85,7 +85,6 @@ impl Sources {
         directory("/sys", 0o555)?;
         if let Some(sys) = self.sys {
             put(&sys, Path::new("/sys"))?;
-            read_only(Path::new("/sys"))?;
         }
         fresh(
             "/dev",

@@ -15,8 +15,8 @@ use rustix::mount::{
     mount_bind_recursive, mount_change, unmount,
 };
 
+use crate::adopt::adopt;
 use crate::failed::{Context, Result};
-use crate::hold::Role;
 use crate::machine::Mounts;
 use crate::places::{PLACES, Sources, put, read_only, tree};
 
@@ -28,7 +28,7 @@ const MAX_COPY: u64 = 1024 * 1024;
 
 /// Makes the world's root directory that of this process, which must be in a
 /// mount namespace of its own.
-pub fn build(config: &Config, role: Role) -> Result<()> {
+pub fn build(config: &Config) -> Result<()> {
     let machine = Mounts::read()?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).doing("make private", Path::new("/"))?;
@@ -38,7 +38,7 @@ pub fn build(config: &Config, role: Role) -> Result<()> {
         Ok((bind, held.at(Step::Bind, sharing(bind))?))
     });
     let binds = binds.collect::<Result<Vec<_>>>()?;
-    Site::prepare(config.scratch.as_deref(), role, machine)?.plant(Path::new("/"))?;
+    Site::prepare(config.scratch.as_deref(), machine)?.plant(Path::new("/"))?;
 
     let root = Path::new(SITE).join("root");
     rustix::process::chdir(&root).doing("enter", &root)?;
@@ -53,10 +53,17 @@ pub fn build(config: &Config, role: Role) -> Result<()> {
     }
     unmount(".", UnmountFlags::DETACH).doing("leave", Path::new("/"))?;
     rustix::process::chdir("/").doing("enter", Path::new("/"))?;
+    // With what is mounted below them, now that the table shows the world's
+    // mounts only.
     let mounts = Mounts::read()?;
-    for bind in config.binds.iter().filter(|bind| bind.read_only) {
-        read_only(&bind.target)?;
-        mounts.below(&bind.target).try_for_each(read_only)?;
+    let shared = config.binds.iter().filter(|bind| bind.read_only);
+    // The table has no symbolic links.
+    let shared = shared.map(|bind| bind.target.canonicalize().doing("find", &bind.target));
+    let sys = Some(PathBuf::from("/sys")).filter(|sys| mounts.has(sys));
+    for path in shared.chain(sys.map(Ok)) {
+        let path = path?;
+        read_only(&path)?;
+        mounts.below(&path).try_for_each(read_only)?;
     }
     name(&config.hostname)
 }
@@ -107,14 +114,15 @@ fn name(hostname: &str) -> Result<()> {
 /// Where the overlays keep what is written, and the root that they make.
 struct Site {
     machine: Mounts,
-    role: Role,
+    /// Whether every owner of the machine's files exists in the world.
+    whole: bool,
     /// How overlays mark what they hide.
     options: &'static [&'static str],
     count: std::cell::Cell<u32>,
 }
 
 impl Site {
-    fn prepare(scratch: Option<&Path>, role: Role, machine: Mounts) -> Result<Self> {
+    fn prepare(scratch: Option<&Path>, machine: Mounts) -> Result<Self> {
         let site = Path::new(SITE);
         match scratch {
             Some(scratch) => {
@@ -134,18 +142,19 @@ impl Site {
         mount_bind(&root, &root).doing("bind", &root)?;
         let marks =
             |name| rustix::fs::setxattr(site.join("upper"), name, b"y", XattrFlags::empty());
-        let options: &[_] = match marks("trusted.charmhost") {
-            Ok(()) => &[",redirect_dir=on", ""],
-            Err(_) => {
-                marks("user.charmhost")
-                    .at(Step::MarksInMemory, "cannot mark files of an overlay")?;
-                &[",userxattr"]
-            }
+        // The kernel lets only the machine's root make these.
+        let whole = marks("trusted.charmhost").is_ok();
+        let options: &[_] = match whole {
+            true => &[",redirect_dir=on", ""],
+            false => &[",userxattr"],
         };
+        if !whole {
+            marks("user.charmhost").at(Step::MarksInMemory, "cannot mark files of an overlay")?;
+        }
         let count = std::cell::Cell::new(0);
         Ok(Site {
             machine,
-            role,
+            whole,
             options,
             count,
         })
@@ -236,7 +245,7 @@ impl Site {
     /// Gives a file the owner of one of the machine. What belongs to nobody in
     /// the world belongs to its root.
     fn own(&self, target: &Path, like: &Metadata) {
-        if self.role == Role::Root {
+        if self.whole {
             // Owners that the machine does not let root give stay root.
             let _ = chown(target, Some(like.uid()), Some(like.gid()));
         }
@@ -251,6 +260,9 @@ impl Site {
             .directory(&upper, metadata)
             .and_then(|()| self.directory(&work, metadata));
         made.map_err(|failure| Errno::from_raw_os_error(failure.errno))?;
+        if !self.whole {
+            adopt(path, &upper, &self.machine);
+        }
         let mut refused = Errno::INVAL;
         for more in self.options {
             let mut options = b"lowerdir=".to_vec();
