@@ -442,7 +442,7 @@ mod tests {
     #[test]
     fn events_are_names_or_maps() {
         let scenario = parse(
-            "state: {leader: true, relations: [{endpoint: db, remote_units_data: {0: {port: 5432, on: true}}}]}\nevents: [install, {event: config-changed, config: {a: 1}, expect: {unit_status: active}}]\n",
+            "state: {leader: true, relations: [{endpoint: db, remote_units_data: {0: {port: 5432, ready: true}}}]}\nevents: [install, {event: config-changed, config: {a: 1}, expect: {unit_status: active}}]\n",
         )
         .unwrap();
         let events = scenario.events.unwrap();
@@ -457,7 +457,7 @@ mod tests {
         );
         let data = &scenario.state.relations[0].remote_units_data["0"];
         assert_eq!(data["port"], Text("5432".to_owned()));
-        assert_eq!(data["on"], Text("true".to_owned()));
+        assert_eq!(data["ready"], Text("true".to_owned()));
     }
 
     #[test]

@@ -193,7 +193,7 @@ mod tests {
             "l": [["x", "y"], {"k": "v", "n": null}, []],
             "t": "one\n\ntwo\n",
         });
-        let wanted = "l:\n- - x\n  - \"y\"\n- k: v\n  \"n\": null\n- []\nm:\n  a: {}\n  b: 1\nt: |\n  one\n\n  two\n";
+        let wanted = "m:\n  b: 1\n  a: {}\nl:\n- - x\n  - \"y\"\n- k: v\n  \"n\": null\n- []\nt: |\n  one\n\n  two\n";
         // In YAML 1.1 y and n are booleans to some readers and strings to others.
         let got = to_string(&value)
             .replace("- y\n", "- \"y\"\n")

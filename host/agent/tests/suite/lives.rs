@@ -220,7 +220,7 @@ fn the_report_has_a_fixed_shape() {
         caller.call("juju-log", &["hi"]);
         caller.call("config-get", &["port"]);
         let id = caller.environment["JUJU_CONTEXT_ID"].clone();
-        caller.try_call(&id, "/", "goal-state", &[]).unwrap_err();
+        caller.try_call(&id, "/", "pod-spec-set", &[]).unwrap_err();
     });
     let report = run(
         &Charm::new("exit 0").options(&["config-changed"]),
@@ -239,8 +239,8 @@ fn the_report_has_a_fixed_shape() {
                 {"tool": "juju-log", "args": ["hi"], "stdin": null, "exit_code": 0, "stdout": ""},
                 {"tool": "config-get", "args": ["port"], "stdin": null, "exit_code": 0, "stdout": "80\n"},
                 {
-                    "tool": "goal-state", "args": [], "stdin": null, "exit_code": null, "stdout": "",
-                    "rpc_error": "bad request: unknown command: goal-state",
+                    "tool": "pod-spec-set", "args": [], "stdin": null, "exit_code": null, "stdout": "",
+                    "rpc_error": "bad request: unknown command: pod-spec-set",
                 },
             ],
             "logs": [{"level": "INFO", "message": "hi"}],
@@ -254,8 +254,16 @@ fn the_report_has_a_fixed_shape() {
             "app_status": {"status": "waiting", "message": "agent initialising"},
             "ports": [],
             "workload_version": null,
+            "relations": [],
+            "secrets": [],
+            "storages": {},
+            "storage_requests": [],
+            "state": {},
+            "reboot": false,
+            "containers": [],
             "actions": [],
         },
+        "unmet": [],
     });
     assert_eq!(report, wanted);
 }

@@ -27,8 +27,8 @@ fn calls_that_are_no_calls_of_this_hook_are_refused() {
             (
                 &id,
                 "/",
-                "relation-ids",
-                "bad request: unknown command: relation-ids",
+                "pod-spec-set",
+                "bad request: unknown command: pod-spec-set",
             ),
         ] {
             assert_eq!(
@@ -142,13 +142,14 @@ fn the_socket_is_private_and_gone_after_the_hook() {
 
 #[test]
 fn hook_tools_are_programs_too() {
-    let charm = Charm::new("readlink \"${PATH%%:*}/status-set\"");
+    let charm = Charm::new("basename \"$(command -v status-set)\"; relation-ids");
+    charm.program("tool", "echo \"as $(basename \"$0\")\"");
     let options = Options {
-        hook_tool: Some("/some/hook-tool".into()),
+        hook_tool: Some(charm.dir.path().join("tool")),
         ..charm.options(&["install"])
     };
     assert_eq!(
         logs(&run(&options, &mut ()).unwrap()),
-        ["DEBUG /some/hook-tool"]
+        ["DEBUG status-set", "DEBUG as relation-ids"]
     );
 }

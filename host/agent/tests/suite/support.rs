@@ -53,6 +53,7 @@ impl Charm {
             target: self.dir.path().to_path_buf(),
             events: events.iter().map(|event| (*event).to_owned()).collect(),
             hook_tool: None,
+            confine: None,
             ..Options::default()
         }
     }
