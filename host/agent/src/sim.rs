@@ -379,10 +379,10 @@ fn model(
     let subordinate = read_map(&charm.join("metadata.yaml"))?
         .and_then(|metadata| metadata.get("subordinate").and_then(Value::as_bool));
     if subordinate == Some(true) {
-        let principals = scenario.state.relations.iter().filter(|relation| {
+        let mut principals = scenario.state.relations.iter().filter(|relation| {
             relation.remote_unit_id.is_some() || !relation.remote_unit_data.is_empty()
         });
-        let principal = principals.map(|relation| {
+        let principal = principals.next_back().map(|relation| {
             let app = relation
                 .remote_app_name
                 .as_deref()
@@ -390,7 +390,7 @@ fn model(
             format!("{app}/{}", relation.remote_unit_id.unwrap_or_default())
         });
         let default = || format!("{}/0", crate::event::REMOTE_APP);
-        model.principal = Some(principal.last().unwrap_or_else(default));
+        model.principal = Some(principal.unwrap_or_else(default));
     }
     Ok(model)
 }

@@ -27,13 +27,14 @@ pub const SECRET_HOOKS: [&str; 4] = [
     "secret-expired",
 ];
 
-/// The action that an event names, with its parameters: `NAME-action`,
-/// `actions/NAME` or `action:NAME`, and after commas `count=3,to.host=a`.
+/// An action by its name, with its parameters.
+pub type Named = (String, Map<String, Value>);
+
+/// The action that an event names: `NAME-action`,
+/// `actions/NAME` or `action:NAME`, and its
+/// parameters after commas: `count=3,to.host=a`.
 /// Values are YAML.
-pub fn parse_action(
-    text: &str,
-    actions: &Actions,
-) -> Result<Option<(String, Map<String, Value>)>, Error> {
+pub fn parse_action(text: &str, actions: &Actions) -> Result<Option<Named>, Error> {
     let (head, params) = match text.split_once(',') {
         Some((head, params)) => (head, params),
         None => (text, ""),

@@ -177,9 +177,6 @@ fn kubernetes_refuses_icmp_only_when_the_hook_is_over() {
     });
     let report = run(&charm.options(&["start"]), &mut caller).unwrap();
     assert_eq!(report.dispatches[0].exit_code, Some(0));
-    assert_eq!(
-        report.model.unit_status.message,
-        "hook failed: \"start\""
-    );
+    assert_eq!(report.model.unit_status.message, "hook failed: \"start\"");
     assert!(report.model.ports.is_empty());
 }

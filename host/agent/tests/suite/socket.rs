@@ -61,7 +61,7 @@ fn calls_that_are_no_calls_of_this_hook_are_refused() {
         .iter()
         .map(|call| call.tool.as_str())
         .collect();
-    assert_eq!(calls, ["is-leader", "", "relation-ids", "state-set"]);
+    assert_eq!(calls, ["is-leader", "", "pod-spec-set"]);
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! A charm under `sim` does as it likes, and the machine is unchanged.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{charmhost, root, shown};
+
+/// What a harmful charm could change: files, directories, mounts and
+/// processes.
+fn machine() -> BTreeMap<&'static str, String> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let listed = |path: &str| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        names.sort();
+        format!("{names:?}")
+    };
+    let marked = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains("98765")
+        });
+    BTreeMap::from([
+        ("passwd", read("/etc/passwd")),
+        ("home", listed("/home")),
+        ("opt", listed("/opt")),
+        ("root", listed("/root")),
+        ("charm", listed("/charm")),
+        ("juju", listed("/var/lib/juju")),
+        ("pebble", listed("/var/lib/pebble")),
+        ("mounts", read("/proc/self/mounts")),
+        ("processes", marked.count().to_string()),
+    ])
+}
+
+#[test]
+fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
+    let before = machine();
+    let charm = root().join("tests/charms/harm");
+    let output = charmhost([
+        "sim".as_ref(),
+        charm.as_os_str(),
+        "--event".as_ref(),
+        "app-pebble-ready".as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // It did what it is here for.
+    assert_eq!(report["model"]["unit_status"]["message"], "harmed");
+    assert_eq!(
+        report["model"]["containers"][0]["services"]["marker"],
+        "active"
+    );
+    let logs = report["dispatches"][0]["logs"].to_string();
+    assert!(logs.contains("evil:x:0:0::/:/bin/sh"), "{logs}");
+    assert!(logs.contains("cannot access '/home'"), "{logs}");
+    assert_eq!(machine(), before);
+}
+
+#[test]
+fn a_simulation_leaves_no_directory_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = Command::new(crate::support::dist("charmhost"))
+        .arg("sim")
+        .arg(root().join("tests/charms/harm"))
+        .args(["--event", "app-pebble-ready"])
+        .env("TMPDIR", scratch.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn without_its_helper_there_is_no_isolation_and_it_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("charmhost");
+    std::fs::copy(crate::support::dist("charmhost"), &program).unwrap();
+    let charm = root().join("tests/charms/shell");
+    let run = |more: &[&str]| {
+        let output = Command::new(&program)
+            .arg("sim")
+            .arg(&charm)
+            .args(more)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, told) = run(&["--event", "start"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("the program confine is not beside charmhost"),
+        "{told}"
+    );
+    assert!(told.contains("--unconfined"), "{told}");
+    assert_eq!(run(&["--event", "start", "--unconfined"]).0, Some(0));
+    assert!(!Path::new("/charm").exists());
+}

@@ -1,0 +1,121 @@
+//! Charms that are no components run too: Python on plain ops, and shell.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{charmhost, dist, root, shown};
+
+#[test]
+fn a_python_project_runs_from_its_directory() {
+    let charm = root().join("tests/charms/api");
+    let before = tree(&charm);
+    let scenario = charm.join("scenario.yaml");
+    let output = charmhost([
+        "sim".as_ref(),
+        charm.as_os_str(),
+        "--scenario".as_ref(),
+        scenario.as_os_str(),
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+    assert_eq!(tree(&charm), before, "the project is unchanged");
+}
+
+fn tree(dir: &std::path::Path) -> Vec<String> {
+    let listed = Command::new("find").arg(dir).output().unwrap().stdout;
+    let mut lines: Vec<String> = String::from_utf8(listed)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn without_python_a_python_project_cannot_run() {
+    let output = Command::new(dist("charmhost"))
+        .arg("sim")
+        .arg(root().join("tests/charms/api"))
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("there is no python3 on PATH; install Python 3.10 or later"),
+        "{told}"
+    );
+}
+
+#[test]
+fn packages_that_cannot_be_installed_are_told_by_pip() {
+    let dir = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(root().join("tests/charms/api/."))
+        .arg(dir.path())
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::write(dir.path().join("requirements.txt"), "./no-such-package\n").unwrap();
+    let output = Command::new(dist("charmhost"))
+        .arg("sim")
+        .arg(dir.path())
+        .env("XDG_CACHE_HOME", dir.path().join("cache"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("pip could not install the packages that it asks for"),
+        "{told}"
+    );
+    assert!(told.contains("no-such-package"), "{told}");
+}
+
+#[test]
+fn a_directory_of_no_kind_is_refused_with_the_kinds_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("charmcraft.yaml"), "type: charm\nname: x\n").unwrap();
+    let output = charmhost(["sim", dir.path().to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    for wanted in ["Cargo.toml", "src/charm.py", "hooks/"] {
+        assert!(told.contains(wanted), "{told}");
+    }
+}
+
+#[test]
+fn a_whole_life_has_relations_storage_and_containers() {
+    let charm = root().join("tests/charms/shell");
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("scenario.yaml");
+    let notes = root().join("README.md");
+    let text = format!(
+        "state:\n  resources: {{notes: {}}}\n  relations: [{{endpoint: db, remote_app_name: pg, remote_units_data: {{0: {{host: a}}}}}}]\n",
+        notes.display()
+    );
+    std::fs::write(&scenario, text).unwrap();
+    let output = charmhost([
+        "sim".as_ref(),
+        charm.as_os_str(),
+        "--scenario".as_ref(),
+        scenario.as_os_str(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Hooks without a program are skipped; those that ran are in order.
+    let events: Vec<&str> = report["dispatches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|dispatch| dispatch["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(events, ["install", "db-relation-changed"]);
+    assert!(
+        report["model"]["relations"].as_array().unwrap().is_empty(),
+        "the unit has left"
+    );
+}

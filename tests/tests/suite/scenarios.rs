@@ -1,0 +1,282 @@
+//! Scenarios: what they say is checked, and what they expect is held against
+//! what comes.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::{built, charmhost, root, shown};
+
+/// Runs a charm with a scenario of this text.
+fn sim(charm: &PathBuf, scenario: &str, more: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("scenario.yaml");
+    std::fs::write(&path, scenario).unwrap();
+    let mut args = vec![
+        "sim".into(),
+        charm.into(),
+        "--scenario".into(),
+        path.into_os_string(),
+    ];
+    args.extend(more.iter().map(|arg| (*arg).into()));
+    charmhost(args)
+}
+
+fn report(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(output)))
+}
+
+#[test]
+fn the_web_charm_serves_what_its_scenario_expects() {
+    let scenario = std::fs::read_to_string(root().join("charms/web/scenario.yaml")).unwrap();
+    let output = sim(&built("charms/web"), &scenario, &[]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let told = String::from_utf8_lossy(&output.stdout);
+    for page in ["<h1>Hello</h1>", "<h1>Good morning</h1>"] {
+        assert!(told.contains(page), "{page} is not in {told}");
+    }
+}
+
+#[test]
+fn both_ways_to_call_hook_tools_are_the_same_to_a_charm() {
+    let scenario = std::fs::read_to_string(root().join("charms/web/scenario.yaml")).unwrap();
+    let reduced = |how: &str| {
+        let output = sim(
+            &built("charms/web"),
+            &scenario,
+            &["--hook-tools", how, "--format", "json"],
+        );
+        assert!(output.status.success(), "{}", shown(&output));
+        let mut report = report(&output);
+        for dispatch in report["dispatches"].as_array_mut().unwrap() {
+            dispatch["duration_ms"].take();
+        }
+        report
+    };
+    assert_eq!(reduced("rpc"), reduced("exec"));
+}
+
+#[test]
+fn what_is_expected_and_does_not_come_is_told_with_what_came() {
+    let scenario = "
+events:
+- event: config-changed
+  expect:
+    unit_status: {name: blocked, message: never}
+    opened_ports: [9/tcp]
+    calls: [open-port 8080/tcp, config-get --format=json]
+expect:
+  workload_version: '9'
+";
+    let output = sim(&built("charms/hello"), scenario, &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    let unmet = report(&output)["unmet"].clone();
+    let told: Vec<String> = unmet
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|unmet| format!("{} {} {}", unmet["after"], unmet["of"], unmet["wanted"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "\"1 config-changed\" \"calls\" \"config-get --format=json\"",
+            "\"1 config-changed\" \"unit_status\" {\"name\":\"blocked\",\"message\":\"never\"}",
+            "\"1 config-changed\" \"opened_ports\" [\"9/tcp\"]",
+            "\"end\" \"workload_version\" \"9\"",
+        ]
+    );
+    let output = sim(&built("charms/hello"), scenario, &[]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    for wanted in [
+        "✗ after 1 config-changed: opened_ports",
+        "wanted  9/tcp",
+        "got     8080/tcp",
+    ] {
+        assert!(told.contains(wanted), "{wanted:?} is not in {told}");
+    }
+}
+
+#[test]
+fn an_expected_failure_is_none() {
+    let scenario = "events: [{event: start, expect: {exit_code: 1}}]";
+    let output = sim(&built("tests/guests/faults"), scenario, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+}
+
+#[test]
+fn a_failed_hook_is_run_again_if_that_is_wanted() {
+    let scenario = "events: [start]";
+    let more = ["--retries", "2", "--format", "json"];
+    let output = sim(&built("tests/guests/faults"), scenario, &more);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report(&output)["dispatches"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn secrets_are_digests_unless_they_are_to_be_shown() {
+    let charm = root().join("tests/charms/shell");
+    let notes = root().join("README.md");
+    let scenario = format!(
+        "
+state:
+  resources: {{notes: {}}}
+  relations: [{{endpoint: db, remote_app_name: pg, remote_units_data: {{0: {{host: a}}}}}}]
+events: [install, {{event: db-relation-changed, unit: pg/0}}]
+expect:
+  secrets: [{{label: token, latest_content: {{token: correct-horse}}}}]
+",
+        notes.display()
+    );
+    let output = sim(&charm, &scenario, &["--format", "json"]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!told.contains("correct-horse"), "{told}");
+    let report = report(&output);
+    let digest = report["model"]["secrets"][0]["revisions"]["1"]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(digest.starts_with("digest:"), "{digest}");
+    // The same value has the same digest wherever it comes up.
+    assert!(told.matches(&digest).count() >= 4, "{told}");
+    let other = sim(&charm, &scenario, &["--format", "json"]);
+    assert!(
+        !String::from_utf8_lossy(&other.stdout).contains(&digest),
+        "keyed per run"
+    );
+    let shown = sim(&charm, &scenario, &["--format", "json", "--show-secrets"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("correct-horse"));
+}
+
+#[test]
+fn scenarios_that_cannot_be_are_told() {
+    let web = built("charms/web");
+    for (scenario, wanted) in [
+        (
+            "stat: {}",
+            "unknown key `stat`, there are `juju_version`, `state`, `events`, `expect`",
+        ),
+        (
+            "state: {relations: [{endpont: ring}]}",
+            "state.relations[0].endpont: unknown key `endpont`",
+        ),
+        (
+            "events: [{event: start, exepct: {}}]",
+            "unknown key `exepct`",
+        ),
+        (
+            "events: [strat]",
+            "cannot run event \"strat\": there is no such event; did you mean start?",
+        ),
+        (
+            "events: [{event: start, config: {a: 1}}]",
+            "the key config has no meaning for this event",
+        ),
+        (
+            "state: {relations: [{endpoint: db}]}",
+            "there is no endpoint \"db\" for a relation; the charm's metadata has ring",
+        ),
+        (
+            "state: {relations: [{endpoint: ring}, {endpoint: ring}]}",
+            "a unit has one peer relation \"ring\", not several",
+        ),
+        (
+            "state: {relations: [{endpoint: ring, remote_app_name: x}]}",
+            "\"ring\" is a peer relation",
+        ),
+        (
+            "state: {secrets: [{label: a, tracked_content: {key: x}}]}",
+            "the secret \"a\" has no owner: say `owner: unit`",
+        ),
+        (
+            "state: {storages: [{name: data}]}",
+            "there is no storage \"data\"; the charm's metadata has none",
+        ),
+        (
+            "state: {containers: [{name: wbe}]}",
+            "there is no container \"wbe\"; the charm's metadata has web",
+        ),
+        ("state: {config: {colour: red}}", "colour"),
+        (
+            "state: {resources: {x: /tmp/x}}",
+            "there is no resource \"x\"",
+        ),
+        (
+            "events: [{event: fetch-action, params: {path: 1}}]",
+            "must be of type string, given 1",
+        ),
+        ("events: [db-relation-joined]", "there is no such event"),
+        ("events: [", "line"),
+        ("- start", "it must be a map with state, events and expect"),
+    ] {
+        let output = sim(&web, scenario, &[]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{scenario}: {told}");
+        assert!(told.starts_with("ERROR cannot "), "{scenario}: {told}");
+        assert!(told.contains(wanted), "{scenario}: {told}");
+        assert!(output.stdout.is_empty(), "{scenario}: something ran");
+    }
+    let output = charmhost([
+        "sim".as_ref(),
+        web.as_os_str(),
+        "--scenario".as_ref(),
+        "/nowhere.yaml".as_ref(),
+    ]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("cannot use the scenario /nowhere.yaml: No such file"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_charm_that_never_returns_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("hooks")).unwrap();
+    std::fs::write(dir.path().join("metadata.yaml"), "name: slow\n").unwrap();
+    let hook = dir.path().join("hooks/start");
+    std::fs::write(&hook, "#!/bin/sh\nsleep 1000 & sleep 1000\n").unwrap();
+    std::process::Command::new("chmod")
+        .arg("+x")
+        .arg(&hook)
+        .status()
+        .unwrap();
+    let output = charmhost([
+        "sim",
+        dir.path().to_str().unwrap(),
+        "--event",
+        "start",
+        "--timeout",
+        "0.5",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains("it ran longer than 0.5 s and was killed"),
+        "{told}"
+    );
+}
+
+#[test]
+fn without_pebble_a_container_cannot_run() {
+    let web = built("charms/web");
+    let dir = tempfile::tempdir().unwrap();
+    for program in ["charmhost", "confine", "hook-tool"] {
+        std::fs::copy(crate::support::dist(program), dir.path().join(program)).unwrap();
+    }
+    let output = std::process::Command::new(dir.path().join("charmhost"))
+        .arg("sim")
+        .arg(&web)
+        .args(["--event", "web-pebble-ready"])
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("cannot run the container \"web\": there is no Pebble to run in it"),
+        "{told}"
+    );
+}
