@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites ## Set up and run every test (about 15 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential ## Set up and run every test (about 20 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
@@ -58,7 +58,7 @@ setup-tests:
 	@scripts/setup tests
 
 .PHONY: test-rust
-test-rust: setup-rust lint ## Run the tests of the host's crates
+test-rust: setup-tests lint ## Run the tests of the host's crates
 	@scripts/say "testing the host's crates (about 4 minutes the first time)"
 	cargo test --release --workspace --exclude charmhost-tests
 
@@ -78,6 +78,18 @@ test-sdk: setup-rust ## Test and lint the guest SDK
 test-suites: setup-tests dist ## Run the black-box suites over what ships
 	@scripts/say "running the black-box suites (about 3 minutes the first time)"
 	PATH="$(TOOLS):$$PATH" cargo test --release -p charmhost-tests
+
+.PHONY: differential
+differential: setup-tests dist ## Compare charms/web with its twin on Python ops, scenario by scenario
+	@scripts/say "running the scenarios through both (about 2 minutes)"
+	cargo build --release -p charmhost-differential
+	target/release/charmhost-differential
+
+.PHONY: mutants
+mutants: setup-tests dist ## Break five rules of the host and see a scenario fail for each
+	@scripts/say "breaking rules (about 3 minutes)"
+	cargo build --release -p charmhost-differential
+	scripts/mutants
 
 .PHONY: bench
 bench: dist setup-bench ## Measure a cold dispatch against Python ops, bare wasmtime and a native program
