@@ -169,7 +169,7 @@ fn main() -> wasmtime::Result<()> {
     let component = load(&engine, Path::new(&path))?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    Charm::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    link(&mut linker)?;
     let state = State {
         wasi: WasiCtxBuilder::new().build(),
         table: ResourceTable::new(),
@@ -184,6 +184,22 @@ fn main() -> wasmtime::Result<()> {
         charm.charmhost_entry_entry().call_run(&mut store).await
     })?;
     Ok(())
+}
+
+/// What the charm of the benchmark may import.
+fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Own = HasSelf<State>;
+    actions::add_to_linker::<_, Own>(linker, |state| state)?;
+    config::add_to_linker::<_, Own>(linker, |state| state)?;
+    context::add_to_linker::<_, Own>(linker, |state| state)?;
+    errors::add_to_linker::<_, Own>(linker, |state| state)?;
+    events::add_to_linker::<_, Own>(linker, |state| state)?;
+    framework::add_to_linker::<_, Own>(linker, |state| state)?;
+    hook_tools::add_to_linker::<_, Own>(linker, |state| state)?;
+    log::add_to_linker::<_, Own>(linker, |state| state)?;
+    ports::add_to_linker::<_, Own>(linker, |state| state)?;
+    status::add_to_linker::<_, Own>(linker, |state| state)?;
+    unit::add_to_linker::<_, Own>(linker, |state| state)
 }
 
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
