@@ -10,6 +10,7 @@
 
 mod archives;
 mod build;
+mod containers;
 mod dispatch_errors;
 mod events;
 mod exit_codes;
