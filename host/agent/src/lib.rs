@@ -11,9 +11,11 @@ mod environment;
 mod error;
 mod event;
 mod files;
+mod home;
 mod life;
 mod model;
 mod notices;
+mod options;
 mod place;
 mod play;
 mod process;
@@ -29,10 +31,11 @@ mod veil;
 pub use error::Error;
 pub use model::{Config, Level, Model, PortRange, Ports, Status, split_config};
 pub use model::{Relation, Storage};
+pub use options::{HookTools, Network, Options};
 pub use report::{
     ActionRecord, ContainerRecord, DispatchRecord, LogLine, ModelRecord, Notice, Observer, Outcome,
     Report, SecretRecord, ToolCall,
 };
 pub use scenario::Unmet;
-pub use sim::{HookTools, Network, Options, run};
+pub use sim::run;
 pub use timeline::{Detail, Timeline};

@@ -1,20 +1,16 @@
 //! A whole simulation.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use charmhost_archive::Archive;
 use charmhost_isolation::{Bind, Spec, World};
 use charmhost_juju::Metadata;
 use serde_json::{Map, Value};
-use tempfile::TempDir;
 
-use crate::Error;
 use crate::containers::{Containers, Setup};
 use crate::event::{Event, Resolver};
-use crate::files::{copy_tree, read_map};
+use crate::files::read_map;
+use crate::home::{Home, INSIDE, stage};
 use crate::life::Life;
 use crate::model::{Actions, Config, Model, Networks, secret_id};
 use crate::place::Place;
@@ -23,107 +19,7 @@ use crate::report::{Observer, Report};
 use crate::scenario::{self, ContainerSpec, RelationSpec, Scenario, StepSpec, build};
 use crate::unit::{Dirs, Unit, random_hex};
 use crate::veil::Veil;
-
-/// What to simulate.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The charm: a directory with `metadata.yaml` and `dispatch` (or `hooks/`
-    /// and `actions/`), or a `.charm` archive.
-    pub target: PathBuf,
-    /// A file with the model, the events and what is expected.
-    pub scenario: Option<PathBuf>,
-    /// The events, in their order, before those of the scenario; none of both
-    /// for a whole life. A hook is named as `config-changed`, an action as
-    /// `NAME-action`, `actions/NAME` or `action:NAME`, with parameters as in
-    /// `action:backup,count=3`.
-    pub events: Vec<String>,
-    /// Config options and their values, as they are typed.
-    pub config: Vec<(String, String)>,
-    /// Whether the unit leads its application, unless the scenario says.
-    pub leader: bool,
-    /// Whether hooks run although one has failed. Juju would first retry that
-    /// one until it succeeds, and run nothing else but actions.
-    pub keep_going: bool,
-    /// How often a hook that failed is run again. Juju does so for ever.
-    pub retries: u32,
-    /// How long a dispatch may take. Juju has no limit.
-    pub limit: Option<Duration>,
-    /// The agent's version of Juju, unless the scenario says.
-    pub juju_version: String,
-    /// The model's name.
-    pub model_name: String,
-    /// How `dispatch` of this host calls hook tools, if it is to be told.
-    pub hook_tools: Option<HookTools>,
-    /// The program that is every hook tool, by the name it is called by, for
-    /// charms that start programs.
-    pub hook_tool: Option<PathBuf>,
-    /// The program that makes worlds; none to run everything on this machine
-    /// itself.
-    pub confine: Option<PathBuf>,
-    /// Which network an isolated unit has; if it is not said, a Kubernetes
-    /// charm its own, as a pod has, and a machine charm the machine's.
-    pub network: Option<Network>,
-    /// The Pebble program, for workload containers.
-    pub pebble: Option<PathBuf>,
-    /// Whether values of secrets are reported as they are.
-    pub show_secrets: bool,
-}
-
-/// A way to call hook tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookTools {
-    /// The agent's socket.
-    Rpc,
-    /// The programs on `PATH`.
-    Exec,
-}
-
-/// A network of a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// The machine's.
-    Host,
-    /// Its own, with nothing but loopback.
-    Private,
-}
-
-impl Default for Options {
-    /// The whole life of a leader, five minutes at most for each dispatch, with
-    /// the programs `hook-tool`, `confine` and `pebble` that are beside this
-    /// one, if they are; `pebble` may also be on `PATH`.
-    fn default() -> Self {
-        let model = Model::default();
-        Options {
-            target: PathBuf::new(),
-            scenario: None,
-            events: Vec::new(),
-            config: Vec::new(),
-            leader: true,
-            keep_going: false,
-            retries: 0,
-            limit: Some(Duration::from_secs(300)),
-            juju_version: model.juju_version,
-            model_name: model.name,
-            hook_tools: None,
-            hook_tool: beside("hook-tool"),
-            confine: beside("confine"),
-            network: None,
-            pebble: beside("pebble").or_else(|| on_path("pebble")),
-            show_secrets: false,
-        }
-    }
-}
-
-fn beside(name: &str) -> Option<PathBuf> {
-    let path = std::env::current_exe().ok()?.with_file_name(name);
-    path.is_file().then_some(path)
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut candidates = std::env::split_paths(&path).map(|dir| dir.join(name));
-    candidates.find(|candidate| candidate.is_file())
-}
+use crate::{Error, HookTools, Network, Options};
 
 /// Runs a charm through the life of a unit, or through the events named.
 ///
@@ -459,33 +355,6 @@ fn place(options: &Options, prepared: &Prepared, dirs: &Dirs, home: &Home) -> Re
     })?))
 }
 
-/// Puts the charm where nobody else uses it.
-fn stage(target: &Path, home: &Path) -> Result<PathBuf, Error> {
-    let refuse = |detail: String| Error::Target {
-        target: target.to_path_buf(),
-        detail,
-    };
-    let staged = home.join("staged");
-    if target.is_file() {
-        let unpacked = Archive::open(target).and_then(|mut archive| archive.unpack(&staged));
-        unpacked.map_err(|error| refuse(error.to_string()))?;
-        return Ok(staged);
-    }
-    if !target.exists() {
-        return Err(refuse("there is no such file or directory".to_owned()));
-    }
-    if !target.join("metadata.yaml").exists() {
-        let detail = if target.join("charmcraft.yaml").exists() {
-            "it is a project and no charm yet: build it first"
-        } else {
-            "it has no metadata.yaml; a charm's directory has one"
-        };
-        return Err(refuse(detail.to_owned()));
-    }
-    copy_tree(target, &staged)?;
-    Ok(staged)
-}
-
 /// Makes the hook tools programs: links to the one that is all of them, which
 /// is copied, as a world does not have all directories of the machine.
 fn link_tools(options: &Options, dir: &Path) -> Result<(), Error> {
@@ -514,98 +383,4 @@ fn uuid() -> String {
         part(17, 20),
         part(20, 32)
     )
-}
-
-/// Where an isolated charm finds what the simulation makes: where Juju has it.
-const INSIDE: &str = "/var/lib/juju";
-/// Where charms look for their containers.
-const CHARM: &str = "/charm";
-
-/// The directory of everything that the simulation makes.
-struct Home {
-    dir: TempDir,
-    /// What was put on the machine itself, and is taken away again.
-    link: Option<PathBuf>,
-}
-
-impl Home {
-    fn new() -> Result<Self, Error> {
-        let private = std::fs::Permissions::from_mode(0o700);
-        let made = tempfile::Builder::new()
-            .prefix("charmhost-sim-")
-            .permissions(private)
-            .tempdir();
-        let dir =
-            made.map_err(|source| Error::io("make a directory in", std::env::temp_dir(), source))?;
-        Ok(Home { dir, link: None })
-    }
-
-    /// Gives the staged charm its place, and makes the directories beside it.
-    fn dirs(&self, staged: &Path, app: &str, options: &Options) -> Result<Dirs, Error> {
-        let home = self.dir.path().to_path_buf();
-        let inside = match options.confine {
-            Some(_) => PathBuf::from(INSIDE),
-            None => home.clone(),
-        };
-        let dirs = Dirs {
-            home,
-            inside,
-            app: app.to_owned(),
-        };
-        let charm = dirs.charm();
-        let agent = charm.parent().unwrap_or(&charm).to_path_buf();
-        for dir in [&agent, &dirs.tools()] {
-            std::fs::create_dir_all(dir).map_err(|source| Error::io("make", dir, source))?;
-        }
-        std::fs::rename(staged, &charm).map_err(|source| Error::io("move", staged, source))?;
-        Ok(dirs)
-    }
-
-    /// Puts the containers where a charm that runs on the machine itself looks
-    /// for them.
-    fn put_on_machine(&mut self) -> Result<(), Error> {
-        let link = PathBuf::from(CHARM);
-        std::os::unix::fs::symlink(self.dir.path(), &link).map_err(|source| {
-            Error::io(
-                "put the containers of an unconfined charm at",
-                &link,
-                source,
-            )
-        })?;
-        self.link = Some(link);
-        Ok(())
-    }
-
-    /// Removes everything, also what the charm made read-only.
-    fn remove(self) -> Result<(), Error> {
-        let path = self.dir.path().to_path_buf();
-        make_removable(&path);
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path, source))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if let Some(link) = &self.link {
-            // It was made here; should it be gone, that is as well.
-            let _ = std::fs::remove_file(link);
-        }
-    }
-}
-
-/// Nothing can be removed from a directory that cannot be written.
-fn make_removable(dir: &Path) {
-    let writable = std::fs::Permissions::from_mode(0o700);
-    // What stays as it was shows in the attempt to remove it.
-    let _ = std::fs::set_permissions(dir, writable);
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_removable(&entry.path());
-        }
-    }
 }

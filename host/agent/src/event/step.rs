@@ -6,7 +6,7 @@ use super::names::{self, HOOKS, SECRET_HOOKS};
 use super::{Change, Event, Kind, Workload};
 use crate::Error;
 use crate::model::Actions;
-use crate::scenario::{Bag, RelationRef, RelationSpec, StepSpec};
+use crate::scenario::{RelationRef, RelationSpec, StepSpec};
 
 /// A relation as far as events are about it.
 #[derive(Debug, Clone)]
@@ -280,63 +280,17 @@ impl<'a> Resolver<'a> {
         let Some(known) = self.relations.get_mut(place) else {
             return Err(self.refuse(step, "the relation is gone"));
         };
-        let id = known.id;
-        let mut unit = None;
-        let mut departing_unit = None;
-        let of_unit = |unit: &str, data: &Option<Bag>| Change::RemoteUnit {
-            relation: id,
-            unit: unit.to_owned(),
-            data: data.clone(),
+        let about = about(known, what, step, used, &self.app);
+        let About {
+            changes: happened,
+            unit,
+            departing_unit,
+        } = about.map_err(|detail| self.refuse(step, detail))?;
+        changes.extend(happened);
+        let Some(known) = self.relations.get(place) else {
+            return Err(self.refuse(step, "the relation is gone"));
         };
-        match what {
-            "joined" => {
-                used.take("unit");
-                used.take("unit_data");
-                let first = if known.app == self.app { 1 } else { 0 };
-                let default = || format!("{}/{first}", known.app);
-                let name = step.unit.clone().unwrap_or_else(default);
-                if !known.units.contains(&name) {
-                    known.units.push(name.clone());
-                }
-                changes.push(of_unit(&name, &step.unit_data));
-                unit = Some(name);
-            }
-            "changed" => {
-                used.take("unit");
-                used.take("app_data");
-                if let Some(data) = &step.app_data {
-                    changes.push(Change::RemoteApp {
-                        relation: id,
-                        data: data.clone(),
-                    });
-                }
-                unit = step.unit.clone();
-                if let Some(name) = &unit {
-                    used.take("unit_data");
-                    changes.push(of_unit(name, &step.unit_data));
-                }
-            }
-            "departed" => {
-                used.take("unit");
-                used.take("departing_unit");
-                let Some(name) = step.unit.clone().or_else(|| known.units.first().cloned()) else {
-                    return Err(self.refuse(
-                        step,
-                        "there is no unit to depart; name one: `unit: mysql/0`",
-                    ));
-                };
-                known.units.retain(|unit| *unit != name);
-                changes.push(Change::RemoteUnitGone {
-                    relation: id,
-                    unit: name.clone(),
-                });
-                departing_unit = Some(step.departing_unit.clone().unwrap_or_else(|| name.clone()));
-                unit = Some(name);
-            }
-            "broken" => changes.push(Change::Breaking { relation: id }),
-            _ => {}
-        }
-        let app = Some(known.app.clone());
+        let (id, app) = (known.id, Some(known.app.clone()));
         if what == "broken" {
             self.relations.remove(place);
         }
@@ -424,6 +378,74 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// What an event is about within its relation, and what happened there before.
+#[derive(Default)]
+struct About {
+    changes: Vec<Change>,
+    unit: Option<String>,
+    departing_unit: Option<String>,
+}
+
+fn about(
+    known: &mut Known,
+    what: &str,
+    step: &StepSpec,
+    used: &mut Used,
+    own_app: &str,
+) -> Result<About, &'static str> {
+    let relation = known.id;
+    let of_unit = |unit: &str| Change::RemoteUnit {
+        relation,
+        unit: unit.to_owned(),
+        data: step.unit_data.clone(),
+    };
+    let mut about = About::default();
+    match what {
+        "joined" => {
+            used.take("unit");
+            used.take("unit_data");
+            let first = u32::from(known.app == own_app);
+            let default = || format!("{}/{first}", known.app);
+            let name = step.unit.clone().unwrap_or_else(default);
+            if !known.units.contains(&name) {
+                known.units.push(name.clone());
+            }
+            about.changes.push(of_unit(&name));
+            about.unit = Some(name);
+        }
+        "changed" => {
+            used.take("unit");
+            used.take("app_data");
+            let data = step.app_data.clone();
+            let change = data.map(|data| Change::RemoteApp { relation, data });
+            about.changes.extend(change);
+            if let Some(name) = &step.unit {
+                used.take("unit_data");
+                about.changes.push(of_unit(name));
+            }
+            about.unit = step.unit.clone();
+        }
+        "departed" => {
+            used.take("unit");
+            used.take("departing_unit");
+            let first = || known.units.first().cloned();
+            let missing = "there is no unit to depart; name one: `unit: mysql/0`";
+            let name = step.unit.clone().or_else(first).ok_or(missing)?;
+            known.units.retain(|unit| *unit != name);
+            about.changes.push(Change::RemoteUnitGone {
+                relation,
+                unit: name.clone(),
+            });
+            let departing = step.departing_unit.clone();
+            about.departing_unit = Some(departing.unwrap_or_else(|| name.clone()));
+            about.unit = Some(name);
+        }
+        "broken" => about.changes.push(Change::Breaking { relation }),
+        _ => {}
+    }
+    Ok(about)
+}
+
 /// Every way to split a name around a separator: endpoints may contain it.
 fn split<'a>(name: &'a str, separator: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     name.match_indices(separator).filter_map(move |(at, _)| {
@@ -463,5 +485,154 @@ impl Used {
 
     fn left_over(&self) -> Option<&'static str> {
         self.0.first().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn resolved(dir: &Path, steps: &[StepSpec]) -> Vec<Result<String, String>> {
+        let file = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+        file(
+            "metadata.yaml",
+            "name: x\nrequires: {db: {interface: pg}, my-relation-db: {interface: pg}}\npeers: {ring: {interface: r}}\ncontainers: {app: }\nstorage: {data: {type: filesystem}}\n",
+        );
+        file(
+            "actions.yaml",
+            "backup:\n  params: {count: {type: integer}}\n  required: [count]\nnoop: {}\n",
+        );
+        let metadata = Metadata::load(dir).unwrap();
+        let actions = Actions::load(dir).unwrap();
+        let mut resolver = Resolver::new(&metadata, &actions, "x");
+        resolver.add_relation("ring", 1, "x", Vec::new());
+        let resolve = |step: &StepSpec| match resolver.event(step) {
+            Ok(event) => Ok(match &event.kind {
+                Kind::Relation {
+                    id,
+                    app,
+                    unit,
+                    departing_unit,
+                    ..
+                } => {
+                    format!("{} {id} {app:?} {unit:?} {departing_unit:?}", event.name())
+                }
+                Kind::Action { params, .. } => format!("{} {params:?}", event.name()),
+                _ => event.name(),
+            }),
+            Err(error) => Err(error.to_string()),
+        };
+        steps.iter().map(resolve).collect()
+    }
+
+    fn one(event: &str) -> Result<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let step = StepSpec {
+            event: event.to_owned(),
+            ..StepSpec::default()
+        };
+        resolved(dir.path(), &[step]).remove(0)
+    }
+
+    #[test]
+    fn hooks_and_actions_are_known_by_their_names() {
+        for (text, wanted) in [
+            ("config-changed", "config-changed"),
+            ("hooks/start", "start"),
+            ("app-pebble-ready", "app-pebble-ready"),
+            ("data-storage-attached", "data-storage-attached"),
+            ("noop-action", "noop-action {}"),
+            ("action:noop", "noop-action {}"),
+            (
+                "actions/backup,count=3",
+                "backup-action {\"count\": Number(3)}",
+            ),
+            (
+                "my-relation-db-relation-created",
+                "my-relation-db-relation-created 2 Some(\"remote\") None None",
+            ),
+            (
+                "ring-relation-joined",
+                "ring-relation-joined 1 Some(\"x\") Some(\"x/1\") None",
+            ),
+        ] {
+            assert_eq!(one(text).as_deref(), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_events_are_refused_with_what_would_work() {
+        for (text, wanted) in [
+            (
+                "config-chnged",
+                "there is no such event; did you mean config-changed?",
+            ),
+            ("config_changed", "did you mean config-changed?"),
+            ("nop-action", "did you mean noop-action?"),
+            (
+                "quux",
+                "there is no such event; there are install, leader-elected, ",
+            ),
+            (
+                "db-relation-joined",
+                "db has no relation; make one with the event db-relation-created",
+            ),
+            (
+                "action:restore",
+                "cannot run action \"restore\": not defined; the charm has backup, noop",
+            ),
+            ("action:backup", "validation failed: "),
+            (
+                "action:backup,count",
+                "parameters are given as NAME=VALUE, not as \"count\"",
+            ),
+            (
+                "app-pebble-custom-notice",
+                "it needs the notice: `notice: {key: example.com/done}`",
+            ),
+            ("app-pebble-check-failed", "it needs the name of the check"),
+            (
+                "secret-changed",
+                "there is no secret; a scenario has them in state.secrets",
+            ),
+            ("ring-relation-departed", "there is no unit to depart"),
+            ("", "there is no such event; there are "),
+        ] {
+            let error = one(text).unwrap_err();
+            assert!(error.contains(wanted), "{text:?} gave {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_step_brings_about_is_there_for_the_later_ones() {
+        let step = |event: &str, unit: Option<&str>| StepSpec {
+            event: event.to_owned(),
+            unit: unit.map(str::to_owned),
+            ..StepSpec::default()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let steps = [
+            step("db-relation-created", None),
+            step("db-relation-joined", Some("remote/4")),
+            step("db-relation-departed", None),
+            step("db-relation-broken", None),
+            step("db-relation-changed", None),
+        ];
+        let got = resolved(dir.path(), &steps);
+        assert_eq!(
+            got[0],
+            Ok("db-relation-created 2 Some(\"remote\") None None".to_owned())
+        );
+        assert_eq!(
+            got[2],
+            Ok(
+                "db-relation-departed 2 Some(\"remote\") Some(\"remote/4\") Some(\"remote/4\")"
+                    .to_owned()
+            )
+        );
+        assert!(got[3].is_ok());
+        assert!(got[4].as_ref().unwrap_err().contains("db has no relation"));
     }
 }
