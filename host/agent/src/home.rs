@@ -24,14 +24,14 @@ pub struct Home {
 
 impl Home {
     /// A new directory that only this user can read.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(scratch: Option<&Path>) -> Result<Self, Error> {
         let private = std::fs::Permissions::from_mode(0o700);
+        let place = scratch.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let made = tempfile::Builder::new()
             .prefix("charmhost-sim-")
             .permissions(private)
-            .tempdir();
-        let dir =
-            made.map_err(|source| Error::io("make a directory in", std::env::temp_dir(), source))?;
+            .tempdir_in(&place);
+        let dir = made.map_err(|source| Error::io("make a directory in", place, source))?;
         Ok(Home { dir, link: None })
     }
 

@@ -48,6 +48,8 @@ pub struct Options {
     pub pebble: Option<PathBuf>,
     /// Whether values of secrets are reported as they are.
     pub show_secrets: bool,
+    /// Where the simulation makes its directory; none for the system's place.
+    pub scratch: Option<PathBuf>,
 }
 
 /// A way to call hook tools.
@@ -91,6 +93,7 @@ impl Default for Options {
             network: None,
             pebble: beside("pebble").or_else(|| on_path("pebble")),
             show_secrets: false,
+            scratch: None,
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
         Some(path) => scenario::read(path)?,
         None => Scenario::default(),
     };
-    let mut home = Home::new()?;
+    let mut home = Home::new(options.scratch.as_deref())?;
     let charm = stage(&options.target, home.dir.path())?;
     let metadata = Metadata::load(&charm)?;
     let dirs = home.dirs(&charm, &metadata.name, options)?;

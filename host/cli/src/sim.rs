@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use charmhost_agent::{HookTools, Network, Options, Report, Timeline};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::build::Target;
 use crate::{native, staged};
@@ -105,8 +107,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Runs a charm. The exit code is 0 when every dispatch succeeded.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    clean_up_if_interrupted(scratch.path().to_path_buf())?;
     let target = prepare(args, scratch.path())?;
-    let options = options(args, target)?;
+    let mut options = options(args, target)?;
+    options.scratch = Some(scratch.path().to_path_buf());
     let report = match args.format {
         Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout())?,
         Format::Json => {
@@ -120,6 +124,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Removes what was made when a user stops the simulation. Worlds end by
+/// themselves with this process.
+fn clean_up_if_interrupted(scratch: PathBuf) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for Ctrl-C")?;
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            // What cannot be removed now is in the system's place for such.
+            let _ = std::fs::remove_dir_all(&scratch);
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
 }
 
 fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
@@ -177,17 +195,18 @@ fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
         );
     }
     let charm = scratch.join("charm");
-    if target.is_file() || !target.join("charmcraft.yaml").is_file() {
-        return Ok(target.clone());
-    }
-    if target.join("metadata.yaml").is_file() && target.join("dispatch").exists() {
+    let has = |name: &str| target.join(name).exists();
+    if target.is_file() || has("metadata.yaml") && (has("dispatch") || has("hooks")) {
         return Ok(target.clone());
     }
     if let Some(kind) = native::kind(target) {
         native::stage(target, &kind, &charm)?;
         return Ok(charm);
     }
-    if !target.join("Cargo.toml").is_file() {
+    if !has("charmcraft.yaml") {
+        return Ok(target.clone());
+    }
+    if !has("Cargo.toml") {
         native::refuse(target)?;
     }
     let staged = staged::stage(target, &args.build, &scratch.join("built"))?;

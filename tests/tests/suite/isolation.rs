@@ -8,6 +8,16 @@ use serde_json::Value;
 
 use crate::support::{charmhost, root, shown};
 
+/// How many processes have a word in their command.
+fn running(word: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let marked = processes.filter(|entry| {
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(word)
+    });
+    marked.count()
+}
+
 /// What a harmful charm could change: files, directories, mounts and
 /// processes.
 fn machine() -> BTreeMap<&'static str, String> {
@@ -18,13 +28,6 @@ fn machine() -> BTreeMap<&'static str, String> {
         names.sort();
         format!("{names:?}")
     };
-    let marked = std::fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter(|entry| {
-            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&command).contains("98765")
-        });
     BTreeMap::from([
         ("passwd", read("/etc/passwd")),
         ("home", listed("/home")),
@@ -34,7 +37,7 @@ fn machine() -> BTreeMap<&'static str, String> {
         ("juju", listed("/var/lib/juju")),
         ("pebble", listed("/var/lib/pebble")),
         ("mounts", read("/proc/self/mounts")),
-        ("processes", marked.count().to_string()),
+        ("processes", running("98765").to_string()),
     ])
 }
 
@@ -106,4 +109,43 @@ fn without_its_helper_there_is_no_isolation_and_it_is_said() {
     assert!(told.contains("--unconfined"), "{told}");
     assert_eq!(run(&["--event", "start", "--unconfined"]).0, Some(0));
     assert!(!Path::new("/charm").exists());
+}
+
+#[test]
+fn a_simulation_that_is_interrupted_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let charm = tempfile::tempdir().unwrap();
+    let hook = charm.path().join("hooks/start");
+    std::fs::create_dir(charm.path().join("hooks")).unwrap();
+    std::fs::write(charm.path().join("metadata.yaml"), "name: slow\n").unwrap();
+    std::fs::write(&hook, "#!/bin/sh\nsleep 87654\n").unwrap();
+    Command::new("chmod").arg("+x").arg(&hook).status().unwrap();
+    let mut sim = Command::new(crate::support::dist("charmhost"))
+        .arg("sim")
+        .arg(charm.path())
+        .args(["--event", "start"])
+        .env("TMPDIR", scratch.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_running = || running("87654") > 0;
+    let until = |wanted: bool| {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while is_running() != wanted {
+            assert!(
+                std::time::Instant::now() < end,
+                "the hook runs: {}",
+                !wanted
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    until(true);
+    Command::new("kill")
+        .args(["-INT", &sim.id().to_string()])
+        .status()
+        .unwrap();
+    assert_eq!(sim.wait().unwrap().code(), Some(130));
+    until(false);
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
 }

@@ -119,3 +119,32 @@ fn a_whole_life_has_relations_storage_and_containers() {
         "the unit has left"
     );
 }
+
+#[test]
+fn a_python_project_without_charmcraft_runs_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    std::fs::create_dir(dir.path().join("src")).unwrap();
+    std::fs::copy(
+        root().join("tests/charms/api/src/charm.py"),
+        dir.path().join("src/charm.py"),
+    )
+    .unwrap();
+    file(
+        "metadata.yaml",
+        "name: old\ncontainers: {demo-server: }\nrequires: {database: {interface: pg}}\n",
+    );
+    file(
+        "config.yaml",
+        "options: {server-port: {type: int, default: 8000}}\n",
+    );
+    file("actions.yaml", "get-db-info: {}\n");
+    file("requirements.txt", "ops==3.9.0\n");
+    let output = charmhost(["sim", dir.path().to_str().unwrap(), "--event", "install"]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains("blocked: waiting for a database relation"),
+        "{told}"
+    );
+}
