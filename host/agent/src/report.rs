@@ -98,7 +98,8 @@ pub struct DispatchRecord {
     pub hook_tools: Vec<ToolCall>,
     /// What was logged meanwhile.
     pub logs: Vec<LogLine>,
-    /// The events it deferred.
+    /// The events that the charm keeps deferred afterwards, by their names with
+    /// underscores, in their order.
     pub deferred: Vec<String>,
     /// How it ended.
     #[serde(skip)]

@@ -231,7 +231,8 @@ impl Unit {
             recorder.log(Level::Warning, format!("{name} keeps a connection to the agent open; a real agent would hang here until it is closed"));
         }
         recorder.drain();
-        Ok(recorder.finish(event, finished.ok(), outcome))
+        let deferred = deferred(&self.dirs.charm());
+        Ok(recorder.finish(event, finished.ok(), outcome, deferred))
     }
 
     fn environment(&self, event: &Event, context_id: &str) -> Vec<(String, String)> {
@@ -329,6 +330,21 @@ fn outcome(exit: Exit, limit: Option<Duration>) -> Outcome {
     }
 }
 
+/// The names of the events that a charm keeps deferred, in their order.
+fn deferred(charm: &Path) -> Vec<String> {
+    let path = charm.join(charmhost_store::FILE_NAME);
+    if !path.is_file() {
+        return Vec::new();
+    }
+    // A charm may keep what it likes in a file of this name.
+    let notices = charmhost_store::Store::open(&path).and_then(|store| store.notices());
+    let notices = notices.unwrap_or_default();
+    let names = notices
+        .iter()
+        .filter_map(|notice| Some(notice.event()?.1.to_owned()));
+    names.collect()
+}
+
 /// What runs for an event: `dispatch` for all of them, else the event's own
 /// program.
 fn find_program(charm: &Path, event: &Event) -> Program {
@@ -418,7 +434,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn finish(self, event: &Event, finished: Option<Finished>, outcome: Outcome) -> DispatchRecord {
+    fn finish(
+        self,
+        event: &Event,
+        finished: Option<Finished>,
+        outcome: Outcome,
+        deferred: Vec<String>,
+    ) -> DispatchRecord {
         let exit_code = finished.as_ref().and_then(|finished| match finished.exit {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) | Exit::TimedOut => None,
@@ -432,7 +454,7 @@ impl<'a> Recorder<'a> {
             duration_ms: duration.as_secs_f64() * 1000.0,
             hook_tools: self.calls,
             logs: self.logs,
-            deferred: Vec::new(),
+            deferred,
             outcome,
         };
         self.observer.dispatch_ends(&record);

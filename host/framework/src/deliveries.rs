@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use charmhost_juju::{Event as JujuEvent, StatusValue};
+use serde_json::Value;
 
+use crate::queue::{Deferral, Kept, Queue};
 use crate::{Collected, Collecting, Effects};
 
 /// An event as observers see it.
@@ -41,6 +43,18 @@ impl Event {
         }
     }
 
+    /// What is kept of it while it is deferred.
+    fn snapshot(&self) -> Value {
+        match self {
+            Event::Juju(event) => event.snapshot(),
+            // Whoever emitted it reads it again, JSON or not.
+            Event::Custom { snapshot, .. } => {
+                serde_json::from_str(snapshot).unwrap_or_else(|_| snapshot.as_str().into())
+            }
+            _ => Value::Object(serde_json::Map::new()),
+        }
+    }
+
     fn is_deferrable(&self) -> bool {
         match self {
             Event::Juju(event) => event.is_deferrable(),
@@ -63,6 +77,8 @@ pub struct Delivery {
     pub source: String,
     /// The event.
     pub event: Event,
+    /// What is known of its deferral, if it was deferred.
+    pub deferred: Option<Deferral>,
 }
 
 /// What became of a delivery.
@@ -104,11 +120,6 @@ pub enum Error {
     /// The event cannot be deferred.
     #[error("cannot defer {0}: Juju sends it once and expects it to be handled at once")]
     NotDeferrable(String),
-    /// Nothing keeps deferred events.
-    #[error(
-        "cannot defer {0}: this version of charmhost does not keep deferred events yet; handle the event now, or again in update-status"
-    )]
-    NoQueue(String),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -122,12 +133,23 @@ struct Observer {
 /// Where a dispatch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    Deferred,
     Event,
     CollectApp,
     CollectUnit,
     PreCommit,
     Commit,
     End,
+}
+
+/// A delivery that was handed out.
+struct Underway {
+    id: u32,
+    event: Event,
+    /// What would be kept of it.
+    kept: Kept,
+    /// Whether it was kept before this dispatch.
+    is_old: bool,
 }
 
 /// Which events the charm's metadata defines, asked by name with underscores.
@@ -140,8 +162,9 @@ pub struct Framework {
     defines: Defines,
     observers: Vec<Observer>,
     stage: Stage,
-    planned: VecDeque<Delivery>,
-    unsettled: Vec<(u32, Event)>,
+    planned: VecDeque<(Delivery, Underway)>,
+    unsettled: Vec<Underway>,
+    queue: Queue,
     last_id: u32,
     collecting: Option<Collecting>,
     collected: Collected,
@@ -155,22 +178,30 @@ const FRAMEWORK: [&str; 2] = ["pre_commit", "commit"];
 impl Framework {
     /// A dispatch of an event, or of none when Juju sent a name that the charm
     /// does not define. In a restricted context no status is evaluated.
-    pub fn new(event: Option<JujuEvent>, restricted: bool, defines: Defines) -> Self {
+    /// `queue` holds the events that were deferred before; they come first, but
+    /// in a restricted context not at all.
+    pub fn new(event: Option<JujuEvent>, restricted: bool, defines: Defines, queue: Queue) -> Self {
         Framework {
             event,
             restricted,
             defines,
             observers: Vec::new(),
-            stage: Stage::Event,
+            stage: if restricted {
+                Stage::Event
+            } else {
+                Stage::Deferred
+            },
             planned: VecDeque::new(),
             unsettled: Vec::new(),
+            queue,
             last_id: 0,
             collecting: None,
             collected: Collected::default(),
         }
     }
 
-    /// Registers an observer for deliveries that are not planned yet.
+    /// Registers an observer for deliveries that are not planned yet. One that
+    /// is registered twice is called once.
     pub fn observe(
         &mut self,
         source: &str,
@@ -198,9 +229,7 @@ impl Framework {
             observer: observer.to_owned(),
             method: method.to_owned(),
         };
-        if !self.observers.contains(&observer) {
-            self.observers.push(observer);
-        }
+        self.observers.push(observer);
         Ok(())
     }
 
@@ -209,10 +238,19 @@ impl Framework {
     /// Whatever is unsettled counts as handled. Effects that belong between
     /// two deliveries, such as setting the status that won, happen here.
     pub fn next<E: Effects>(&mut self, effects: &mut E) -> Result<Option<Delivery>, E::Error> {
-        self.unsettled.clear();
+        for handled in std::mem::take(&mut self.unsettled) {
+            self.queue.handled(&handled.kept);
+        }
         loop {
-            if let Some(delivery) = self.planned.pop_front() {
-                self.unsettled.push((delivery.id, delivery.event.clone()));
+            if let Some((delivery, underway)) = self.planned.pop_front() {
+                if let Some(deferral) = &delivery.deferred {
+                    let name = delivery.event.name();
+                    effects.debug(&format!(
+                        "Re-emitting deferred event {name} ({} of {} in queue).",
+                        deferral.place, deferral.queued
+                    ));
+                }
+                self.unsettled.push(underway);
                 return Ok(Some(delivery));
             }
             self.finish_collecting(effects)?;
@@ -225,6 +263,10 @@ impl Framework {
     /// Plans the deliveries of the next stage; false when there is none left.
     fn advance<E: Effects>(&mut self, effects: &mut E) -> Result<bool, E::Error> {
         match self.stage {
+            Stage::Deferred => {
+                self.stage = Stage::Event;
+                self.plan_deferred(effects);
+            }
             Stage::Event => {
                 self.stage = if self.restricted {
                     Stage::PreCommit
@@ -233,28 +275,28 @@ impl Framework {
                 };
                 if let Some(event) = self.event.take() {
                     effects.debug(&format!("Emitting Juju event {}.", event.name()));
-                    self.plan(true, Event::Juju(event));
+                    self.plan(true, Event::Juju(event), effects);
                 }
             }
             Stage::CollectApp => {
                 self.stage = Stage::CollectUnit;
                 if effects.is_leader()? {
                     self.collecting = Some(Collecting::App);
-                    self.plan(true, Event::CollectAppStatus);
+                    self.plan(true, Event::CollectAppStatus, effects);
                 }
             }
             Stage::CollectUnit => {
                 self.stage = Stage::PreCommit;
                 self.collecting = Some(Collecting::Unit);
-                self.plan(true, Event::CollectUnitStatus);
+                self.plan(true, Event::CollectUnitStatus, effects);
             }
             Stage::PreCommit => {
                 self.stage = Stage::Commit;
-                self.plan(false, Event::PreCommit);
+                self.plan(false, Event::PreCommit, effects);
             }
             Stage::Commit => {
                 self.stage = Stage::End;
-                self.plan(false, Event::Commit);
+                self.plan(false, Event::Commit, effects);
             }
             Stage::End => return Ok(false),
         }
@@ -270,8 +312,45 @@ impl Framework {
         Ok(())
     }
 
+    /// Plans the events that were deferred before, for the observers that there
+    /// still are. The others stay, for a charm that knows them.
+    fn plan_deferred<E: Effects>(&mut self, effects: &mut E) {
+        let kept: Vec<Kept> = self.queue.kept().to_vec();
+        let queued = kept.len();
+        for (place, kept) in kept.into_iter().enumerate() {
+            let known = self.observers.iter().any(|observer| {
+                observer.observer == kept.observer
+                    && observer.method == kept.method
+                    && observer.event == kept.name
+            });
+            let Some(event) = kept.event.clone().filter(|_| known) else {
+                effects.debug(&format!(
+                    "Keeping deferred event {} for {}.{}, which is not there now.",
+                    kept.name, kept.observer, kept.method
+                ));
+                continue;
+            };
+            self.last_id += 1;
+            let delivery = Delivery {
+                id: self.last_id,
+                observer: kept.observer.clone(),
+                method: kept.method.clone(),
+                source: kept.source.clone(),
+                event: event.clone(),
+                deferred: Some(kept.deferral(place + 1, queued)),
+            };
+            let underway = Underway {
+                id: self.last_id,
+                event,
+                kept,
+                is_old: true,
+            };
+            self.planned.push_back((delivery, underway));
+        }
+    }
+
     /// Plans an event of the charm's own path, or of the framework's.
-    fn plan(&mut self, of_charm: bool, event: Event) {
+    fn plan<E: Effects>(&mut self, of_charm: bool, event: Event, effects: &mut E) {
         let name = event.name();
         let matches = |observer: &&Observer| {
             let source = &observer.source;
@@ -282,60 +361,105 @@ impl Framework {
             };
             fits && observer.event == name
         };
-        for observer in self.observers.iter().filter(matches) {
+        let counter = self.queue.count();
+        let observers = self.observers.iter().filter(matches);
+        for observer in observers {
+            let kept = kept(observer, &event, counter);
+            // An observer that is registered twice is called once.
+            let mut planned = self.planned.iter();
+            let twice = planned.any(|(_, underway)| underway.kept.equals(&kept));
+            if twice || self.queue.has_equal(&kept) {
+                effects.info(&skipping(&kept));
+                continue;
+            }
             self.last_id += 1;
-            self.planned
-                .push_back(delivery(self.last_id, observer, event.clone()));
+            let delivery = delivery(self.last_id, observer, event.clone());
+            let underway = Underway {
+                id: self.last_id,
+                event: event.clone(),
+                kept,
+                is_old: false,
+            };
+            self.planned.push_back((delivery, underway));
         }
     }
 
-    /// The deliveries of a custom event, which the guest runs at once.
-    pub fn emit(
+    /// The deliveries of a custom event, which the guest runs at once. An
+    /// observer that has deferred an equal event, or handles one right now,
+    /// is left out.
+    pub fn emit<E: Effects>(
         &mut self,
         source: &str,
         name: &str,
         snapshot: &str,
+        effects: &mut E,
     ) -> Result<Vec<Delivery>, Error> {
         check_path("source", source)?;
         check_name("event name", name)?;
+        let event = Event::Custom {
+            name: name.to_owned(),
+            snapshot: snapshot.to_owned(),
+        };
+        effects.debug(&format!("Emitting custom event {name}."));
+        let counter = self.queue.count();
         let mut deliveries = Vec::new();
-        for observer in self
-            .observers
-            .iter()
-            .filter(|o| o.source == source && o.event == name)
-        {
+        let of_event = |observer: &&Observer| observer.source == source && observer.event == name;
+        for observer in self.observers.iter().filter(of_event) {
+            let kept = kept(observer, &event, counter);
+            let handles = self
+                .unsettled
+                .iter()
+                .any(|underway| underway.kept.equals(&kept));
+            if handles || self.queue.has_equal(&kept) {
+                effects.info(&skipping(&kept));
+                continue;
+            }
             self.last_id += 1;
-            let event = Event::Custom {
-                name: name.to_owned(),
-                snapshot: snapshot.to_owned(),
-            };
             deliveries.push(delivery(self.last_id, observer, event.clone()));
-            self.unsettled.push((self.last_id, event));
+            self.unsettled.push(Underway {
+                id: self.last_id,
+                event: event.clone(),
+                kept,
+                is_old: false,
+            });
         }
         Ok(deliveries)
     }
 
     /// Settles a delivery.
-    pub fn done(&mut self, id: u32, settlement: &Settlement) -> Result<(), Error> {
-        let found = self
-            .unsettled
-            .iter()
-            .position(|(unsettled, _)| *unsettled == id);
+    pub fn done<E: Effects>(
+        &mut self,
+        id: u32,
+        settlement: &Settlement,
+        effects: &mut E,
+    ) -> Result<(), Error> {
+        let found = self.unsettled.iter().position(|underway| underway.id == id);
         let Some(position) = found else {
             return Err(Error::UnknownDelivery(id));
         };
-        if *settlement != Settlement::Handled
-            && let Some((_, event)) = self.unsettled.get(position)
+        if let (Settlement::Deferred(_), Some(underway)) =
+            (settlement, self.unsettled.get(position))
+            && !underway.event.is_deferrable()
         {
-            let name = event.name();
-            return Err(if event.is_deferrable() {
-                Error::NoQueue(name)
-            } else {
-                Error::NotDeferrable(name)
-            });
+            return Err(Error::NotDeferrable(underway.event.name()));
         }
-        self.unsettled.remove(position);
+        let underway = self.unsettled.remove(position);
+        if let Settlement::Deferred(reason) = settlement {
+            effects.debug(&format!("Deferring {}: {reason}", underway.event.name()));
+        }
+        match settlement {
+            Settlement::Handled => self.queue.handled(&underway.kept),
+            Settlement::Deferred(reason) if underway.is_old => {
+                self.queue.deferred_again(&underway.kept, reason);
+            }
+            Settlement::Deferred(reason) => self.queue.add(underway.kept, reason),
+        }
         Ok(())
+    }
+
+    /// The events to keep, after the dispatch.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// Adds a status to the ones being collected; gives it back when a charm
@@ -346,8 +470,32 @@ impl Framework {
     }
 }
 
+/// What would be kept of an event on its way to an observer.
+fn kept(observer: &Observer, event: &Event, counter: u64) -> Kept {
+    Kept {
+        event_path: format!("{}/on/{}[{counter}]", observer.source, event.name()),
+        source: observer.source.clone(),
+        name: event.name(),
+        observer: observer.observer.clone(),
+        method: observer.method.clone(),
+        snapshot: event.snapshot(),
+        event: Some(event.clone()),
+        since: 0.0,
+        count: 0,
+        reason: String::new(),
+    }
+}
+
+fn skipping(kept: &Kept) -> String {
+    format!(
+        "Skipping notice ({}/{}/{}) - already in the queue.",
+        kept.event_path, kept.observer, kept.method
+    )
+}
+
 fn delivery(id: u32, observer: &Observer, event: Event) -> Delivery {
     Delivery {
+        deferred: None,
         id,
         observer: observer.observer.clone(),
         method: observer.method.clone(),

@@ -1,14 +1,16 @@
 //! The event semantics of ops, once, for every guest language.
 //!
 //! The guest registers observers and pulls deliveries; this crate decides what
-//! is delivered to whom and in which order: the event to each of its
-//! observers, in the order of registration; then the evaluation of statuses;
+//! is delivered to whom and in which order: what was deferred before; the event
+//! to each of its observers, in the order of registration; then the evaluation of statuses;
 //! then `pre_commit` and `commit`. It knows nothing of WebAssembly.
 
 mod deliveries;
+mod queue;
 mod status;
 
 pub use deliveries::{Delivery, Error, Event, Framework, Settlement};
+pub use queue::{Deferral, Kept, Queue};
 pub use status::{Collected, Collecting};
 
 use charmhost_juju::{Scope, StatusValue};
@@ -26,4 +28,7 @@ pub trait Effects {
 
     /// Writes a line at DEBUG to the charm's log.
     fn debug(&mut self, message: &str);
+
+    /// Writes a line at INFO to the charm's log.
+    fn info(&mut self, message: &str);
 }

@@ -16,6 +16,7 @@ mod model;
 mod relations;
 mod results;
 mod rpc;
+mod snapshot;
 mod transport;
 mod values;
 mod version;

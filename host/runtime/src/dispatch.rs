@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 
-use charmhost_framework::Framework;
+use charmhost_framework::{Framework, Queue};
 use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
 use crate::containers::Containers;
+use crate::kept::Local;
 use crate::legacy;
 use crate::limits::{self, Limiter};
 use crate::settings::Settings;
@@ -90,12 +91,23 @@ impl Prepared {
         })
     }
 
-    fn run(self, environment: Environment, model: Model) -> u8 {
+    fn run(self, environment: Environment, mut model: Model) -> u8 {
         let restricted = environment.is_restricted();
         let names = self.metadata.event_names();
         let defines = Box::new(move |name: &str| names.contains(name));
+        let (local, queue) = match restricted {
+            true => (None, Queue::default()),
+            false => match Local::open(&environment.charm_dir, &self.metadata, &mut model) {
+                Ok((local, queue)) => (Some(local), queue),
+                Err(error) => {
+                    model.log(Level::Error, &error.to_string());
+                    return complain(&error);
+                }
+            },
+        };
         let charm = CharmState {
-            framework: Framework::new(self.event, restricted, defines),
+            framework: Framework::new(self.event, restricted, defines, queue),
+            local,
             relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
             environment,
@@ -179,7 +191,8 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
                 tell(&mut state.charm, &Failure::reported(report));
             }
             match outcome {
-                Outcome::Completed | Outcome::Aborted => 0,
+                Outcome::Completed => save(&mut state.charm),
+                Outcome::Aborted => 0,
                 Outcome::Exited(exit) => {
                     if !exit.message.is_empty() {
                         eprintln!("{}", exit.message);
@@ -195,6 +208,21 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
             };
             tell(&mut state.charm, &failure);
             FAILED
+        }
+    }
+}
+
+/// Keeps what was deferred: the last thing that a dispatch does.
+fn save(charm: &mut CharmState) -> u8 {
+    let saved = charm
+        .local
+        .take()
+        .map(|local| local.save(charm.framework.queue()));
+    match saved {
+        None | Some(Ok(())) => 0,
+        Some(Err(error)) => {
+            charm.model.log(Level::Error, &error.to_string());
+            complain(&error)
         }
     }
 }

@@ -13,6 +13,7 @@ mod containers;
 mod dispatch;
 mod engine;
 mod interfaces;
+mod kept;
 mod legacy;
 mod limits;
 mod settings;

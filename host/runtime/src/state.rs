@@ -10,6 +10,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::containers::Containers;
+use crate::kept::Local;
 use crate::limits::Limiter;
 use crate::trap::CrashReport;
 
@@ -32,6 +33,8 @@ pub(crate) struct CharmState {
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,
+    /// The local state; none in a restricted context, or once it is saved.
+    pub local: Option<Local>,
     /// Why the guest says that it is about to fail.
     pub crash: Option<CrashReport>,
 }
@@ -89,5 +92,9 @@ impl Effects for ModelEffects<'_> {
 
     fn debug(&mut self, message: &str) {
         self.0.log(Level::Debug, message);
+    }
+
+    fn info(&mut self, message: &str) {
+        self.0.log(Level::Info, message);
     }
 }

@@ -27,6 +27,12 @@ pub fn compare(pair: &Pair, listed: &Differences) -> Vec<String> {
             &codes(theirs),
             &mut found,
         );
+        differ(
+            &place("deferred"),
+            &ours.deferred,
+            &theirs.deferred,
+            &mut found,
+        );
         for what in [What::Call, What::Log] {
             let name = if what == What::Call { "calls" } else { "logs" };
             let ours = lines(ours, what, Side::Ours, listed);
@@ -50,7 +56,21 @@ fn lines(dispatch: &Dispatch, what: What, side: Side, listed: &Differences) -> V
         What::Log => dispatch.logs.iter().map(|line| line.line()).collect(),
     };
     let kept = |line: &String| !listed.allow(side, what, &dispatch.event, line);
-    lines.into_iter().filter(kept).collect()
+    in_some_order(lines.into_iter().filter(kept).collect())
+}
+
+/// Sorts ports that are opened or closed one after the other: ops takes them
+/// from a set, whose order is another one in each run.
+fn in_some_order(mut lines: Vec<String>) -> Vec<String> {
+    for tool in ["open-port ", "close-port "] {
+        let is_port = |line: &String| line.starts_with(tool);
+        for group in lines.chunk_by_mut(|a, b| is_port(a) == is_port(b)) {
+            if group.iter().all(is_port) {
+                group.sort();
+            }
+        }
+    }
+    lines
 }
 
 /// Adds a difference of two lists of lines, if there is one: the lines from the

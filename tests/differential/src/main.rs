@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 fn compare_all(args: &Args) -> anyhow::Result<bool> {
     let differences = Differences::read(&args.dir.join("differences.yaml"))?;
     let scenarios = run::scenarios(&args.dir.join("scenarios"), args.name.as_deref())?;
-    let subjects = Subjects::prepare(args)?;
+    let subjects = Subjects::prepare(args, &scenarios)?;
     let failures = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {

@@ -29,6 +29,7 @@ pub struct Dispatch {
     pub exit_code: Option<i32>,
     pub hook_tools: Vec<Call>,
     pub logs: Vec<Line>,
+    pub deferred: Vec<String>,
 }
 
 /// A call of a hook tool.

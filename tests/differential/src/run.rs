@@ -10,38 +10,51 @@ use crate::record::Record;
 
 /// A scenario file.
 pub struct Scenario {
-    /// Its name without `.yaml`.
+    /// Its name without `.yaml`, after that of its charm: `web/config-port`.
     pub name: String,
+    /// The charm that it is for: the name of its directory.
+    pub charm: String,
     /// Where it is.
     pub path: PathBuf,
 }
 
-/// The scenarios of a directory, sorted by name.
+/// The scenarios of a directory, each in one named as its charm, sorted.
 pub fn scenarios(dir: &Path, filter: Option<&str>) -> anyhow::Result<Vec<Scenario>> {
-    let entries =
-        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let wanted = filter.is_none_or(|filter| name.contains(filter));
-        if wanted
-            && path
-                .extension()
-                .is_some_and(|extension| extension == "yaml")
-        {
-            found.push(Scenario { name, path });
+    for charm in listed(dir)? {
+        let of_charm = name_of(&charm);
+        for path in listed(&charm)? {
+            let name = format!("{of_charm}/{}", name_of(&path));
+            if filter.is_none_or(|filter| name.contains(filter)) {
+                found.push(Scenario {
+                    name,
+                    charm: of_charm.clone(),
+                    path,
+                });
+            }
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
     if found.is_empty() {
         bail!("cannot find a scenario in {}", dir.display());
     }
     Ok(found)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn listed(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// What both did.
@@ -50,47 +63,69 @@ pub struct Pair {
     pub theirs: Record,
 }
 
-/// The charm and its twin, ready to be run.
+/// The charms and their twins, ready to be run.
 pub struct Subjects {
     charmhost: PathBuf,
-    ours: PathBuf,
-    theirs: PathBuf,
+    twins: PathBuf,
+    packed: PathBuf,
 }
 
 impl Subjects {
-    /// Packs our charm once for all scenarios.
-    pub fn prepare(args: &Args) -> anyhow::Result<Self> {
-        let charmhost = std::path::absolute(&args.charmhost)?;
-        let ours = std::path::absolute("target/differential/web.charm")?;
-        if let Some(parent) = ours.parent() {
-            std::fs::create_dir_all(parent)?;
+    /// Packs our charms once for all scenarios.
+    pub fn prepare(args: &Args, scenarios: &[Scenario]) -> anyhow::Result<Self> {
+        let subjects = Subjects {
+            charmhost: std::path::absolute(&args.charmhost)?,
+            twins: args.dir.join("twins"),
+            packed: std::path::absolute("target/differential")?,
+        };
+        std::fs::create_dir_all(&subjects.packed)?;
+        let mut charms: Vec<&str> = scenarios
+            .iter()
+            .map(|scenario| scenario.charm.as_str())
+            .collect();
+        charms.dedup();
+        for charm in charms {
+            subjects.pack(charm, args.dispatch.as_deref())?;
         }
-        let mut pack = Command::new(&charmhost);
-        pack.args(["pack", "charms/web", "--output"]).arg(&ours);
-        if let Some(dispatch) = &args.dispatch {
+        Ok(subjects)
+    }
+
+    /// An example of the project's, or a guest of the tests.
+    fn pack(&self, charm: &str, dispatch: Option<&Path>) -> anyhow::Result<()> {
+        let example = Path::new("charms").join(charm);
+        let project = match example.is_dir() {
+            true => example,
+            false => Path::new("tests/guests").join(charm),
+        };
+        let mut pack = Command::new(&self.charmhost);
+        pack.arg("pack")
+            .arg(&project)
+            .arg("--output")
+            .arg(self.ours(charm));
+        if let Some(dispatch) = dispatch {
             pack.arg("--dispatch").arg(dispatch);
         }
+        let program = self.charmhost.display();
         let packed = pack
             .output()
-            .with_context(|| format!("cannot run {}", charmhost.display()))?;
+            .with_context(|| format!("cannot run {program}"))?;
         if !packed.status.success() {
-            bail!(
-                "cannot pack charms/web: {}",
-                String::from_utf8_lossy(&packed.stderr)
-            );
+            let said = String::from_utf8_lossy(&packed.stderr);
+            bail!("cannot pack {}: {said}", project.display());
         }
-        Ok(Subjects {
-            charmhost,
-            ours,
-            theirs: args.dir.join("twins/web"),
-        })
+        Ok(())
+    }
+
+    fn ours(&self, charm: &str) -> PathBuf {
+        self.packed.join(format!("{charm}.charm"))
     }
 
     /// Runs a scenario through both.
     pub fn run(&self, scenario: &Scenario) -> anyhow::Result<Pair> {
+        let (ours, theirs) = (self.ours(&scenario.charm), self.twins.join(&scenario.charm));
         Ok(Pair {
-            ours: self.sim(&self.ours, scenario).context("our charm")?,
-            theirs: self.sim(&self.theirs, scenario).context("its twin")?,
+            ours: self.sim(&ours, scenario).context("our charm")?,
+            theirs: self.sim(&theirs, scenario).context("its twin")?,
         })
     }
 

@@ -102,13 +102,34 @@ fn a_hook_that_panics_says_so_in_the_log_alone() {
 }
 
 #[test]
-fn deferring_is_refused_with_the_reason() {
-    let charm = built("tests/guests/faults");
+fn what_is_deferred_comes_again_until_it_is_handled() {
+    let charm = copy("tests/guests/faults");
     let agent = Agent::new();
-    let ended = Dispatch::new(&charm, "hooks/config-changed", &agent).run();
-    assert_eq!(ended.code, Some(1));
+    for _ in 0..2 {
+        let ended = Dispatch::new(charm.path(), "hooks/config-changed", &agent).run();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
     let logs = agent.logs().join("\n");
-    assert!(logs.contains("cannot defer config_changed"), "{logs}");
+    assert!(
+        logs.contains("Re-emitting deferred event config_changed (1 of 1 in queue)."),
+        "{logs}"
+    );
+    // What it keeps is what ops keeps, and Python reads it.
+    let script = "import pickle, sqlite3, sys\n\
+        db = sqlite3.connect(sys.argv[1])\n\
+        print([(h, pickle.loads(d)) for h, d in db.execute('select * from snapshot order by handle') if d[:1] == b'\\x80'])\n\
+        print(list(db.execute('select event_path, observer_path, method_name from notice')))\n";
+    let printed = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(charm.path().join(".unit-state.db"))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(
+        printed,
+        "[('Faults/on/config_changed[1]', {}), ('StoredStateData[_stored]', {'event_count': 10})]\n\
+         [('Faults/on/config_changed[1]', 'Faults', 'on_config_changed')]\n"
+    );
 }
 
 #[test]

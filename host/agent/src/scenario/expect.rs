@@ -95,6 +95,10 @@ impl Check<'_> {
         {
             self.fail("exit_code", wanted.into(), json!(ran));
         }
+        if let Some(wanted) = &expect.deferred {
+            let deferred = dispatch.map(|dispatch| &dispatch.deferred);
+            self.same("deferred", &Some(wanted), &deferred);
+        }
         if let Some(wanted) = &expect.calls {
             let calls = dispatch.map(|dispatch| &dispatch.hook_tools);
             let lines = calls.into_iter().flatten().map(|call| call.line());

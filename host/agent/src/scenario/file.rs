@@ -353,6 +353,8 @@ pub struct Expect {
     /// Calls of hook tools, as one would type them, in this order; there may
     /// be others between them.
     pub calls: Option<Vec<String>>,
+    /// The events that are deferred after it, by their names with underscores.
+    pub deferred: Option<Vec<String>>,
     /// Lines of the log, in this order: `INFO text`. A line is met by one that
     /// contains it.
     pub logs: Option<Vec<String>>,

@@ -3,6 +3,7 @@
 use charmhost_juju::{Scope, StatusName};
 
 use super::*;
+use crate::queue::{Kept, Queue};
 
 /// A model that notes what the framework did to it.
 #[derive(Default)]
@@ -28,13 +29,22 @@ impl Effects for Notes {
     fn debug(&mut self, message: &str) {
         self.done.push(message.to_owned());
     }
+
+    fn info(&mut self, message: &str) {
+        self.done.push(message.to_owned());
+    }
 }
 
 fn framework(event: Option<JujuEvent>) -> Framework {
+    framework_with(event, Queue::default())
+}
+
+fn framework_with(event: Option<JujuEvent>, queue: Queue) -> Framework {
     Framework::new(
         event,
         false,
         Box::new(|name| ["start", "stop"].contains(&name)),
+        queue,
     )
 }
 
@@ -109,7 +119,12 @@ fn a_follower_evaluates_only_the_status_of_its_unit() {
 
 #[test]
 fn a_restricted_context_evaluates_no_status() {
-    let mut framework = Framework::new(Some(JujuEvent::CollectMetrics), true, Box::new(|_| true));
+    let mut framework = Framework::new(
+        Some(JujuEvent::CollectMetrics),
+        true,
+        Box::new(|_| true),
+        Queue::default(),
+    );
     framework
         .observe("Charm", "collect_metrics", "Charm", "on")
         .unwrap();
@@ -164,7 +179,7 @@ fn an_emitted_event_goes_to_its_observers_at_once() {
         .observe("Charm/Lib[db]", "ready", "Charm", "on_ready")
         .unwrap();
     let deliveries = framework
-        .emit("Charm/Lib[db]", "ready", "{\"n\":1}")
+        .emit("Charm/Lib[db]", "ready", "{\"n\":1}", &mut Notes::default())
         .unwrap();
     assert_eq!(deliveries.len(), 1);
     assert_eq!(
@@ -175,12 +190,16 @@ fn an_emitted_event_goes_to_its_observers_at_once() {
         }
     );
     assert_eq!(
-        framework.done(deliveries[0].id, &Settlement::Handled),
+        framework.done(
+            deliveries[0].id,
+            &Settlement::Handled,
+            &mut Notes::default()
+        ),
         Ok(())
     );
     assert!(
         framework
-            .emit("Charm/Lib[other]", "ready", "{}")
+            .emit("Charm/Lib[other]", "ready", "{}", &mut Notes::default())
             .unwrap()
             .is_empty()
     );
@@ -191,27 +210,143 @@ fn a_delivery_is_settled_once() {
     let mut framework = framework(Some(JujuEvent::Start));
     framework.observe("Charm", "start", "Charm", "on").unwrap();
     let delivery = framework.next(&mut Notes::default()).unwrap().unwrap();
-    assert_eq!(framework.done(delivery.id, &Settlement::Handled), Ok(()));
     assert_eq!(
-        framework.done(delivery.id, &Settlement::Handled),
+        framework.done(delivery.id, &Settlement::Handled, &mut Notes::default()),
+        Ok(())
+    );
+    assert_eq!(
+        framework.done(delivery.id, &Settlement::Handled, &mut Notes::default()),
         Err(Error::UnknownDelivery(delivery.id))
     );
 }
 
 #[test]
 fn what_cannot_be_deferred_is_refused_with_the_reason() {
-    for (event, wanted) in [
-        (JujuEvent::Stop, Error::NotDeferrable("stop".to_owned())),
-        (JujuEvent::Start, Error::NoQueue("start".to_owned())),
-    ] {
-        let mut framework = framework(Some(event.clone()));
+    let mut framework = framework(Some(JujuEvent::Stop));
+    framework.observe("Charm", "stop", "Charm", "on").unwrap();
+    let delivery = framework.next(&mut Notes::default()).unwrap().unwrap();
+    let refused = framework.done(delivery.id, &later("why"), &mut Notes::default());
+    assert_eq!(refused, Err(Error::NotDeferrable("stop".to_owned())));
+}
+
+fn later(reason: &str) -> Settlement {
+    Settlement::Deferred(reason.to_owned())
+}
+
+/// One dispatch of `start` for the observers `a` and `b`, of which those named
+/// defer. Gives who was called, and the queue afterwards.
+fn dispatch(queue: Queue, deferring: &[&str]) -> (Vec<String>, Queue) {
+    let mut framework = framework_with(Some(JujuEvent::Start), queue);
+    for method in ["a", "b"] {
         framework
-            .observe("Charm", &event.name(), "Charm", "on")
+            .observe("Charm", "start", "Charm", method)
             .unwrap();
-        let delivery = framework.next(&mut Notes::default()).unwrap().unwrap();
-        let later = Settlement::Deferred("later".to_owned());
-        assert_eq!(framework.done(delivery.id, &later), Err(wanted));
     }
+    let mut called = Vec::new();
+    let mut notes = Notes::default();
+    while let Some(delivery) = framework.next(&mut notes).unwrap() {
+        let again = if delivery.deferred.is_some() {
+            " again"
+        } else {
+            ""
+        };
+        called.push(format!("{}{again}", delivery.method));
+        let settlement = match deferring.contains(&delivery.method.as_str()) {
+            true => later("not yet"),
+            false => Settlement::Handled,
+        };
+        framework
+            .done(delivery.id, &settlement, &mut Notes::default())
+            .unwrap();
+    }
+    (called, framework.queue().clone())
+}
+
+#[test]
+fn an_event_is_deferred_for_each_observer_alone() {
+    let (called, queue) = dispatch(Queue::default(), &["a"]);
+    assert_eq!(called, ["a", "b"]);
+    assert_eq!(queue.kept().len(), 1);
+    assert_eq!(queue.kept()[0].event_path, "Charm/on/start[1]");
+    assert_eq!(queue.kept()[0].count, 1);
+    assert!(queue.is_changed());
+    // The event comes again before the new one. Once it is handled, the new one
+    // is another.
+    let (called, queue) = dispatch(queue, &[]);
+    assert_eq!(called, ["a again", "a", "b"]);
+    assert!(queue.kept().is_empty());
+}
+
+#[test]
+fn an_equal_event_is_not_kept_twice() {
+    let (_, queue) = dispatch(Queue::default(), &["a"]);
+    let (called, queue) = dispatch(queue, &["a"]);
+    assert_eq!(called, ["a again", "b"]);
+    assert_eq!(queue.kept().len(), 1);
+    assert_eq!(
+        (queue.kept()[0].count, queue.kept()[0].reason.as_str()),
+        (2, "not yet")
+    );
+}
+
+#[test]
+fn nothing_deferred_changes_nothing() {
+    let (_, queue) = dispatch(Queue::default(), &[]);
+    assert!(!queue.is_changed());
+}
+
+#[test]
+fn what_is_kept_for_an_observer_that_is_gone_stays() {
+    let (_, queue) = dispatch(Queue::default(), &["a"]);
+    let kept: Vec<Kept> = queue
+        .kept()
+        .iter()
+        .cloned()
+        .map(|kept| Kept {
+            method: "gone".to_owned(),
+            ..kept
+        })
+        .collect();
+    let (called, queue) = dispatch(Queue::new(kept, 1), &[]);
+    assert_eq!(called, ["a", "b"]);
+    assert_eq!(queue.kept().len(), 1);
+    assert!(!queue.is_changed());
+}
+
+#[test]
+fn a_handler_that_emits_its_own_event_again_is_not_called_twice() {
+    let mut framework = framework(None);
+    framework
+        .observe("Charm/Lib[db]", "ready", "Charm", "on")
+        .unwrap();
+    let mut notes = Notes::default();
+    let first = framework
+        .emit("Charm/Lib[db]", "ready", "{}", &mut notes)
+        .unwrap();
+    assert_eq!(first.len(), 1);
+    assert!(
+        framework
+            .emit("Charm/Lib[db]", "ready", "{}", &mut notes)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        framework
+            .emit("Charm/Lib[db]", "ready", "{\"n\":1}", &mut notes)
+            .unwrap()
+            .len(),
+        1
+    );
+    framework
+        .done(first[0].id, &later(""), &mut Notes::default())
+        .unwrap();
+    // Equal to what is kept now.
+    assert!(
+        framework
+            .emit("Charm/Lib[db]", "ready", "{}", &mut notes)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]

@@ -42,9 +42,11 @@ impl Host for State {
         event_name: String,
         snapshot: String,
     ) -> Result<Vec<wit::Delivery>, Error> {
-        let framework = &mut self.charm.framework;
-        let deliveries = framework
-            .emit(&source, &event_name, &snapshot)
+        let charm = &mut self.charm;
+        let effects = &mut ModelEffects(&mut charm.model);
+        let deliveries = charm
+            .framework
+            .emit(&source, &event_name, &snapshot, effects)
             .map_err(refused)?;
         Ok(deliveries.into_iter().map(delivery).collect())
     }
@@ -54,16 +56,15 @@ impl Host for State {
             wit::Settlement::Handled => Settlement::Handled,
             wit::Settlement::Deferred(reason) => Settlement::Deferred(reason),
         };
-        self.charm.framework.done(id, &settlement).map_err(refused)
+        let charm = &mut self.charm;
+        let effects = &mut ModelEffects(&mut charm.model);
+        let settled = charm.framework.done(id, &settlement, effects);
+        settled.map_err(refused)
     }
 }
 
 fn refused(error: FrameworkError) -> Error {
-    let text = error.to_string();
-    match error {
-        FrameworkError::NoQueue(_) => Error::Other(text),
-        _ => Error::InvalidInput(text),
-    }
+    Error::InvalidInput(error.to_string())
 }
 
 fn delivery(delivery: Delivery) -> wit::Delivery {
@@ -74,6 +75,10 @@ fn delivery(delivery: Delivery) -> wit::Delivery {
         source: delivery.source,
         name: delivery.event.name(),
         event: events::event(delivery.event),
-        deferred: None,
+        deferred: delivery.deferred.map(|deferral| wit::Deferral {
+            since: deferral.since,
+            count: deferral.count,
+            reason: deferral.reason,
+        }),
     }
 }

@@ -1,0 +1,15 @@
+//! A charm's local state, in the file, the tables and the values of ops, so
+//! that a charm can move from native Python to this host and back.
+//!
+//! A [`Store`] is one transaction: everything since it was opened becomes
+//! durable with [`Store::commit`], or nothing does. While it is open, nobody
+//! else can read or write the file.
+
+mod pickle;
+mod store;
+
+pub use pickle::Unreadable;
+pub use store::{Error, Notice, Store};
+
+/// The file's name in the charm's directory.
+pub const FILE_NAME: &str = ".unit-state.db";

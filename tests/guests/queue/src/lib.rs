@@ -1,0 +1,121 @@
+//! Defers what its configuration names, and logs every call.
+
+use charmhost::prelude::*;
+use serde::Deserialize;
+
+struct Queue;
+
+#[derive(Deserialize)]
+struct Config {
+    defer: String,
+    fail: String,
+}
+
+impl Charm for Queue {
+    fn new(on: &mut Observe<Self>) -> Self {
+        on.start(Self::on_start_first);
+        on.start(Self::on_start_second);
+        on.start(Self::on_start_first);
+        on.config_changed(Self::on_config_changed);
+        on.leader_elected(Self::on_leader_elected);
+        on.relation("db")
+            .joined(Self::on_db_joined)
+            .changed(Self::on_db_changed)
+            .broken(Self::on_db_broken);
+        on.storage("data").attached(Self::on_data_attached);
+        Queue
+    }
+}
+
+/// Logs a call; whether it shall be deferred.
+fn called(handler: &str, details: String) -> Result<bool> {
+    log::info!("{handler} {details}");
+    let Config { defer, fail } = config()?;
+    if fail == handler {
+        return Err(Error::exit(3));
+    }
+    Ok(defer.split(' ').any(|name| name == handler))
+}
+
+fn shown(name: Option<&str>) -> &str {
+    name.unwrap_or("nobody")
+}
+
+impl Queue {
+    fn on_start_first(&mut self, event: StartEvent) -> Result<()> {
+        if called("start_first", String::new())? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_start_second(&mut self, event: StartEvent) -> Result<()> {
+        if called("start_second", String::new())? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_config_changed(&mut self, event: ConfigChangedEvent) -> Result<()> {
+        if called("config_changed", String::new())? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_leader_elected(&mut self, event: LeaderElectedEvent) -> Result<()> {
+        if called("leader_elected", String::new())? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_db_joined(&mut self, event: RelationJoinedEvent) -> Result<()> {
+        let about = format!(
+            "{} {} {}",
+            event.relation_id,
+            shown(event.app.as_deref()),
+            shown(event.unit.as_deref())
+        );
+        if called("db_joined", about)? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_db_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+        let about = format!(
+            "{} {} {}",
+            event.relation_id,
+            shown(event.app.as_deref()),
+            shown(event.unit.as_deref())
+        );
+        if called("db_changed", about)? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_db_broken(&mut self, event: RelationBrokenEvent) -> Result<()> {
+        let about = format!("{} {}", event.relation_id, shown(event.app.as_deref()));
+        if called("db_broken", about)? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+
+    fn on_data_attached(&mut self, event: StorageAttachedEvent) -> Result<()> {
+        let about = format!(
+            "{}/{} {}",
+            event.name,
+            event.index,
+            shown(event.location.as_deref())
+        );
+        if called("data_attached", about)? {
+            event.defer("told to");
+        }
+        Ok(())
+    }
+}
+
+charmhost::main!(Queue);
