@@ -16,6 +16,7 @@ mod events;
 mod exit_codes;
 mod faults;
 mod isolation;
+mod mutants;
 mod native;
 mod readme;
 mod sandbox;

@@ -1,0 +1,23 @@
+//! The patches that break a rule still fit the sources that they break.
+
+use std::process::Command;
+
+use crate::support::root;
+
+#[test]
+fn every_mutant_can_be_made() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(root().join("tests/mutants")).unwrap() {
+        let path = entry.unwrap().path();
+        let checked = Command::new("git")
+            .args(["apply", "--check"])
+            .arg(&path)
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{}: {told}", path.display());
+        count += 1;
+    }
+    assert_eq!(count, 5);
+}
