@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use crate::Error;
+use crate::event::{Change, Event};
 use crate::place::Place;
 use crate::report::ContainerRecord;
 use crate::scenario::{Bag, ContainerSpec};
@@ -90,6 +91,30 @@ impl Containers {
         })
     }
 
+    /// The program that a container runs.
+    fn pebble(&self, container: &str) -> Result<&Path, Error> {
+        let pebble = self.pebble.as_deref().filter(|pebble| pebble.is_file());
+        pebble.ok_or_else(|| Error::Container {
+            container: container.to_owned(),
+            detail: "there is no Pebble to run in it; put the program `pebble` beside charmhost or on PATH, or name it with --pebble".to_owned(),
+        })
+    }
+
+    /// Makes sure that the containers that will run can run.
+    pub fn check(&self, events: &[Event]) -> Result<(), Error> {
+        let first = self.specs.values().filter(|spec| spec.can_connect);
+        let first = first.map(|spec| &spec.name);
+        let changes = events.iter().flat_map(|event| &event.changes);
+        let later = changes.filter_map(|change| match change {
+            Change::StartContainer { name } | Change::RestartContainer { name } => Some(name),
+            Change::Notify { container, .. } => Some(container),
+            _ => None,
+        });
+        first
+            .chain(later)
+            .try_for_each(|name| self.pebble(name).map(drop))
+    }
+
     /// Starts the containers that run before the first event.
     pub fn start_first(&mut self, unit: &Place) -> Result<(), Error> {
         let first = self.specs.values().filter(|spec| spec.can_connect);
@@ -131,10 +156,7 @@ impl Containers {
             container: name.clone(),
             detail,
         };
-        let pebble = self.pebble.as_ref().filter(|pebble| pebble.is_file());
-        let Some(pebble) = pebble else {
-            return Err(refuse("there is no Pebble to run in it; put the program `pebble` beside charmhost or on PATH, or name it with --pebble".to_owned()));
-        };
+        let pebble = self.pebble(name)?;
         let shared = self.shared.join(name);
         let place = match &self.confine {
             Some(confine) => Place::World(self.world(confine, name, pebble, unit)?),
@@ -147,7 +169,11 @@ impl Containers {
                 PathBuf::from(SHARED),
                 PathBuf::from(LAYERS),
             ),
-            Place::Machine => (pebble.clone(), shared.clone(), shared.join("pebble/layers")),
+            Place::Machine => (
+                pebble.to_path_buf(),
+                shared.clone(),
+                shared.join("pebble/layers"),
+            ),
         };
         let written = write_image(&place, spec, &layers);
         written.map_err(|(path, error)| refuse(format!("cannot write {path}: {error}")))?;

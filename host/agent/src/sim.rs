@@ -49,6 +49,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
         confine: options.confine.clone(),
         mounts,
     })?;
+    containers.check(&prepared.events)?;
     let mut unit = Unit {
         model: prepared.model,
         metadata: prepared.metadata,

@@ -269,7 +269,7 @@ fn without_pebble_a_container_cannot_run() {
     let output = std::process::Command::new(dir.path().join("charmhost"))
         .arg("sim")
         .arg(&web)
-        .args(["--event", "web-pebble-ready"])
+        .args(["--event", "install", "--event", "web-pebble-ready"])
         .env("PATH", "/usr/bin:/bin")
         .output()
         .unwrap();
@@ -279,4 +279,5 @@ fn without_pebble_a_container_cannot_run() {
         told.contains("cannot run the container \"web\": there is no Pebble to run in it"),
         "{told}"
     );
+    assert!(output.stdout.is_empty(), "something ran");
 }
