@@ -148,3 +148,16 @@ fn a_python_project_without_charmcraft_runs_too() {
         "{told}"
     );
 }
+
+#[test]
+fn the_containers_of_a_pod_share_their_network_and_what_they_mount() {
+    let charm = root().join("tests/charms/pod");
+    let scenario = charm.join("scenario.yaml");
+    let output = charmhost([
+        "sim".as_ref(),
+        charm.as_os_str(),
+        "--scenario".as_ref(),
+        scenario.as_os_str(),
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+}
