@@ -23,5 +23,6 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod sim;
+mod state;
 mod support;
 mod wit;

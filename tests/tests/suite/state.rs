@@ -1,0 +1,185 @@
+//! The local state is ops's: a charm moves from Python to this host and back,
+//! and takes its deferred events with it.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use crate::support::{Agent, Dispatch, copy, dist, prints, root, usual};
+
+/// A unit whose charm is there twice: compiled, and in Python.
+struct Unit {
+    charm: tempfile::TempDir,
+    agent: Agent,
+    /// Which handlers defer.
+    defer: Arc<Mutex<String>>,
+}
+
+impl Unit {
+    fn new() -> Self {
+        let charm = copy("tests/guests/queue");
+        let twin = root().join("tests/differential/twins/queue/src/charm.py");
+        std::fs::create_dir(charm.path().join("src")).unwrap();
+        std::fs::copy(twin, charm.path().join("src/charm.py")).unwrap();
+        let defer = Arc::new(Mutex::new(String::new()));
+        let told = defer.clone();
+        let agent = Agent::answering(move |request| match request.tool.as_str() {
+            "config-get" => {
+                let defer = told.lock().unwrap().clone();
+                prints(&serde_json::json!({"defer": defer, "fail": ""}).to_string())
+            }
+            _ => usual(request),
+        });
+        Unit {
+            charm,
+            agent,
+            defer,
+        }
+    }
+
+    /// Runs a hook in which the named handlers defer; gives what was logged.
+    fn run(&self, hook: &str, python: bool, defer: &str) -> Vec<String> {
+        *self.defer.lock().unwrap() = defer.to_owned();
+        let before = self.agent.logs().len();
+        let dispatch = Dispatch::new(self.charm.path(), &format!("hooks/{hook}"), &self.agent);
+        match python {
+            false => assert_eq!(dispatch.run().code, Some(0)),
+            true => run_python(self.charm.path(), dispatch),
+        }
+        self.agent.logs().split_off(before)
+    }
+
+    fn rows(&self, sql: &str) -> String {
+        let script =
+            "import sqlite3, sys; print(list(sqlite3.connect(sys.argv[1]).execute(sys.argv[2])))";
+        let file = self.charm.path().join(".unit-state.db");
+        let output = Command::new("python3")
+            .args(["-c", script])
+            .arg(file)
+            .arg(sql)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    }
+}
+
+fn run_python(charm: &Path, dispatch: Dispatch) {
+    let tools = charm.join("tools");
+    let _ = std::fs::create_dir(&tools);
+    for tool in [
+        "juju-log",
+        "config-get",
+        "is-leader",
+        "relation-ids",
+        "status-set",
+    ] {
+        let _ = std::os::unix::fs::symlink(dist("hook-tool"), tools.join(tool));
+    }
+    let dispatch = dispatch.var("PATH", &format!("{}:/usr/bin:/bin", tools.display()));
+    let mut command = dispatch.command();
+    let vars: Vec<_> = command
+        .get_envs()
+        .map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_owned()))
+        .collect();
+    command = Command::new(root().join("target/ops-venv/bin/python"));
+    command
+        .arg("src/charm.py")
+        .current_dir(charm)
+        .env_clear()
+        .envs(vars);
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        crate::support::shown(&output)
+    );
+}
+
+fn has(logs: &[String], wanted: &str) -> bool {
+    logs.iter().any(|line| line.contains(wanted))
+}
+
+#[test]
+fn what_the_host_deferred_comes_again_in_python() {
+    let unit = Unit::new();
+    unit.run("config-changed", false, "config_changed");
+    let logs = unit.run("update-status", true, "");
+    assert!(
+        has(
+            &logs,
+            "Re-emitting deferred event <ConfigChangedEvent via Queue/on/config_changed[1]> (1 of 1 in queue)."
+        ),
+        "{logs:?}"
+    );
+    assert!(has(&logs, "INFO config_changed"), "{logs:?}");
+    assert_eq!(unit.rows("select * from notice"), "[]\n");
+}
+
+#[test]
+fn what_python_deferred_comes_again_in_the_host_and_the_rest_stays() {
+    let unit = Unit::new();
+    unit.run("start", true, "start_first start_second");
+    let counted = unit.rows("select data from snapshot where handle = 'StoredStateData[_stored]'");
+    let logs = unit.run("update-status", false, "start_second");
+    for wanted in [
+        "Re-emitting deferred event start (1 of 2 in queue).",
+        "Re-emitting deferred event start (2 of 2 in queue).",
+        "INFO start_first",
+        "INFO start_second",
+    ] {
+        assert!(has(&logs, wanted), "{wanted:?} is not in {logs:?}");
+    }
+    let kept = "select event_path, observer_path, method_name from notice";
+    assert_eq!(
+        unit.rows(kept),
+        "[('Queue/on/start[1]', 'Queue', 'on_start_second')]\n"
+    );
+    let now = unit.rows("select data from snapshot where handle = 'StoredStateData[_stored]'");
+    assert_ne!(now, counted, "the events are counted on");
+    // And back again.
+    let logs = unit.run("update-status", true, "");
+    assert!(
+        has(
+            &logs,
+            "<StartEvent via Queue/on/start[1]> (1 of 1 in queue)."
+        ),
+        "{logs:?}"
+    );
+    assert_eq!(unit.rows("select * from notice"), "[]\n");
+    assert_eq!(
+        unit.rows("select handle from snapshot where handle like 'Queue/on%'"),
+        "[]\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_and_told() {
+    let unit = Unit::new();
+    unit.run("start", false, "start_first");
+    let script = "import pickle, sqlite3, sys\n\
+        db = sqlite3.connect(sys.argv[1])\n\
+        db.execute('update snapshot set data = ? where handle like ?', (pickle.dumps({'x': b'bytes'}), 'Queue/on/start%'))\n\
+        db.execute('insert into snapshot values (?, ?)', ('Queue/StoredStateData[_stored]', pickle.dumps({'k': {1, 2}})))\n\
+        db.commit()\n";
+    let file = unit.charm.path().join(".unit-state.db");
+    let changed = Command::new("python3")
+        .args(["-c", script])
+        .arg(&file)
+        .status();
+    assert!(changed.unwrap().success());
+    let rows = "select handle, hex(data) from snapshot where handle like 'Queue/%' order by handle";
+    let before = unit.rows(rows);
+    let logs = unit.run("config-changed", false, "config_changed");
+    assert!(
+        has(
+            &logs,
+            "WARNING Keeping the deferred event Queue/on/start[1], whose data cannot be read: it holds bytes."
+        ),
+        "{logs:?}"
+    );
+    unit.run("config-changed", false, "");
+    assert_eq!(unit.rows(rows), before);
+    assert_eq!(
+        unit.rows("select method_name from notice"),
+        "[('on_start_first',)]\n"
+    );
+}
