@@ -21,5 +21,6 @@ pub(crate) use self::charmhost::pebble::pebble;
 pub(crate) use self::charmhost::ports::ports;
 pub(crate) use self::charmhost::relations::relations;
 pub(crate) use self::charmhost::status::status;
+pub(crate) use self::charmhost::stored_state::stored_state;
 pub(crate) use self::charmhost::unit::unit;
 pub use self::exports::charmhost::entry::entry::{Guest, Outcome};

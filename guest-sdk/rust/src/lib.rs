@@ -53,6 +53,7 @@ mod ports;
 mod relations;
 mod run;
 mod status;
+mod stored;
 mod tools;
 mod unit;
 
@@ -69,6 +70,7 @@ pub use observe::{Handler, IntoResult, Observe};
 pub use ports::{Port, Protocol};
 pub use relations::{Databag, Relation, relation, relations};
 pub use status::{Status, StatusKind};
+pub use stored::Stored;
 pub use tools::{ToolOutput, hook_tool};
 pub use unit::{App, Unit, app, unit};
 
@@ -81,7 +83,7 @@ pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
         Charm, Check, Container, Databag, Error, ErrorKind, FileOptions, Layer, Observe, Port,
-        Protocol, Relation, Result, Service, Status, app, config, context, log, relation,
+        Protocol, Relation, Result, Service, Status, Stored, app, config, context, log, relation,
         relations, unit,
     };
     pub use serde_json::json;

@@ -3,12 +3,13 @@
 use crate::bindings::framework::{self as wit, Settlement};
 use crate::bindings::{Outcome, exports};
 use crate::error::{Ending, ModelResult};
-use crate::{Charm, Error, Observe, Result, events, logging};
+use crate::{Charm, Error, Observe, Result, events, logging, stored};
 
 /// Makes the charm and hands it its events until there are none.
 pub fn run<C: Charm>() -> Outcome {
     logging::install();
     let mut on = Observe::new();
+    stored::set_owner(on.charm);
     let mut charm = C::new(&mut on);
     match drive(&mut charm, &on) {
         Ok(()) => Outcome::Completed,

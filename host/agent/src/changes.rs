@@ -65,6 +65,7 @@ fn change_model(model: &mut Model, metadata: &Metadata, change: Change) -> Resul
             }
         }
         Change::Leader(leader) => model.leader = leader,
+        Change::Resolved => model.failed_hook = None,
         Change::NewRelation(spec) => {
             let relation = build::relation(&spec, model, metadata);
             model.relations.insert(relation.id, relation);

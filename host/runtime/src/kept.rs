@@ -1,11 +1,13 @@
-//! The deferred events between two dispatches: read from the charm's local
-//! state before the guest runs, and written back when it has succeeded.
+//! The charm's local state between two dispatches: deferred events and what the
+//! charm remembers, read before the guest runs or when it asks, and written
+//! back when it has succeeded.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use charmhost_framework::{Event, Kept, Queue};
 use charmhost_juju::{Event as JujuEvent, Level, Metadata, Model};
-use charmhost_store::{Error, Notice, Store};
+use charmhost_store::{Error, Notice, Store, Unreadable};
 use serde_json::{Map, Value, json};
 
 /// Where ops keeps how many events were emitted.
@@ -19,6 +21,8 @@ pub(crate) struct Local {
     /// None while there is no file.
     store: Option<Store>,
     before: Vec<Kept>,
+    /// What the guest saved in this dispatch.
+    saved: BTreeMap<String, Value>,
 }
 
 impl Local {
@@ -41,20 +45,38 @@ impl Local {
             path,
             store,
             before: kept.clone(),
+            saved: BTreeMap::new(),
         };
         Ok((local, Queue::new(kept, counter)))
+    }
+
+    /// The value under a handle; the inner error says why it cannot be read.
+    pub fn load(&self, handle: &str) -> Result<Option<Result<Value, Unreadable>>, Error> {
+        match (self.saved.get(handle), &self.store) {
+            (Some(value), _) => Ok(Some(Ok(value.clone()))),
+            (None, Some(store)) => store.value(handle),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Keeps a value under a handle when the dispatch succeeds.
+    pub fn remember(&mut self, handle: String, value: Value) {
+        self.saved.insert(handle, value);
     }
 
     /// Writes what has changed, in one transaction. A dispatch that changed
     /// nothing writes nothing.
     pub fn save(self, queue: &Queue) -> Result<(), Error> {
-        if !queue.is_changed() {
+        if !queue.is_changed() && self.saved.is_empty() {
             return Ok(());
         }
         let store = match self.store {
             Some(store) => store,
             None => Store::open(&self.path)?,
         };
+        for (handle, value) in &self.saved {
+            store.save(handle, value)?;
+        }
         let now = queue.kept();
         for kept in self.before.iter().filter(|kept| !has(now, kept)) {
             store.drop_notice(&notice(kept))?;

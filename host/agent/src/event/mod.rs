@@ -23,6 +23,8 @@ pub struct Event {
 /// Something that happens in the world, not in the charm.
 #[derive(Debug, Clone)]
 pub enum Change {
+    /// The operator resolves the error of a hook that failed.
+    Resolved,
     /// The operator sets options.
     Config(Map<String, Value>),
     /// Leadership is won or lost.

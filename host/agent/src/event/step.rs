@@ -66,6 +66,9 @@ impl<'a> Resolver<'a> {
         if let Some(key) = used.left_over() {
             return Err(self.refuse(step, format!("the key {key} has no meaning for this event")));
         }
+        if step.resolved {
+            event.changes.insert(0, Change::Resolved);
+        }
         event.expect = step.expect.clone();
         Ok(event)
     }

@@ -287,6 +287,9 @@ pub struct StepSpec {
     pub check: Option<String>,
     /// Whether the container is restarted before it is ready.
     pub restart: bool,
+    /// Whether the operator resolves the error of a hook that failed, without
+    /// running it again.
+    pub resolved: bool,
     /// What is expected after it.
     pub expect: Option<Expect>,
 }

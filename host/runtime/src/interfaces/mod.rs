@@ -12,6 +12,7 @@ mod pebble;
 mod ports;
 mod relations;
 mod status;
+mod stored_state;
 mod unit;
 
 use charmhost_juju::ToolError;

@@ -1,7 +1,7 @@
 //! Defers what its configuration names, and logs every call.
 
 use charmhost::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 struct Queue;
 
@@ -9,6 +9,14 @@ struct Queue;
 struct Config {
     defer: String,
     fail: String,
+}
+
+/// What is remembered: how many calls there were, and the names of the last.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Calls {
+    count: u32,
+    last: Vec<String>,
 }
 
 impl Charm for Queue {
@@ -29,7 +37,18 @@ impl Charm for Queue {
 
 /// Logs a call; whether it shall be deferred.
 fn called(handler: &str, details: String) -> Result<bool> {
-    log::info!("{handler} {details}");
+    let mut calls: Stored<Calls> = Stored::load("_calls")?;
+    calls.count += 1;
+    calls.last.push(handler.to_owned());
+    if calls.last.len() > 3 {
+        calls.last.remove(0);
+    }
+    calls.save()?;
+    log::info!(
+        "{} {handler} {details} after {}",
+        calls.count,
+        calls.last.join(" ")
+    );
     let Config { defer, fail } = config()?;
     if fail == handler {
         return Err(Error::exit(3));

@@ -10,8 +10,12 @@ logger = logging.getLogger(__name__)
 
 
 class Queue(ops.CharmBase):
+    # How many calls there were, and the names of the last.
+    _calls = ops.StoredState()
+
     def __init__(self, framework):
         super().__init__(framework)
+        self._calls.set_default(count=0, last=[])
         framework.observe(self.on.start, self.on_start_first)
         framework.observe(self.on.start, self.on_start_second)
         framework.observe(self.on.start, self.on_start_first)
@@ -23,7 +27,12 @@ class Queue(ops.CharmBase):
         framework.observe(self.on.data_storage_attached, self.on_data_attached)
 
     def _called(self, handler, details, event):
-        logger.info("%s %s", handler, details)
+        self._calls.count += 1
+        self._calls.last.append(handler)
+        if len(self._calls.last) > 3:
+            self._calls.last.pop(0)
+        last = " ".join(self._calls.last)
+        logger.info("%s %s %s after %s", self._calls.count, handler, details, last)
         if self.config["fail"] == handler:
             sys.exit(3)
         if handler in self.config["defer"].split(" "):

@@ -1,0 +1,93 @@
+//! What a charm remembers from one dispatch to the next.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::stored_state as wit;
+use crate::error::ModelResult;
+use crate::{Error, Result};
+
+thread_local! {
+    /// The path of the charm, to which the states belong.
+    static OWNER: Cell<&'static str> = const { Cell::new("Charm") };
+}
+
+pub(crate) fn set_owner(charm: &'static str) {
+    OWNER.set(charm);
+}
+
+/// A value that is remembered: any type of serde's with a default.
+///
+/// What is saved is kept when the dispatch succeeds. On Kubernetes it is lost
+/// with the pod.
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Seen {
+///     backups: u32,
+/// }
+/// # fn handler() -> Result<()> {
+/// let mut seen: Stored<Seen> = Stored::load("seen")?;
+/// seen.backups += 1;
+/// seen.save()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored<T> {
+    name: String,
+    value: T,
+}
+
+impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
+    /// The value that was saved under a name, or the type's default.
+    #[track_caller]
+    pub fn load(name: &str) -> Result<Self> {
+        let name = format!("{}/StoredStateData[{name}]", OWNER.get());
+        let value = match wit::load(&name).model()? {
+            None => T::default(),
+            Some(text) => match serde_json::from_str(&text) {
+                Ok(value) => value,
+                Err(error) => {
+                    return Err(Error::invalid(format!(
+                        "cannot load the state {name:?}: {error}"
+                    )));
+                }
+            },
+        };
+        Ok(Stored { name, value })
+    }
+
+    /// Keeps the value as it is now.
+    #[track_caller]
+    pub fn save(&self) -> Result<()> {
+        let text = match serde_json::to_string(&self.value) {
+            Ok(text) => text,
+            Err(error) => {
+                let name = &self.name;
+                return Err(Error::invalid(format!(
+                    "cannot save the state {name:?}: {error}"
+                )));
+            }
+        };
+        wit::save(&self.name, &text).model()
+    }
+}
+
+impl<T> Deref for Stored<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Stored<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}

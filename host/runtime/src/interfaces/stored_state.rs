@@ -1,0 +1,55 @@
+//! `charmhost:stored-state/stored-state`.
+
+use super::Error;
+use crate::bindings::stored_state::Host;
+use crate::state::State;
+
+impl Host for State {
+    fn load(&mut self, name: String) -> Result<Option<String>, Error> {
+        check(&name)?;
+        let Some(local) = &self.charm.local else {
+            return Ok(None);
+        };
+        match local.load(&name) {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(value))) => Ok(Some(value.to_string())),
+            Ok(Some(Err(error))) => Err(Error::Other(format!(
+                "cannot load the state {name:?}: {error}"
+            ))),
+            Err(error) => Err(Error::Other(error.to_string())),
+        }
+    }
+
+    fn save(&mut self, name: String, value: String) -> Result<(), Error> {
+        check(&name)?;
+        let value = serde_json::from_str(&value).map_err(|error| {
+            Error::InvalidInput(format!(
+                "cannot save the state {name:?}: it is not JSON: {error}"
+            ))
+        })?;
+        match &mut self.charm.local {
+            Some(local) => local.remember(name, value),
+            None => {
+                return Err(Error::Other(format!(
+                    "cannot save the state {name:?}: this event comes in a restricted context, which keeps nothing"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Only names of states: the file holds other things too.
+fn check(name: &str) -> Result<(), Error> {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let key = last
+        .strip_prefix("StoredStateData[")
+        .and_then(|rest| rest.strip_suffix(']'));
+    let has_owner = name.contains('/');
+    match key {
+        Some(key) if has_owner && !key.is_empty() && !key.contains(['[', ']']) => Ok(()),
+        _ => Err(Error::InvalidInput(format!(
+            "{name:?} is not the name of a state, as MyCharm/StoredStateData[_stored] is"
+        ))),
+    }
+}
