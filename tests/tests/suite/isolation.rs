@@ -3,10 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use crate::support::{charmhost, root, shown};
+
+/// Simulations of the harmful charm, one after the other: each looks for the
+/// processes that it leaves.
+static HARM: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    HARM.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How many processes have a word in their command.
 fn running(word: &str) -> usize {
@@ -32,7 +41,10 @@ fn machine() -> BTreeMap<&'static str, String> {
         ("passwd", read("/etc/passwd")),
         ("home", listed("/home")),
         ("opt", listed("/opt")),
-        ("root", listed("/root")),
+        (
+            "left",
+            Path::new("/root/charmhost-was-here").exists().to_string(),
+        ),
         ("charm", listed("/charm")),
         ("juju", listed("/var/lib/juju")),
         ("pebble", listed("/var/lib/pebble")),
@@ -43,6 +55,7 @@ fn machine() -> BTreeMap<&'static str, String> {
 
 #[test]
 fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
+    let _alone = alone();
     let before = machine();
     let charm = root().join("tests/charms/harm");
     let output = charmhost([
@@ -69,6 +82,7 @@ fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
 
 #[test]
 fn a_simulation_leaves_no_directory_behind() {
+    let _alone = alone();
     let scratch = tempfile::tempdir().unwrap();
     let output = Command::new(crate::support::dist("charmhost"))
         .arg("sim")
