@@ -112,30 +112,34 @@ pub struct Collected {
 
 /// An output stream on its way from the daemon to the reader.
 struct Stream {
-    pieces: mpsc::Receiver<Bytes>,
+    pieces: mpsc::Receiver<Result<Bytes, CutOff>>,
     rest: Bytes,
 }
 
+/// The daemon went away before it said that the stream was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CutOff;
+
 impl Stream {
-    async fn read(&mut self, max: usize) -> Bytes {
+    async fn read(&mut self, max: usize) -> Result<Bytes, CutOff> {
         while self.rest.is_empty() {
             match self.pieces.recv().await {
-                Some(piece) => self.rest = piece,
-                None => return Bytes::new(),
+                Some(piece) => self.rest = piece?,
+                None => return Ok(Bytes::new()),
             }
         }
         let count = self.rest.len().min(max);
-        self.rest.split_to(count)
+        Ok(self.rest.split_to(count))
     }
 
     /// All of it, but no more than so much kept.
-    async fn collect(&mut self, max: usize) -> (Vec<u8>, bool) {
+    async fn collect(&mut self, max: usize) -> Result<(Vec<u8>, bool), CutOff> {
         let mut all = Vec::new();
         let mut more = false;
         loop {
-            let piece = self.read(usize::MAX).await;
+            let piece = self.read(usize::MAX).await?;
             if piece.is_empty() {
-                return (all, more);
+                return Ok((all, more));
             }
             let room = max - all.len();
             more |= piece.len() > room;
@@ -256,17 +260,19 @@ async fn pump_input(
     let _ = sink.send(Message::Text(end.into())).await;
 }
 
-async fn pump_output(mut stream: SplitStream<Socket>, pieces: mpsc::Sender<Bytes>) {
+async fn pump_output(mut stream: SplitStream<Socket>, pieces: mpsc::Sender<Result<Bytes, CutOff>>) {
     while let Some(Ok(message)) = stream.next().await {
         match message {
             // Nobody may want it any more; the command must go on.
             Message::Binary(bytes) if bytes.is_empty() => {}
-            Message::Binary(bytes) => drop(pieces.send(bytes).await),
+            Message::Binary(bytes) => drop(pieces.send(Ok(bytes)).await),
             Message::Text(text) if is_end(&text) => return,
-            Message::Close(_) => return,
+            Message::Close(_) => break,
             _ => {}
         }
     }
+    // What came so far is not the whole.
+    drop(pieces.send(Err(CutOff)).await);
 }
 
 fn is_end(text: &str) -> bool {
@@ -305,7 +311,8 @@ impl Process {
     /// the end.
     pub async fn read_output(&mut self, max: usize) -> Result<Bytes, Error> {
         let left = self.left();
-        within(left, self.output.read(max)).await
+        let read = within(left, self.output.read(max)).await?;
+        read.map_err(|CutOff| self.cut_off())
     }
 
     /// The same for its error output; always empty if that comes with the
@@ -313,7 +320,10 @@ impl Process {
     pub async fn read_error_output(&mut self, max: usize) -> Result<Bytes, Error> {
         let left = self.left();
         match &mut self.error_output {
-            Some(stream) => within(left, stream.read(max)).await,
+            Some(stream) => {
+                let read = within(left, stream.read(max)).await?;
+                read.map_err(|CutOff| self.cut_off())
+            }
             None => Ok(Bytes::new()),
         }
     }
@@ -352,12 +362,14 @@ impl Process {
             let nothing = async {
                 match &mut self.error_output {
                     Some(stream) => stream.collect(max).await,
-                    None => (Vec::new(), false),
+                    None => Ok((Vec::new(), false)),
                 }
             };
             futures_util::future::join(self.output.collect(max), nothing).await
         };
-        let ((stdout, more), (stderr, more_errors)) = within(left, both).await?;
+        let (output, errors) = within(left, both).await?;
+        let (stdout, more) = output.map_err(|CutOff| self.cut_off())?;
+        let (stderr, more_errors) = errors.map_err(|CutOff| self.cut_off())?;
         Ok(Collected {
             code: self.end().await?,
             stdout,
@@ -392,6 +404,11 @@ impl Process {
                 "a command has ended without a code".to_owned(),
             )),
         }
+    }
+
+    fn cut_off(&self) -> Error {
+        let reason = "the output of a command was cut off";
+        self.client.transport().not_ready(reason)
     }
 
     fn too_long(&self) -> Error {

@@ -208,3 +208,14 @@ fn commands_that_cannot_run_say_why() {
         ));
     });
 }
+
+#[test]
+fn output_that_is_cut_off_is_not_taken_for_the_whole() {
+    with(async |daemon, client| {
+        let mut process = start(&client, "echo begun; exec sleep 60").await;
+        assert_eq!(process.read_output(100).await.unwrap(), "begun\n");
+        daemon.stop();
+        let error = process.read_output(100).await.unwrap_err();
+        assert!(matches!(error, Error::NotReady { .. }), "{error:?}");
+    });
+}
