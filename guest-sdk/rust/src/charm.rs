@@ -6,6 +6,10 @@ use crate::Observe;
 ///
 /// The struct's name is the charm's path in saved state; renaming it loses
 /// what was saved under the old name.
+///
+/// A handler takes `&mut self`, or `&self`. One that emits an event which the
+/// charm itself handles must take `&self`, and so must the other handler: both
+/// run at the same time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a charm",
     label = "this must implement `charmhost::Charm`",

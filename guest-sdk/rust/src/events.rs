@@ -16,7 +16,12 @@ pub(crate) fn take_deferral() -> Option<String> {
     DEFERRED.with_borrow_mut(Option::take)
 }
 
-fn defer(reason: String) {
+/// The same, and puts back what another handler had said before.
+pub(crate) fn put_deferral(outer: Option<String>) -> Option<String> {
+    DEFERRED.with_borrow_mut(|deferred| std::mem::replace(deferred, outer))
+}
+
+pub(crate) fn defer(reason: String) {
     DEFERRED.with_borrow_mut(|deferred| *deferred = Some(reason));
 }
 

@@ -48,6 +48,7 @@ mod files;
 mod layer;
 mod logging;
 mod normalise;
+mod objects;
 mod observe;
 mod ports;
 mod relations;
@@ -66,6 +67,7 @@ pub use events::*;
 pub use exec::{Command, Output, Process};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
 pub use layer::{Check, Layer, LayerText, Override, Service};
+pub use objects::{Custom, Object, Source};
 pub use observe::{Handler, IntoResult, Observe};
 pub use ports::{Port, Protocol};
 pub use relations::{Databag, Relation, relation, relations};
@@ -82,9 +84,9 @@ pub use serde_json;
 pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
-        Charm, Check, Container, Databag, Error, ErrorKind, FileOptions, Layer, Observe, Port,
-        Protocol, Relation, Result, Service, Status, Stored, app, config, context, log, relation,
-        relations, unit,
+        Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
+        Observe, Port, Protocol, Relation, Result, Service, Source, Status, Stored, app, config,
+        context, log, relation, relations, unit,
     };
     pub use serde_json::json;
 }
@@ -93,6 +95,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::{Guest, Outcome, export, exports};
+    pub use crate::objects::Holder;
+    pub use crate::observe::{Changes, Reads};
     pub use crate::run::run;
 }
 

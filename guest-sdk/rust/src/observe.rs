@@ -2,7 +2,12 @@
 
 use std::any::type_name;
 use std::panic::Location;
+use std::rc::Rc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::objects::{self, Holder};
 use crate::*;
 
 /// What a handler may return: nothing, or a result of nothing.
@@ -27,45 +32,77 @@ impl<E: Into<Error>> IntoResult for Result<(), E> {
     }
 }
 
-/// A method that handles an event: `fn(&mut self, event: E)`, returning
-/// nothing or a [`Result`].
+/// A method that handles an event, returning nothing or a [`Result`]:
+/// `fn(&self, event: E)`, or, in a charm, `fn(&mut self, event: E)`.
+///
+/// `How` is [`Reads`] or [`Changes`], which the compiler finds out.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not handle `{E}` for the charm `{C}`",
+    message = "`{Self}` does not handle `{E}` for `{O}`",
     label = "this is not a handler of `{E}`",
-    note = "write a method `fn name(&mut self, event: {E}) -> Result<()>` and name it as `Self::name`"
+    note = "write a method `fn name(&mut self, event: {E}) -> Result<()>` and name it as `Self::name`; it may return nothing, and a library's takes `&self`"
 )]
-pub trait Handler<C, E>: 'static {
-    /// Handles an event.
-    fn call(&self, charm: &mut C, event: E) -> Result<()>;
+pub trait Handler<O, E, How>: 'static {
+    #[doc(hidden)]
+    fn handle(&self, object: &Holder<O>, event: E) -> Result<()>;
 }
 
-impl<C, E, F, R> Handler<C, E> for F
+/// A handler that takes `&self`.
+pub struct Reads;
+/// A handler that takes `&mut self`.
+pub struct Changes;
+
+impl<O, E, F, R> Handler<O, E, Reads> for F
+where
+    F: Fn(&O, E) -> R + 'static,
+    R: IntoResult,
+{
+    fn handle(&self, object: &Holder<O>, event: E) -> Result<()> {
+        match object {
+            Holder::Charm(charm) => match charm.try_borrow() {
+                Ok(charm) => self(&charm, event).into_result(),
+                Err(_) => Err(busy::<F>()),
+            },
+            Holder::Library(library) => self(library, event).into_result(),
+        }
+    }
+}
+
+impl<C: Charm, E, F, R> Handler<C, E, Changes> for F
 where
     F: Fn(&mut C, E) -> R + 'static,
     R: IntoResult,
 {
-    fn call(&self, charm: &mut C, event: E) -> Result<()> {
-        self(charm, event).into_result()
+    fn handle(&self, object: &Holder<C>, event: E) -> Result<()> {
+        match object {
+            Holder::Charm(charm) => match charm.try_borrow_mut() {
+                Ok(mut charm) => self(&mut charm, event).into_result(),
+                Err(_) => Err(busy::<F>()),
+            },
+            // `Charm::new` makes charms only.
+            Holder::Library(_) => Err(busy::<F>()),
+        }
     }
 }
 
-type Call<C> = Box<dyn Fn(&mut C, Event) -> Result<()>>;
-
-/// An event, the method that handles it, and where in the charm that is said.
-pub(crate) struct Observer<C> {
-    pub source: String,
-    pub event: String,
-    pub method: String,
-    pub call: Call<C>,
-    pub place: &'static Location<'static>,
+fn busy<F>() -> Error {
+    let method = method_name(type_name::<F>()).unwrap_or("a handler");
+    Error::invalid(format!(
+        "cannot call {method} while another handler of the charm emits its event: both must take &self instead of &mut self"
+    ))
 }
 
-/// What a charm observes: one method for each event, named in [`Charm::new`].
+type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<()>>;
+
+/// What the charm, or a library, observes: methods for events, named in
+/// [`Charm::new`] or in the library's constructor.
 ///
 /// Handlers of one event are called in the order in which they are named.
-pub struct Observe<C> {
-    pub(crate) charm: &'static str,
-    pub(crate) observers: Vec<Observer<C>>,
+pub struct Observe<O> {
+    object: Object,
+    /// The charm's path, whose the events of Juju are.
+    charm: &'static str,
+    /// The numbers of the registrations, and what they call.
+    calls: Vec<(usize, Call<O>)>,
 }
 
 /// The last part of a type's path, without its parameters.
@@ -86,7 +123,7 @@ macro_rules! base_events {
         $(
             $(#[$doc])*
             #[track_caller]
-            pub fn $name(&mut self, handler: impl Handler<C, $event>) {
+            pub fn $name<H>(&mut self, handler: impl Handler<O, $event, H>) {
                 self.add(stringify!($name).to_owned(), handler);
             }
         )*
@@ -94,11 +131,108 @@ macro_rules! base_events {
 }
 
 impl<C: Charm> Observe<C> {
-    pub(crate) fn new() -> Self {
+    /// What the charm observes: nothing yet.
+    pub(crate) fn root() -> Self {
+        let charm = bare_name(type_name::<C>());
+        stored::set_owner(charm);
+        Observe::new(charm.to_owned(), charm)
+    }
+}
+
+impl<O: 'static> Observe<O> {
+    fn new(path: String, charm: &'static str) -> Self {
+        objects::claim(&path);
         Observe {
-            charm: bare_name(type_name::<C>()),
-            observers: Vec::new(),
+            object: Object::new(path),
+            charm,
+            calls: Vec::new(),
         }
+    }
+
+    /// Connects what was registered with the object that it is about.
+    pub(crate) fn bind(self, object: Rc<Holder<O>>) {
+        for (number, call) in self.calls {
+            let object = Rc::clone(&object);
+            objects::bind(number, move |event| call(&object, event));
+        }
+    }
+
+    /// The object that observes: its path, and the state that it has saved.
+    pub fn object(&self) -> Object {
+        self.object.clone()
+    }
+
+    /// Makes a library part of the charm: an object with observers, events and
+    /// state of its own.
+    ///
+    /// The type's name and the key, which tells two of one type apart, are its
+    /// path in saved state. A library's handlers take `&self`.
+    ///
+    /// ```
+    /// use charmhost::prelude::*;
+    /// use std::rc::Rc;
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Ready { url: String }
+    ///
+    /// struct Database { pub ready: Source<Ready> }
+    ///
+    /// impl Database {
+    ///     fn new(on: &mut Observe<Self>, endpoint: &str) -> Self {
+    ///         on.relation(endpoint).changed(Self::on_changed);
+    ///         Database { ready: on.define("ready") }
+    ///     }
+    ///
+    ///     fn on_changed(&self, event: RelationChangedEvent) -> Result<()> {
+    ///         self.ready.emit(Ready { url: "postgresql://…".into() })
+    ///     }
+    /// }
+    ///
+    /// struct Shop { db: Rc<Database> }
+    ///
+    /// impl Charm for Shop {
+    ///     fn new(on: &mut Observe<Self>) -> Self {
+    ///         let db = on.library("db", |on| Database::new(on, "db"));
+    ///         on.custom(&db.ready, Self::on_database_ready);
+    ///         Shop { db }
+    ///     }
+    /// }
+    ///
+    /// impl Shop {
+    ///     fn on_database_ready(&mut self, event: Custom<Ready>) {
+    ///         log::info!("the database is at {}", event.url);
+    ///     }
+    /// }
+    /// ```
+    pub fn library<L: 'static>(
+        &mut self,
+        key: &str,
+        new: impl FnOnce(&mut Observe<L>) -> L,
+    ) -> Rc<L> {
+        let kind = bare_name(type_name::<L>());
+        let path = format!("{}/{kind}[{key}]", self.object.path());
+        let mut on = Observe::new(path, self.charm);
+        let library = Rc::new(new(&mut on));
+        on.bind(Rc::new(Holder::Library(Rc::clone(&library))));
+        library
+    }
+
+    /// Gives the object a custom event, with data of any type of serde's.
+    #[track_caller]
+    pub fn define<E: Serialize + DeserializeOwned>(&mut self, name: &str) -> Source<E> {
+        self.object.define(name)
+    }
+
+    /// A custom event of a library, or of the charm.
+    #[track_caller]
+    pub fn custom<E, H>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>, H>)
+    where
+        E: DeserializeOwned + 'static,
+    {
+        let (object, event) = (source.object.clone(), source.event.clone());
+        let source = source.clone();
+        let read = move |event| Custom::read(event, &source).map(Some);
+        self.add_reading(object, event, handler, read);
     }
 
     base_events! {
@@ -142,24 +276,24 @@ impl<C: Charm> Observe<C> {
 
     /// The last chance to change state before it is saved.
     #[track_caller]
-    pub fn pre_commit(&mut self, handler: impl Handler<C, PreCommitEvent>) {
+    pub fn pre_commit<H>(&mut self, handler: impl Handler<O, PreCommitEvent, H>) {
         self.add_to(String::new(), "pre_commit".to_owned(), handler);
     }
 
     /// State is being saved.
     #[track_caller]
-    pub fn commit(&mut self, handler: impl Handler<C, CommitEvent>) {
+    pub fn commit<H>(&mut self, handler: impl Handler<O, CommitEvent, H>) {
         self.add_to(String::new(), "commit".to_owned(), handler);
     }
 
     /// An operator runs an action of the charm's metadata.
     #[track_caller]
-    pub fn action(&mut self, name: &str, handler: impl Handler<C, ActionEvent>) {
+    pub fn action<H>(&mut self, name: &str, handler: impl Handler<O, ActionEvent, H>) {
         self.add(format!("{}_action", name.replace('-', "_")), handler);
     }
 
     /// The events of an endpoint of the charm's metadata.
-    pub fn relation(&mut self, endpoint: &str) -> ObserveRelation<'_, C> {
+    pub fn relation(&mut self, endpoint: &str) -> ObserveRelation<'_, O> {
         ObserveRelation {
             prefix: endpoint.replace('-', "_"),
             observe: self,
@@ -167,7 +301,7 @@ impl<C: Charm> Observe<C> {
     }
 
     /// The events of a storage of the charm's metadata.
-    pub fn storage(&mut self, name: &str) -> ObserveStorage<'_, C> {
+    pub fn storage(&mut self, name: &str) -> ObserveStorage<'_, O> {
         ObserveStorage {
             prefix: name.replace('-', "_"),
             observe: self,
@@ -175,7 +309,7 @@ impl<C: Charm> Observe<C> {
     }
 
     /// The events of a container of the charm's metadata.
-    pub fn container(&mut self, name: &str) -> ObserveContainer<'_, C> {
+    pub fn container(&mut self, name: &str) -> ObserveContainer<'_, O> {
         ObserveContainer {
             prefix: name.replace('-', "_"),
             observe: self,
@@ -185,54 +319,62 @@ impl<C: Charm> Observe<C> {
     /// An event by the name that ops gives it, as `db_relation_changed`, for
     /// handlers that take any [`Event`].
     #[track_caller]
-    pub fn event(&mut self, name: &str, handler: impl Handler<C, Event>) {
+    pub fn event<H>(&mut self, name: &str, handler: impl Handler<O, Event, H>) {
         self.add(name.to_owned(), handler);
     }
 
     #[track_caller]
-    fn add<E: FromEvent, H: Handler<C, E>>(&mut self, event: String, handler: H) {
+    fn add<E: FromEvent, H>(&mut self, event: String, handler: impl Handler<O, E, H>) {
         self.add_to(self.charm.to_owned(), event, handler);
     }
 
     #[track_caller]
-    fn add_to<E: FromEvent, H: Handler<C, E>>(
+    fn add_to<E: FromEvent, H>(
+        &mut self,
+        source: String,
+        event: String,
+        handler: impl Handler<O, E, H>,
+    ) {
+        self.add_reading(source, event, handler, |event| Ok(E::from_event(event)));
+    }
+
+    #[track_caller]
+    fn add_reading<E, How, H: Handler<O, E, How>>(
         &mut self,
         source: String,
         event: String,
         handler: H,
+        read: impl Fn(Event) -> Result<Option<E>> + 'static,
     ) {
         let Some(method) = method_name(type_name::<H>()) else {
             panic!(
                 "cannot observe {event} with a closure: deferred events are saved with the name of their handler; write a method and name it as Self::method"
             );
         };
-        let call = move |charm: &mut C, event: Event| match E::from_event(event) {
-            Some(event) => handler.call(charm, event),
+        let observer = self.object.path().to_owned();
+        let place = Location::caller();
+        let number = objects::register(source, event, observer, method.to_owned(), place);
+        let call = move |object: &Holder<O>, event: Event| match read(event)? {
+            Some(event) => handler.handle(object, event),
             None => Ok(()),
         };
-        self.observers.push(Observer {
-            source,
-            event,
-            method: method.to_owned(),
-            call: Box::new(call),
-            place: Location::caller(),
-        });
+        self.calls.push((number, Box::new(call)));
     }
 }
 
 macro_rules! owned_events {
     ($(#[$struct_doc:meta])* $observe:ident { $($(#[$doc:meta])* $method:ident($event:ty) = $suffix:literal;)* }) => {
         $(#[$struct_doc])*
-        pub struct $observe<'a, C> {
+        pub struct $observe<'a, O> {
             prefix: String,
-            observe: &'a mut Observe<C>,
+            observe: &'a mut Observe<O>,
         }
 
-        impl<C: Charm> $observe<'_, C> {
+        impl<O: 'static> $observe<'_, O> {
             $(
                 $(#[$doc])*
                 #[track_caller]
-                pub fn $method(self, handler: impl Handler<C, $event>) -> Self {
+                pub fn $method<H>(self, handler: impl Handler<O, $event, H>) -> Self {
                     self.observe.add(format!("{}_{}", self.prefix, $suffix), handler);
                     self
                 }
@@ -311,44 +453,119 @@ mod tests {
         fn on_commit(&mut self, _: CommitEvent) {}
     }
 
+    /// What was registered since the test began: each runs in a thread of its
+    /// own.
+    fn registered() -> Vec<String> {
+        objects::names()
+    }
+
     #[test]
     fn observers_are_named_by_the_charm_the_event_and_the_method() {
-        let mut on = Observe::<Sample>::new();
-        Sample::new(&mut on);
-        let named: Vec<String> = on
-            .observers
-            .iter()
-            .map(|o| format!("{}.{} {}", o.source, o.event, o.method))
-            .collect();
+        objects::make::<Sample>();
         assert_eq!(
-            named,
+            registered(),
             [
-                "Sample.start on_start",
-                "Sample.do_it_action on_action",
-                "Sample.my_db_relation_changed on_changed",
-                "Sample.my_db_relation_broken on_broken",
-                ".commit on_commit",
+                "Sample.start Sample.on_start",
+                "Sample.do_it_action Sample.on_action",
+                "Sample.my_db_relation_changed Sample.on_changed",
+                "Sample.my_db_relation_broken Sample.on_broken",
+                ".commit Sample.on_commit",
             ]
         );
     }
 
     #[test]
     fn any_error_of_a_handler_becomes_the_sdks() {
-        let mut on = Observe::<Sample>::new();
-        let mut charm = Sample::new(&mut on);
         let event = RelationChangedEvent {
             endpoint: "my-db".into(),
             relation_id: 1,
             app: None,
             unit: None,
         };
-        let error = (on.observers[2].call)(&mut charm, Event::RelationChanged(event)).unwrap_err();
+        let charm = Holder::Charm(std::cell::RefCell::new(Sample));
+        let error = Sample::on_changed.handle(&charm, event).unwrap_err();
         assert!(error.to_string().contains("error occurred when formatting"));
     }
 
     #[test]
     #[should_panic(expected = "cannot observe start with a closure")]
     fn a_closure_has_no_name_to_save() {
-        Observe::<Sample>::new().start(|_: &mut Sample, _: StartEvent| {});
+        Observe::<Sample>::root().start(|_: &mut Sample, _: StartEvent| {});
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Ready;
+
+    struct Outer;
+    struct Inner {
+        ready: Source<Ready>,
+    }
+    struct Shop;
+
+    impl Inner {
+        fn new(on: &mut Observe<Self>) -> Self {
+            on.start(Self::on_start);
+            Inner {
+                ready: on.define("ready"),
+            }
+        }
+        fn on_start(&self, _: StartEvent) {}
+    }
+
+    impl Outer {
+        fn on_ready(&self, _: Custom<Ready>) {}
+    }
+
+    impl Charm for Shop {
+        fn new(on: &mut Observe<Self>) -> Self {
+            on.stop(Self::on_stop);
+            on.library("o", |on| {
+                let inner = on.library("i", Inner::new);
+                on.custom(&inner.ready, Outer::on_ready);
+                Outer
+            });
+            on.remove(Self::on_remove);
+            Shop
+        }
+    }
+
+    impl Shop {
+        fn on_stop(&self, _: StopEvent) {}
+        fn on_remove(&mut self, _: RemoveEvent) {}
+    }
+
+    #[test]
+    fn libraries_observe_by_their_own_paths_in_the_order_of_all() {
+        objects::make::<Shop>();
+        assert_eq!(
+            registered(),
+            [
+                "Shop.stop Shop.on_stop",
+                "Shop.start Shop/Outer[o]/Inner[i].on_start",
+                "Shop/Outer[o]/Inner[i].ready Shop/Outer[o].on_ready",
+                "Shop.remove Shop.on_remove",
+            ]
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "there are two objects Shop/Outer[o]")]
+    fn two_libraries_with_one_path_are_refused() {
+        let mut on = Observe::<Shop>::root();
+        on.library("o", |_| Outer);
+        on.library("o", |_| Outer);
+    }
+
+    #[test]
+    fn a_handler_that_changes_the_charm_cannot_run_within_another() {
+        let charm = std::cell::RefCell::new(Shop);
+        let holder = Holder::Charm(charm);
+        let Holder::Charm(cell) = &holder else {
+            unreachable!()
+        };
+        let _handling = cell.borrow();
+        Shop::on_stop.handle(&holder, StopEvent {}).unwrap();
+        let error = Shop::on_remove.handle(&holder, RemoveEvent {}).unwrap_err();
+        assert!(error.to_string().contains("cannot call on_remove"));
     }
 }

@@ -1,56 +1,28 @@
 //! The loop that every charm runs.
 
-use crate::bindings::framework::{self as wit, Settlement};
+use crate::bindings::framework as wit;
 use crate::bindings::{Outcome, exports};
 use crate::error::{Ending, ModelResult};
-use crate::{Charm, Error, Observe, Result, events, logging, stored};
+use crate::{Charm, Error, Result, logging, objects};
 
 /// Makes the charm and hands it its events until there are none.
 pub fn run<C: Charm>() -> Outcome {
     logging::install();
-    let mut on = Observe::new();
-    stored::set_owner(on.charm);
-    let mut charm = C::new(&mut on);
-    match drive(&mut charm, &on) {
+    objects::make::<C>();
+    match drive() {
         Ok(()) => Outcome::Completed,
         Err(error) => end(&error),
     }
 }
 
-fn drive<C: Charm>(charm: &mut C, on: &Observe<C>) -> Result<()> {
-    for observer in &on.observers {
-        let registered = wit::observe(
-            &observer.source,
-            &observer.event,
-            on.charm,
-            &observer.method,
-        )
-        .model();
-        if let Err(error) = registered {
-            let place = observer.place;
-            logging::report(
-                "error",
-                &error.to_string(),
-                place.file().to_owned(),
-                place.line(),
-            );
-            return Err(Error::exit(1));
-        }
+fn drive() -> Result<()> {
+    if let Err((error, place)) = objects::announce() {
+        let file = place.file().to_owned();
+        logging::report("error", &error.to_string(), file, place.line());
+        return Err(Error::exit(1));
     }
     while let Some(delivery) = wit::next().model()? {
-        let observer = on.observers.iter().find(|observer| {
-            observer.method == delivery.method
-                && observer.event == delivery.name
-                && observer.source == delivery.source
-        });
-        if let Some(observer) = observer {
-            (observer.call)(charm, events::from_wit(delivery.event))?;
-        }
-        let settlement = match events::take_deferral() {
-            Some(reason) => Settlement::Deferred(reason),
-            None => Settlement::Handled,
-        };
-        wit::done(delivery.id, &settlement).model()?;
+        objects::deliver(delivery)?;
     }
     Ok(())
 }

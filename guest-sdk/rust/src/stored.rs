@@ -44,10 +44,16 @@ pub struct Stored<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
-    /// The value that was saved under a name, or the type's default.
+    /// The value that the charm saved under a name, or the type's default. A
+    /// library has [`Object::stored`](crate::Object::stored) for its own.
     #[track_caller]
     pub fn load(name: &str) -> Result<Self> {
-        let name = format!("{}/StoredStateData[{name}]", OWNER.get());
+        Stored::load_of(OWNER.get(), name)
+    }
+
+    #[track_caller]
+    pub(crate) fn load_of(owner: &str, name: &str) -> Result<Self> {
+        let name = format!("{owner}/StoredStateData[{name}]");
         let value = match wit::load(&name).model()? {
             None => T::default(),
             Some(text) => match serde_json::from_str(&text) {

@@ -114,6 +114,19 @@ pub enum Error {
         /// The event's name.
         name: String,
     },
+    /// An object has no such custom event.
+    #[error("{source_path} has no event {name:?}: define it before it is observed or emitted")]
+    UndefinedEvent {
+        /// The object's path.
+        source_path: String,
+        /// The event's name.
+        name: String,
+    },
+    /// The charm has an event of Juju by that name.
+    #[error(
+        "cannot define the event {0:?} of the charm: Juju has one by that name; choose another"
+    )]
+    TakenEvent(String),
     /// There is no such delivery, or it was settled already.
     #[error("cannot settle delivery {0}: there is no such delivery that is not settled yet")]
     UnknownDelivery(u32),
@@ -160,6 +173,8 @@ pub struct Framework {
     event: Option<JujuEvent>,
     restricted: bool,
     defines: Defines,
+    /// The custom events, each with the path of the object that has it.
+    custom: Vec<(String, String)>,
     observers: Vec<Observer>,
     stage: Stage,
     planned: VecDeque<(Delivery, Underway)>,
@@ -172,6 +187,8 @@ pub struct Framework {
 
 /// Events that every charm has beside those of its metadata.
 const LIFECYCLE: [&str; 2] = ["collect_app_status", "collect_unit_status"];
+/// Why an event is kept whose handler failed, and somebody made light of it.
+const UNFINISHED: &str = "its handler did not finish";
 /// Events of the framework itself, whose source is the empty path.
 const FRAMEWORK: [&str; 2] = ["pre_commit", "commit"];
 
@@ -185,6 +202,7 @@ impl Framework {
             event,
             restricted,
             defines,
+            custom: Vec::new(),
             observers: Vec::new(),
             stage: if restricted {
                 Stage::Event
@@ -198,6 +216,26 @@ impl Framework {
             collecting: None,
             collected: Collected::default(),
         }
+    }
+
+    /// Says that an object has a custom event, which it can then emit. Saying it
+    /// again changes nothing.
+    pub fn define(&mut self, source: &str, name: &str) -> Result<(), Error> {
+        check_path("source", source)?;
+        check_name("event name", name)?;
+        let of_charm = !source.contains('/');
+        if of_charm && (LIFECYCLE.contains(&name) || (self.defines)(name)) {
+            return Err(Error::TakenEvent(name.to_owned()));
+        }
+        if !self.has_custom(source, name) {
+            self.custom.push((source.to_owned(), name.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn has_custom(&self, source: &str, name: &str) -> bool {
+        let mut custom = self.custom.iter();
+        custom.any(|(object, event)| object == source && event == name)
     }
 
     /// Registers an observer for deliveries that are not planned yet. One that
@@ -218,9 +256,13 @@ impl Framework {
             }
         } else {
             check_path("source", source)?;
-            let root = !source.contains('/');
-            if root && !LIFECYCLE.contains(&event) && !(self.defines)(event) {
-                return Err(unknown_event(source, event));
+            let of_charm = !source.contains('/');
+            let of_juju = of_charm && (LIFECYCLE.contains(&event) || (self.defines)(event));
+            if !of_juju && !self.has_custom(source, event) {
+                return Err(match of_charm {
+                    true => unknown_event(source, event),
+                    false => undefined_event(source, event),
+                });
             }
         }
         let observer = Observer {
@@ -235,11 +277,14 @@ impl Framework {
 
     /// The next delivery, or none at the end of the dispatch.
     ///
-    /// Whatever is unsettled counts as handled. Effects that belong between
-    /// two deliveries, such as setting the status that won, happen here.
+    /// What is unsettled has not been handled to its end, and is kept if it can
+    /// be. Effects that belong between two deliveries, such as setting the
+    /// status that won, happen here.
     pub fn next<E: Effects>(&mut self, effects: &mut E) -> Result<Option<Delivery>, E::Error> {
-        for handled in std::mem::take(&mut self.unsettled) {
-            self.queue.handled(&handled.kept);
+        for unfinished in std::mem::take(&mut self.unsettled) {
+            if unfinished.event.is_deferrable() {
+                self.keep(unfinished, UNFINISHED);
+            }
         }
         loop {
             if let Some((delivery, underway)) = self.planned.pop_front() {
@@ -313,7 +358,8 @@ impl Framework {
     }
 
     /// Plans the events that were deferred before, for the observers that there
-    /// still are. The others stay, for a charm that knows them.
+    /// still are. For the others the host forgets what it has kept itself; what
+    /// came from elsewhere stays, for a charm that can read it.
     fn plan_deferred<E: Effects>(&mut self, effects: &mut E) {
         let kept: Vec<Kept> = self.queue.kept().to_vec();
         let queued = kept.len();
@@ -322,10 +368,18 @@ impl Framework {
                 observer.observer == kept.observer
                     && observer.method == kept.method
                     && observer.event == kept.name
+                    && observer.source == kept.source
             });
             let Some(event) = kept.event.clone().filter(|_| known) else {
+                let doing = match kept.is_foreign() || kept.event.is_none() {
+                    true => "Keeping",
+                    false => {
+                        self.queue.handled(&kept);
+                        "Dropping"
+                    }
+                };
                 effects.debug(&format!(
-                    "Keeping deferred event {} for {}.{}, which is not there now.",
+                    "{doing} deferred event {} for {}.{}, which is not there now.",
                     kept.name, kept.observer, kept.method
                 ));
                 continue;
@@ -364,7 +418,7 @@ impl Framework {
         let counter = self.queue.count();
         let observers = self.observers.iter().filter(matches);
         for observer in observers {
-            let kept = kept(observer, &event, counter);
+            let kept = kept(observer, &event, counter, self.last_id + 1);
             // An observer that is registered twice is called once.
             let mut planned = self.planned.iter();
             let twice = planned.any(|(_, underway)| underway.kept.equals(&kept));
@@ -394,8 +448,9 @@ impl Framework {
         snapshot: &str,
         effects: &mut E,
     ) -> Result<Vec<Delivery>, Error> {
-        check_path("source", source)?;
-        check_name("event name", name)?;
+        if !self.has_custom(source, name) {
+            return Err(undefined_event(source, name));
+        }
         let event = Event::Custom {
             name: name.to_owned(),
             snapshot: snapshot.to_owned(),
@@ -405,7 +460,7 @@ impl Framework {
         let mut deliveries = Vec::new();
         let of_event = |observer: &&Observer| observer.source == source && observer.event == name;
         for observer in self.observers.iter().filter(of_event) {
-            let kept = kept(observer, &event, counter);
+            let kept = kept(observer, &event, counter, self.last_id + 1);
             let handles = self
                 .unsettled
                 .iter()
@@ -449,12 +504,16 @@ impl Framework {
         }
         match settlement {
             Settlement::Handled => self.queue.handled(&underway.kept),
-            Settlement::Deferred(reason) if underway.is_old => {
-                self.queue.deferred_again(&underway.kept, reason);
-            }
-            Settlement::Deferred(reason) => self.queue.add(underway.kept, reason),
+            Settlement::Deferred(reason) => self.keep(underway, reason),
         }
         Ok(())
+    }
+
+    fn keep(&mut self, underway: Underway, reason: &str) {
+        match underway.is_old {
+            true => self.queue.deferred_again(&underway.kept, reason),
+            false => self.queue.add(underway.kept, reason),
+        }
     }
 
     /// The events to keep, after the dispatch.
@@ -471,8 +530,9 @@ impl Framework {
 }
 
 /// What would be kept of an event on its way to an observer.
-fn kept(observer: &Observer, event: &Event, counter: u64) -> Kept {
+fn kept(observer: &Observer, event: &Event, counter: u64, place: u32) -> Kept {
     Kept {
+        place,
         event_path: format!("{}/on/{}[{counter}]", observer.source, event.name()),
         source: observer.source.clone(),
         name: event.name(),
@@ -506,6 +566,13 @@ fn delivery(id: u32, observer: &Observer, event: Event) -> Delivery {
 
 fn unknown_event(source: &str, name: &str) -> Error {
     Error::UnknownEvent {
+        source_path: source.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn undefined_event(source: &str, name: &str) -> Error {
+    Error::UndefinedEvent {
         source_path: source.to_owned(),
         name: name.to_owned(),
     }

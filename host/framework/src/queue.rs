@@ -24,7 +24,11 @@ pub struct Kept {
     pub snapshot: Value,
     /// The event; none if its data does not make one.
     pub event: Option<Event>,
-    /// When it was first deferred: seconds since 1970-01-01 UTC.
+    /// Its place among the events of this dispatch, in the order of their
+    /// emission; 0 if it was kept before.
+    pub place: u32,
+    /// When it was first deferred: seconds since 1970-01-01 UTC; 0 if this host
+    /// does not know.
     pub since: f64,
     /// How often it was deferred.
     pub count: u32,
@@ -33,6 +37,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Whether something else than this host has kept it, as native ops.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.since == 0.0
+    }
+
     /// Whether it is the same event, with the same data, for the same observer.
     pub(crate) fn equals(&self, other: &Kept) -> bool {
         self.source == other.source
@@ -129,7 +138,9 @@ impl Queue {
         kept.since = now();
         kept.count = 1;
         kept.reason = reason.to_owned();
-        self.kept.push(kept);
+        // Nested events are settled before those that they are emitted in.
+        let later = self.kept.iter().position(|other| other.place > kept.place);
+        self.kept.insert(later.unwrap_or(self.kept.len()), kept);
         self.changed = true;
     }
 

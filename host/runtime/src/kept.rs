@@ -177,6 +177,7 @@ fn read(store: &Store, metadata: &Metadata, model: &mut Model) -> Result<(Vec<Ke
             source,
             name,
             snapshot: snapshot.unwrap_or_default(),
+            place: 0,
             since: number("since"),
             // What ops deferred was deferred at least once.
             count: (number("count") as u32).max(1),

@@ -34,7 +34,7 @@ fn misuse_is_told_with_the_remedy() {
                 "on.start(Self::on_start);",
                 "fn on_start(&mut self, _: StopEvent) {}",
             ),
-            &["expected due to this", "found signature defined here"][..],
+            &["does not handle `StartEvent` for `Sample`"][..],
         ),
         (
             charm(
@@ -42,14 +42,14 @@ fn misuse_is_told_with_the_remedy() {
                 "fn on_start(&mut self, _: StartEvent) -> u8 { 1 }",
             ),
             &[
-                "a handler cannot return `u8`",
-                "a handler returns nothing or `Result<()>`",
+                "-> u8 {Sample::on_start}` does not handle `charmhost::StartEvent`",
+                "-> Result<()>` and name it as `Self::name`; it may return nothing",
             ],
         ),
         (
             charm("on.start(5);", ""),
             &[
-                "`{integer}` does not handle `StartEvent` for the charm `Sample`",
+                "`{integer}` does not handle `StartEvent` for `Sample`",
                 "write a method `fn name(&mut self, event: StartEvent) -> Result<()>`",
             ],
         ),

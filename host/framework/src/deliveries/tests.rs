@@ -175,6 +175,7 @@ fn nothing_is_collected_outside_of_the_evaluation() {
 #[test]
 fn an_emitted_event_goes_to_its_observers_at_once() {
     let mut framework = framework(None);
+    framework.define("Charm/Lib[db]", "ready").unwrap();
     framework
         .observe("Charm/Lib[db]", "ready", "Charm", "on_ready")
         .unwrap();
@@ -197,12 +198,76 @@ fn an_emitted_event_goes_to_its_observers_at_once() {
         ),
         Ok(())
     );
-    assert!(
-        framework
-            .emit("Charm/Lib[other]", "ready", "{}", &mut Notes::default())
-            .unwrap()
-            .is_empty()
-    );
+}
+
+#[test]
+fn only_defined_events_are_observed_and_emitted() {
+    let mut framework = framework(None);
+    let notes = &mut Notes::default();
+    let lacks = |framework: &mut Framework, source: &str, name: &str| {
+        let observed = framework.observe(source, name, "Charm", "on").unwrap_err();
+        (observed.to_string(), name.to_owned())
+    };
+    for (source, name, wanted) in [
+        (
+            "Charm/Lib[db]",
+            "ready",
+            "Charm/Lib[db] has no event \"ready\"",
+        ),
+        ("Charm", "redy", "cannot observe \"redy\" of Charm"),
+    ] {
+        let (error, name) = lacks(&mut framework, source, name);
+        assert!(error.contains(wanted), "{error}");
+        let emitted = framework.emit(source, &name, "{}", notes).unwrap_err();
+        assert_eq!(emitted, undefined_event(source, &name));
+        framework.define(source, &name).unwrap();
+        framework.define(source, &name).unwrap();
+        framework.observe(source, &name, "Charm", "on").unwrap();
+        let deliveries = framework.emit(source, &name, "{}", notes).unwrap();
+        assert_eq!(deliveries.len(), 1, "{source} {name}");
+    }
+    for name in ["start", "collect_unit_status"] {
+        let taken = framework.define("Charm", name).unwrap_err();
+        assert_eq!(taken, Error::TakenEvent(name.to_owned()));
+        framework.define("Charm/Lib[db]", name).unwrap();
+    }
+}
+
+/// A dispatch of `start` in which the charm emits `ready` of a library; both
+/// handlers defer, the inner one first.
+#[test]
+fn nested_events_are_kept_behind_those_that_they_were_emitted_in() {
+    let mut framework = framework(Some(JujuEvent::Start));
+    let notes = &mut Notes::default();
+    framework.define("Charm/Lib[db]", "ready").unwrap();
+    for (source, event, method) in [
+        ("Charm", "start", "first"),
+        ("Charm", "start", "second"),
+        ("Charm/Lib[db]", "ready", "ready"),
+    ] {
+        framework.observe(source, event, "Charm", method).unwrap();
+    }
+    let first = framework.next(notes).unwrap().unwrap();
+    let ready = framework.emit("Charm/Lib[db]", "ready", "{}", notes);
+    let ready = ready.unwrap();
+    framework.done(ready[0].id, &later(""), notes).unwrap();
+    framework.done(first.id, &later(""), notes).unwrap();
+    let second = framework.next(notes).unwrap().unwrap();
+    framework.done(second.id, &later(""), notes).unwrap();
+    let kept = framework.queue().kept();
+    let methods: Vec<&str> = kept.iter().map(|kept| kept.method.as_str()).collect();
+    assert_eq!(methods, ["first", "second", "ready"]);
+}
+
+#[test]
+fn what_a_guest_has_not_settled_comes_again() {
+    let mut framework = framework(Some(JujuEvent::Start));
+    framework.observe("Charm", "start", "Charm", "on").unwrap();
+    assert_eq!(run(&mut framework, &mut Notes::default()).len(), 1);
+    let (called, queue) = dispatch(framework.queue().clone(), &[]);
+    // Nobody has the method `on` here.
+    assert_eq!((called.len(), queue.kept().len()), (2, 0));
+    assert_eq!(framework.queue().kept()[0].reason, UNFINISHED);
 }
 
 #[test]
@@ -295,27 +360,45 @@ fn nothing_deferred_changes_nothing() {
     assert!(!queue.is_changed());
 }
 
-#[test]
-fn what_is_kept_for_an_observer_that_is_gone_stays() {
+/// What is in the queue after a dispatch of a charm that has no such handler
+/// any more.
+fn after_a_change_of_charm(change: impl Fn(Kept) -> Kept) -> Queue {
     let (_, queue) = dispatch(Queue::default(), &["a"]);
-    let kept: Vec<Kept> = queue
-        .kept()
-        .iter()
-        .cloned()
-        .map(|kept| Kept {
-            method: "gone".to_owned(),
-            ..kept
-        })
-        .collect();
+    let gone = |kept: Kept| Kept {
+        method: "gone".to_owned(),
+        ..change(kept)
+    };
+    let kept: Vec<Kept> = queue.kept().iter().cloned().map(gone).collect();
     let (called, queue) = dispatch(Queue::new(kept, 1), &[]);
     assert_eq!(called, ["a", "b"]);
-    assert_eq!(queue.kept().len(), 1);
-    assert!(!queue.is_changed());
+    queue
+}
+
+#[test]
+fn what_was_kept_for_an_observer_that_is_gone_is_dropped() {
+    assert_eq!(after_a_change_of_charm(|kept| kept).kept(), []);
+}
+
+#[test]
+fn what_others_have_kept_for_an_unknown_observer_stays() {
+    let foreign = |kept| Kept { since: 0.0, ..kept };
+    let unreadable = |kept| Kept {
+        event: None,
+        ..kept
+    };
+    for queue in [
+        after_a_change_of_charm(foreign),
+        after_a_change_of_charm(unreadable),
+    ] {
+        assert_eq!(queue.kept().len(), 1);
+        assert!(!queue.is_changed());
+    }
 }
 
 #[test]
 fn a_handler_that_emits_its_own_event_again_is_not_called_twice() {
     let mut framework = framework(None);
+    framework.define("Charm/Lib[db]", "ready").unwrap();
     framework
         .observe("Charm/Lib[db]", "ready", "Charm", "on")
         .unwrap();

@@ -7,6 +7,11 @@ use crate::bindings::framework::{self as wit, Host};
 use crate::state::{ModelEffects, State};
 
 impl Host for State {
+    fn define(&mut self, source: String, event_name: String) -> Result<(), Error> {
+        let framework = &mut self.charm.framework;
+        framework.define(&source, &event_name).map_err(refused)
+    }
+
     fn observe(
         &mut self,
         source: String,
