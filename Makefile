@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential ## Set up and run every test (about 20 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash ## Set up and run every test (about 20 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
@@ -84,6 +84,12 @@ differential: setup-tests dist ## Compare charms with their twins on Python ops,
 	@scripts/say "running the scenarios through both (about 2 minutes)"
 	cargo build --release -p charmhost-differential
 	target/release/charmhost-differential
+
+.PHONY: test-crash
+test-crash: setup-tests dist ## Kill dispatches wherever they change something, and look at what is left
+	@scripts/say "killing dispatches (about 1 minute)"
+	cargo build --release -p charmhost-crash
+	target/release/charmhost-crash
 
 .PHONY: mutants
 mutants: setup-tests dist ## Break five rules of the host and see a scenario fail for each

@@ -94,6 +94,39 @@ impl Model {
         })
     }
 
+    /// What Juju keeps for the unit: texts by their keys.
+    pub fn state_all(&mut self) -> Result<BTreeMap<String, String>, ToolError> {
+        let entries = match self.call_json("state-get", &["--format=json"])? {
+            Value::Object(map) => map,
+            Value::Null => serde_json::Map::new(),
+            other => return Err(unexpected("state-get", "a map", &other)),
+        };
+        let text = |(key, value)| match value {
+            Value::String(text) => Ok((key, text)),
+            other => Err(unexpected("state-get", "a map of texts", &other)),
+        };
+        entries.into_iter().map(text).collect()
+    }
+
+    /// What Juju keeps under a key, with a line break at its end; empty if
+    /// there is nothing.
+    pub fn state(&mut self, key: &str) -> Result<String, ToolError> {
+        let output = self.call("state-get", &[key])?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// Keeps texts when the hook succeeds; `entries` is a YAML map.
+    pub fn state_set(&mut self, entries: &str) -> Result<(), ToolError> {
+        let args = ["--file", "-"];
+        self.call_with("state-set", &args, Some(entries.as_bytes()))?;
+        Ok(())
+    }
+
+    /// Deletes a key when the hook succeeds.
+    pub fn state_delete(&mut self, key: &str) -> Result<(), ToolError> {
+        self.call("state-delete", &[key]).map(drop)
+    }
+
     /// Whether this unit leads its application.
     pub fn is_leader(&mut self) -> Result<bool, ToolError> {
         if let Some((since, leader)) = self.leadership

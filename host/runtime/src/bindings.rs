@@ -29,6 +29,7 @@ pub(crate) use charmhost::pebble::pebble;
 pub(crate) use charmhost::ports::ports;
 pub(crate) use charmhost::relations::relations;
 pub(crate) use charmhost::status::status;
+pub(crate) use charmhost::store::store;
 pub(crate) use charmhost::stored_state::stored_state;
 pub(crate) use charmhost::unit::unit;
 pub(crate) use exports::charmhost::entry::entry;

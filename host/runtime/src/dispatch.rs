@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use charmhost_framework::{Framework, Queue};
+use charmhost_framework::Framework;
 use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
 use wasmtime::Store;
 
@@ -11,7 +11,7 @@ use crate::containers::Containers;
 use crate::kept::Local;
 use crate::legacy;
 use crate::limits::{self, Limiter};
-use crate::settings::Settings;
+use crate::settings::{Settings, Storage};
 use crate::state::{CharmState, State};
 use crate::trap::Failure;
 use crate::{COMPILED_NAME, artifact, engine, world};
@@ -95,19 +95,23 @@ impl Prepared {
         let restricted = environment.is_restricted();
         let names = self.metadata.event_names();
         let defines = Box::new(move |name: &str| names.contains(name));
-        let (local, queue) = match restricted {
-            true => (None, Queue::default()),
-            false => match Local::open(&environment.charm_dir, &self.metadata, &mut model) {
-                Ok((local, queue)) => (Some(local), queue),
-                Err(error) => {
-                    model.log(Level::Error, &error.to_string());
-                    return complain(&error);
-                }
-            },
+        let settings = &self.settings.state;
+        if restricted && settings.storage == Storage::Juju {
+            let name = environment.event_name();
+            let line = format!("Ignoring {name}: Juju keeps no state in its context.");
+            model.log(Level::Debug, &line);
+            return 0;
+        }
+        let (local, queue) = match Local::open(&environment, settings, &self.metadata, &mut model) {
+            Ok(opened) => opened,
+            Err(error) => {
+                model.log(Level::Error, &error.to_string());
+                return complain(&error);
+            }
         };
         let charm = CharmState {
             framework: Framework::new(self.event, restricted, defines, queue),
-            local,
+            local: Some(local),
             relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
             environment,
@@ -214,10 +218,8 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
 
 /// Keeps what was deferred: the last thing that a dispatch does.
 fn save(charm: &mut CharmState) -> u8 {
-    let saved = charm
-        .local
-        .take()
-        .map(|local| local.save(charm.framework.queue()));
+    let local = charm.local.take();
+    let saved = local.map(|local| local.write(charm.framework.queue(), &mut charm.model));
     match saved {
         None | Some(Ok(())) => 0,
         Some(Err(error)) => {

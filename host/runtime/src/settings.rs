@@ -22,6 +22,41 @@ pub struct SettingsError {
 pub struct Settings {
     /// How much the guest may use.
     pub limits: Limits,
+    /// How local state is kept.
+    pub state: StateSettings,
+}
+
+/// How deferred events and what the charm remembers are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StateSettings {
+    /// Where.
+    pub storage: Storage,
+    /// When what a dispatch changed counts.
+    pub mode: Mode,
+}
+
+/// Where local state is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Storage {
+    /// In the charm's directory, as ops does.
+    #[default]
+    File,
+    /// By Juju's controller, with `state-set`; it outlives the pod.
+    Juju,
+}
+
+/// When what a dispatch changed in the local state counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// As soon as it is written, as with ops.
+    #[default]
+    Immediate,
+    /// If, and only if, Juju has applied what the dispatch wrote: relation
+    /// data, secrets, ports. (What Juju keeps itself always counts with it.)
+    Atomic,
 }
 
 /// How much a guest may use of what it shares with the machine.

@@ -16,7 +16,7 @@ pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.1.0";
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
 /// The interfaces of a charm's world.
-pub const OFFERED: [&str; 12] = [
+pub const OFFERED: [&str; 13] = [
     "charmhost:actions/actions@0.1.0",
     "charmhost:config/config@0.1.0",
     "charmhost:context/context@0.1.0",
@@ -27,6 +27,7 @@ pub const OFFERED: [&str; 12] = [
     "charmhost:ports/ports@0.1.0",
     "charmhost:relations/relations@0.1.0",
     "charmhost:status/status@0.1.0",
+    "charmhost:store/store@0.1.0",
     "charmhost:stored-state/stored-state@0.1.0",
     "charmhost:unit/unit@0.1.0",
 ];

@@ -3,12 +3,16 @@
 //!
 //! A [`Store`] is one transaction: everything since it was opened becomes
 //! durable with [`Store::commit`], or nothing does. While it is open, nobody
-//! else can read or write the file.
+//! else can read or write the file. Changes can also be held back until
+//! somebody else has decided, see [`Store::hold`].
 
+mod changes;
+pub mod juju;
 mod pickle;
 mod store;
 
-pub use pickle::Unreadable;
+pub use changes::Changes;
+pub use pickle::{Unreadable, decode, write as encode};
 pub use store::{Error, Notice, Store};
 
 /// The file's name in the charm's directory.

@@ -44,12 +44,20 @@ struct Reader<'a> {
 }
 
 /// Whether bytes are a pickle and not JSON.
-pub fn is_pickle(bytes: &[u8]) -> bool {
+fn is_pickle(bytes: &[u8]) -> bool {
     bytes.first() == Some(&PROTO)
 }
 
+/// Reads what is kept: a pickle of ops, or JSON.
+pub fn decode(bytes: &[u8]) -> Result<Value, Unreadable> {
+    match is_pickle(bytes) {
+        true => read(bytes),
+        false => serde_json::from_slice(bytes).map_err(|error| Unreadable::new(error.to_string())),
+    }
+}
+
 /// Reads a pickle. Tuples and sets become lists.
-pub fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
+fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
     let mut reader = Reader {
         bytes,
         nodes: Vec::new(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
+use crate::Changes;
 use crate::pickle::{self, Unreadable};
 
 /// How long another process that has the file is waited for.
@@ -21,6 +22,20 @@ const SCHEMA: &str = "
         event_path TEXT,
         observer_path TEXT,
         method_name TEXT
+    );
+";
+
+/// Changes that wait for a decision: `change` is `save`, `forget`, `add` or
+/// `drop`; `path` a handle, or the path of an event. ops ignores the table.
+const PENDING: &str = "
+    CREATE TABLE IF NOT EXISTS charmhost_pending (
+        sequence INTEGER PRIMARY KEY,
+        number INTEGER NOT NULL,
+        change TEXT NOT NULL,
+        path TEXT NOT NULL,
+        observer_path TEXT,
+        method_name TEXT,
+        data BLOB
     );
 ";
 
@@ -152,11 +167,7 @@ impl Store {
         let Some(bytes) = self.bytes(handle)? else {
             return Ok(None);
         };
-        Ok(Some(if pickle::is_pickle(&bytes) {
-            pickle::read(&bytes)
-        } else {
-            serde_json::from_slice(&bytes).map_err(|error| Unreadable::new(error.to_string()))
-        }))
+        Ok(Some(pickle::decode(&bytes)))
     }
 
     /// Keeps a value under a handle as ops does.
@@ -209,6 +220,112 @@ impl Store {
             .map(drop)
     }
 
+    /// Writes changes.
+    pub fn apply(&self, changes: &Changes) -> Result<(), Error> {
+        for (handle, bytes) in changes.snapshots() {
+            match bytes {
+                Some(bytes) => self.save_bytes(handle, bytes)?,
+                None => self.forget(handle)?,
+            }
+        }
+        for notice in changes.dropped() {
+            self.drop_notice(notice)?;
+        }
+        changes
+            .added()
+            .iter()
+            .try_for_each(|notice| self.add_notice(notice))
+    }
+
+    /// Keeps changes aside under a number, in place of others that are, until
+    /// [`Store::settle`] is told what became of them.
+    pub fn hold(&self, number: i64, changes: &Changes) -> Result<(), Error> {
+        self.database(self.connection.execute_batch(PENDING))?;
+        self.database(
+            self.connection
+                .execute_batch("DELETE FROM charmhost_pending"),
+        )?;
+        let sql = "INSERT INTO charmhost_pending
+            (number, change, path, observer_path, method_name, data)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut insert = self.database(self.connection.prepare(sql))?;
+        let none: Option<&str> = None;
+        for (handle, bytes) in changes.snapshots() {
+            let change = if bytes.is_some() { "save" } else { "forget" };
+            let row = (number, change, handle, none, none, bytes);
+            self.database(insert.execute(row))?;
+        }
+        let dropped = changes.dropped().iter().map(|notice| ("drop", notice));
+        let added = changes.added().iter().map(|notice| ("add", notice));
+        for (change, notice) in dropped.chain(added) {
+            let (observer, method) = (&notice.observer_path, &notice.method);
+            let bytes: Option<&[u8]> = None;
+            let row = (number, change, &notice.event_path, observer, method, bytes);
+            self.database(insert.execute(row))?;
+        }
+        Ok(())
+    }
+
+    /// The number of the changes that are kept aside, if there are any.
+    pub fn held(&self) -> Result<Option<i64>, Error> {
+        let sql = "SELECT count(*) FROM sqlite_master
+            WHERE type = 'table' AND name = 'charmhost_pending'";
+        let tables: i64 = self.database(self.connection.query_row(sql, [], |row| row.get(0)))?;
+        if tables == 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT number FROM charmhost_pending LIMIT 1";
+        let number = self.connection.query_row(sql, [], |row| row.get(0));
+        self.database(number.optional())
+    }
+
+    /// Writes the changes that are kept aside, or forgets them.
+    pub fn settle(&self, keep: bool) -> Result<(), Error> {
+        if keep {
+            self.apply(&self.held_changes()?)?;
+        }
+        self.database(
+            self.connection
+                .execute_batch("DELETE FROM charmhost_pending"),
+        )
+    }
+
+    fn held_changes(&self) -> Result<Changes, Error> {
+        let mut changes = Changes::default();
+        let sql = "SELECT change, path, observer_path, method_name, data
+            FROM charmhost_pending ORDER BY sequence";
+        let mut statement = self.database(self.connection.prepare(sql))?;
+        let mut rows = self.database(statement.query([]))?;
+        while let Some(row) = self.database(rows.next())? {
+            let read = || -> rusqlite::Result<(String, String, Option<Vec<u8>>)> {
+                Ok((row.get(0)?, row.get(1)?, row.get(4)?))
+            };
+            let (change, path, data) = self.database(read())?;
+            let notice = || -> rusqlite::Result<Notice> {
+                Ok(Notice {
+                    event_path: path.clone(),
+                    observer_path: row.get(2)?,
+                    method: row.get(3)?,
+                })
+            };
+            match change.as_str() {
+                "save" => changes.save(path, data.unwrap_or_default()),
+                "forget" => changes.forget(path),
+                "drop" => changes.drop_notice(self.database(notice())?),
+                _ => changes.add_notice(self.database(notice())?),
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The handles under which something is kept.
+    pub fn handles(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT handle FROM snapshot ORDER BY handle";
+        let mut statement = self.database(self.connection.prepare(sql))?;
+        let rows = statement.query_map([], |row| row.get(0));
+        self.database(rows.and_then(Iterator::collect))
+    }
+
     /// Makes everything since it was opened durable. Without it, nothing is.
     pub fn commit(self) -> Result<(), Error> {
         self.database(self.connection.execute_batch("COMMIT"))
@@ -252,6 +369,46 @@ mod tests {
         assert_eq!(store.value("b").unwrap(), Some(Ok(json!([1]))));
         assert_eq!(store.value("c").unwrap(), None);
         assert_eq!(store.notices().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_held_back_is_written_or_forgotten_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(crate::FILE_NAME);
+        let [old, new] = ["old", "new"].map(|method| notice("Charm/on/start[1]", method));
+        for keep in [false, true] {
+            let store = Store::open(&path).unwrap();
+            store.apply(&Changes::default()).unwrap();
+            store.save("a", &json!(1)).unwrap();
+            store.save("b", &json!(1)).unwrap();
+            store.drop_notice(&old).unwrap();
+            store.add_notice(&old).unwrap();
+            let mut changes = Changes::default();
+            changes.save("a".to_owned(), pickle::write(&json!(2)));
+            changes.forget("b".to_owned());
+            changes.drop_notice(old.clone());
+            changes.add_notice(new.clone());
+            assert_eq!(store.held().unwrap(), None);
+            store.hold(7, &Changes::default()).unwrap();
+            store.hold(8, &changes).unwrap();
+            store.commit().unwrap();
+
+            let store = Store::open(&path).unwrap();
+            assert_eq!(store.held().unwrap(), Some(8));
+            assert_eq!(store.value("a").unwrap(), Some(Ok(json!(1))));
+            store.settle(keep).unwrap();
+            assert_eq!(store.held().unwrap(), None);
+            let (a, b) = (store.value("a").unwrap(), store.value("b").unwrap());
+            let wanted = if keep {
+                (Some(Ok(json!(2))), None)
+            } else {
+                (Some(Ok(json!(1))), Some(Ok(json!(1))))
+            };
+            assert_eq!((a, b), wanted);
+            let left = if keep { &new } else { &old };
+            assert_eq!(store.notices().unwrap(), [left.clone()]);
+            store.commit().unwrap();
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The local state is ops's: a charm moves from Python to this host and back,
 //! and takes its deferred events with it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+
+use charmhost_jujuc::{Reply, Request};
 
 use crate::support::{Agent, Dispatch, copy, dist, prints, root, usual};
 
@@ -17,6 +20,13 @@ struct Unit {
 
 impl Unit {
     fn new() -> Self {
+        Unit::with(|_| None)
+    }
+
+    /// A unit whose agent answers some calls in its own way.
+    fn with(
+        mut answer: impl FnMut(&Request) -> Option<Result<Reply, String>> + Send + 'static,
+    ) -> Self {
         let charm = copy("tests/guests/queue");
         let twin = root().join("tests/differential/twins/queue/src/charm.py");
         std::fs::create_dir(charm.path().join("src")).unwrap();
@@ -28,7 +38,7 @@ impl Unit {
                 let defer = told.lock().unwrap().clone();
                 prints(&serde_json::json!({"defer": defer, "fail": ""}).to_string())
             }
-            _ => usual(request),
+            _ => answer(request).unwrap_or_else(|| usual(request)),
         });
         Unit {
             charm,
@@ -70,6 +80,9 @@ fn run_python(charm: &Path, dispatch: Dispatch) {
         "config-get",
         "is-leader",
         "relation-ids",
+        "state-delete",
+        "state-get",
+        "state-set",
         "status-set",
     ] {
         let _ = std::os::unix::fs::symlink(dist("hook-tool"), tools.join(tool));
@@ -92,6 +105,87 @@ fn run_python(charm: &Path, dispatch: Dispatch) {
         "{}",
         crate::support::shown(&output)
     );
+}
+
+/// What Juju keeps for the unit: it applies all changes at once, as if every
+/// hook succeeded.
+#[derive(Default)]
+struct KeptByJuju(BTreeMap<String, String>);
+
+impl KeptByJuju {
+    fn answer(&mut self, request: &Request) -> Option<Result<Reply, String>> {
+        let args: Vec<&str> = request.args.iter().map(String::as_str).collect();
+        match (request.tool.as_str(), args.as_slice()) {
+            ("state-get", ["--format=json"]) => {
+                Some(prints(&serde_json::to_string(&self.0).unwrap()))
+            }
+            ("state-get", [key]) => Some(prints(
+                &(self.0.get(*key).cloned().unwrap_or_default() + "\n"),
+            )),
+            ("state-set", ["--file", "-"]) => {
+                let Some(input) = request.stdin.clone() else {
+                    return Some(Err(charmhost_jujuc::REQUIRES_STDIN.to_owned()));
+                };
+                self.set(&String::from_utf8(input).unwrap());
+                Some(prints(""))
+            }
+            ("state-delete", [key]) => {
+                self.0.remove(*key);
+                Some(prints(""))
+            }
+            _ => None,
+        }
+    }
+
+    fn set(&mut self, input: &str) {
+        let entries = charmhost_yaml::parse(input).unwrap();
+        for (key, value) in entries.as_object().unwrap() {
+            let text = value.as_str().unwrap().to_owned();
+            self.0.insert(key.clone(), text);
+        }
+    }
+}
+
+#[test]
+fn state_that_juju_keeps_moves_between_the_host_and_ops() {
+    let kept: Arc<Mutex<KeptByJuju>> = Arc::default();
+    let answering = kept.clone();
+    let unit = Unit::with(move |request| answering.lock().unwrap().answer(request));
+    let settings = "[state]\nstorage = \"juju\"\n";
+    std::fs::write(unit.charm.path().join("charmhost.toml"), settings).unwrap();
+    let script = unit.charm.path().join("src/charm.py");
+    let text = std::fs::read_to_string(&script).unwrap();
+    let text = text.replace(
+        "ops.main(Queue)",
+        "ops.main(Queue, use_juju_for_storage=True)",
+    );
+    std::fs::write(&script, text).unwrap();
+
+    unit.run("config-changed", false, "config_changed");
+    let logs = unit.run("start", true, "config_changed start_second");
+    for wanted in [
+        "Re-emitting deferred event <ConfigChangedEvent via Queue/on/config_changed[1]> (1 of 1 in queue).",
+        "INFO 2 config_changed  after config_changed config_changed",
+        "INFO 4 start_second",
+    ] {
+        assert!(has(&logs, wanted), "{wanted:?} is not in {logs:?}");
+    }
+    let logs = unit.run("update-status", false, "");
+    for wanted in [
+        "Re-emitting deferred event config_changed (1 of 2 in queue).",
+        "Re-emitting deferred event start (2 of 2 in queue).",
+        "INFO 6 start_second  after start_second config_changed start_second",
+    ] {
+        assert!(has(&logs, wanted), "{wanted:?} is not in {logs:?}");
+    }
+    let kept = kept.lock().unwrap();
+    assert_eq!(kept.0["#notices#"], "[]\n");
+    assert!(
+        !kept.0.contains_key("Queue/on/start[2]"),
+        "{:?}",
+        kept.0.keys()
+    );
+    assert!(!unit.charm.path().join(".unit-state.db").exists());
 }
 
 fn has(logs: &[String], wanted: &str) -> bool {

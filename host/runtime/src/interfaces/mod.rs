@@ -12,6 +12,7 @@ mod pebble;
 mod ports;
 mod relations;
 mod status;
+mod store;
 mod stored_state;
 mod unit;
 

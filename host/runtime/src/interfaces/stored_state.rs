@@ -10,7 +10,7 @@ impl Host for State {
         let Some(local) = &self.charm.local else {
             return Ok(None);
         };
-        match local.load(&name) {
+        match local.value(&name) {
             Ok(None) => Ok(None),
             Ok(Some(Ok(value))) => Ok(Some(value.to_string())),
             Ok(Some(Err(error))) => Err(Error::Other(format!(
@@ -22,18 +22,13 @@ impl Host for State {
 
     fn save(&mut self, name: String, value: String) -> Result<(), Error> {
         check(&name)?;
-        let value = serde_json::from_str(&value).map_err(|error| {
+        let value: serde_json::Value = serde_json::from_str(&value).map_err(|error| {
             Error::InvalidInput(format!(
                 "cannot save the state {name:?}: it is not JSON: {error}"
             ))
         })?;
-        match &mut self.charm.local {
-            Some(local) => local.remember(name, value),
-            None => {
-                return Err(Error::Other(format!(
-                    "cannot save the state {name:?}: this event comes in a restricted context, which keeps nothing"
-                )));
-            }
+        if let Some(local) = &mut self.charm.local {
+            local.save(name, &value);
         }
         Ok(())
     }

@@ -1,0 +1,126 @@
+//! State that is kept by Juju, in the form in which ops keeps it there: each
+//! value is a YAML document under its handle, and all notices are a list under
+//! one key.
+//!
+//! This only makes and reads the texts; `state-get`, `state-set` and
+//! `state-delete` are the caller's to run.
+
+use serde_json::Value;
+
+use crate::pickle::{self, Unreadable};
+use crate::{Changes, Notice};
+
+/// The key of the notices.
+pub const NOTICES: &str = "#notices#";
+
+/// Reads what `state-get` gave for a handle.
+pub fn value(text: &str) -> Result<Value, Unreadable> {
+    charmhost_yaml::parse(text).map_err(|error| Unreadable::new(error.to_string()))
+}
+
+/// Reads what `state-get` gave for [`NOTICES`].
+pub fn notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
+    let unreadable = || Unreadable::new("it is not a list of notices".to_owned());
+    let list = match value(text)? {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(list) => list,
+        _ => return Err(unreadable()),
+    };
+    let notice = |item: &Value| {
+        let parts = item.as_array()?;
+        let [event_path, observer_path, method] = parts.as_slice() else {
+            return None;
+        };
+        Some(Notice {
+            event_path: event_path.as_str()?.to_owned(),
+            observer_path: observer_path.as_str()?.to_owned(),
+            method: method.as_str()?.to_owned(),
+        })
+    };
+    let notices: Option<Vec<Notice>> = list.iter().map(notice).collect();
+    notices.ok_or_else(unreadable)
+}
+
+/// The input for `state-set --file -`, and the keys to delete. `notices` are
+/// those that there were.
+pub fn write(changes: &Changes, before: Vec<Notice>) -> Result<(String, Vec<&str>), Unreadable> {
+    let mut input = String::new();
+    let mut deleted = Vec::new();
+    for (handle, bytes) in changes.snapshots() {
+        match bytes {
+            Some(bytes) => {
+                let value = pickle::decode(bytes)?;
+                entry(&mut input, handle, &charmhost_yaml::to_string(&value));
+            }
+            None => deleted.push(handle),
+        }
+    }
+    if changes.has_notices() {
+        let tuple = |notice: &Notice| {
+            let parts = [&notice.event_path, &notice.observer_path, &notice.method];
+            let quoted = parts.map(|part| Value::from(part.as_str()).to_string());
+            // ops looks for tuples, and a list is not equal to one.
+            format!("- !!python/tuple [{}]\n", quoted.join(", "))
+        };
+        let list: String = changes.notices(before).iter().map(tuple).collect();
+        match list.is_empty() {
+            true => entry(&mut input, NOTICES, "[]\n"),
+            false => entry(&mut input, NOTICES, &list),
+        }
+    }
+    Ok((input, deleted))
+}
+
+/// A key with a document as a block of text.
+fn entry(input: &mut String, key: &str, document: &str) {
+    input.push_str(&format!("{}: |\n", Value::from(key)));
+    for line in document.lines() {
+        input.push_str(&format!("  {line}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn notice(method: &str) -> Notice {
+        Notice {
+            event_path: "Charm/on/start[1]".to_owned(),
+            observer_path: "Charm".to_owned(),
+            method: method.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_a_map_of_documents_that_can_be_read_again() {
+        let mut changes = Changes::default();
+        let state = json!({"n": 1, "text": "a\nb: c", "list": [null, true]});
+        changes.save("Charm/S[a]".to_owned(), pickle::write(&state));
+        changes.forget("Charm/S[b]".to_owned());
+        changes.add_notice(notice("on_start"));
+        let (input, deleted) = write(&changes, vec![notice("before")]).unwrap();
+        assert_eq!(deleted, ["Charm/S[b]"]);
+        let map = charmhost_yaml::parse(&input).unwrap();
+        let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap();
+        assert_eq!(value(text("Charm/S[a]")).unwrap(), state);
+        let read = notices(text(NOTICES)).unwrap();
+        assert_eq!(read, ["before", "on_start"].map(notice));
+    }
+
+    #[test]
+    fn what_ops_writes_can_be_read() {
+        assert_eq!(value("{}\n").unwrap(), json!({}));
+        assert_eq!(
+            value("event_count: 6\n").unwrap(),
+            json!({"event_count": 6})
+        );
+        let text = "- !!python/tuple [Charm/on/start[1], Charm, on_start]\n";
+        assert!(notices(text).is_err(), "brackets need quotes in a flow");
+        let text = "- !!python/tuple ['Charm/on/start[1]', Charm, on_start]\n";
+        assert_eq!(notices(text).unwrap(), [notice("on_start")]);
+        assert_eq!(notices("").unwrap(), []);
+        assert!(notices("a: b").is_err());
+    }
+}

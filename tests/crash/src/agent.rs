@@ -1,0 +1,153 @@
+//! An agent that keeps what a charm tells it when the hook has succeeded, and
+//! that can end the charm at any call.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use charmhost_jujuc::{Reply, Request, serve_connection};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// What Juju keeps for the unit.
+pub type Kept = BTreeMap<String, String>;
+
+/// When the agent ends the charm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A call has come, and changes nothing.
+    Before(usize),
+    /// A call was done, and is not answered.
+    After(usize),
+}
+
+#[derive(Default)]
+struct Hook {
+    kept: Kept,
+    /// What the hook that runs has changed.
+    changed: BTreeMap<String, Option<String>>,
+    calls: usize,
+    end: Option<End>,
+    pid: Option<Pid>,
+    logs: Vec<String>,
+}
+
+/// A listening agent.
+pub struct Agent {
+    pub socket: PathBuf,
+    hook: Arc<Mutex<Hook>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Agent {
+    pub fn start() -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let socket = dir.path().join("agent.socket");
+        let listener = UnixListener::bind(&socket)?;
+        let hook: Arc<Mutex<Hook>> = Arc::default();
+        let served = hook.clone();
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let served = served.clone();
+                std::thread::spawn(move || {
+                    serve_connection(stream, |request| Ok(lock(&served).answer(&request)))
+                });
+            }
+        });
+        Ok(Agent {
+            socket,
+            hook,
+            _dir: dir,
+        })
+    }
+
+    /// A hook begins, with what Juju keeps.
+    pub fn begin(&self, kept: &Kept, end: Option<End>) {
+        *lock(&self.hook) = Hook {
+            kept: kept.clone(),
+            end,
+            ..Hook::default()
+        };
+    }
+
+    /// Whom to end.
+    pub fn watch(&self, pid: Pid) {
+        lock(&self.hook).pid = Some(pid);
+    }
+
+    /// How many calls the hook has made.
+    pub fn calls(&self) -> usize {
+        lock(&self.hook).calls
+    }
+
+    pub fn logs(&self) -> Vec<String> {
+        lock(&self.hook).logs.clone()
+    }
+
+    /// What Juju keeps once it has applied what the hook did.
+    pub fn flushed(&self) -> Kept {
+        let hook = lock(&self.hook);
+        let mut kept = hook.kept.clone();
+        for (key, value) in &hook.changed {
+            match value {
+                Some(value) => kept.insert(key.clone(), value.clone()),
+                None => kept.remove(key),
+            };
+        }
+        kept
+    }
+}
+
+fn lock(hook: &Mutex<Hook>) -> MutexGuard<'_, Hook> {
+    hook.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hook {
+    fn answer(&mut self, request: &Request) -> Reply {
+        self.calls += 1;
+        let at = self.calls;
+        self.end_if(End::Before(at));
+        let stdout = self.run(request);
+        self.end_if(End::After(at));
+        Reply {
+            stdout: stdout.into_bytes(),
+            ..Reply::default()
+        }
+    }
+
+    fn end_if(&self, end: End) {
+        if let (true, Some(pid)) = (self.end == Some(end), self.pid) {
+            // It may have ended by itself.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+
+    fn run(&mut self, request: &Request) -> String {
+        let arg = |number: usize| request.args.get(number).cloned().unwrap_or_default();
+        match request.tool.as_str() {
+            "is-leader" => return "true\n".to_owned(),
+            "config-get" => return "{}\n".to_owned(),
+            "state-get" => return self.kept.get(&arg(0)).cloned().unwrap_or_default() + "\n",
+            "state-set" if arg(0) == "--file" => {
+                let input = String::from_utf8_lossy(request.stdin.as_deref().unwrap_or_default());
+                for line in input.lines() {
+                    let parts = line.split_once(": ").unwrap_or_default();
+                    let plain = |text: &str| text.trim_matches('"').to_owned();
+                    self.changed.insert(plain(parts.0), Some(plain(parts.1)));
+                }
+            }
+            "state-set" => {
+                let entry = arg(0);
+                let (key, value) = entry.split_once('=').unwrap_or_default();
+                self.changed.insert(key.to_owned(), Some(value.to_owned()));
+            }
+            "state-delete" => drop(self.changed.insert(arg(0), None)),
+            "juju-log" => self
+                .logs
+                .push(request.args.get(3..).unwrap_or_default().join(" ")),
+            _ => {}
+        }
+        String::new()
+    }
+}

@@ -1,0 +1,179 @@
+//! A unit with the charm `ledger`: its directory, its state, and its hooks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use charmhost_store::{FILE_NAME, Notice, Store};
+use serde_json::Value;
+
+use crate::agent::{Agent, End, Kept};
+use crate::tracer::{self, Cut, Run};
+
+/// What is kept in the unit and by Juju.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    file: Option<Vec<u8>>,
+    pub juju: Kept,
+}
+
+/// The rows of the unit's file, but for the times in them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    snapshots: BTreeMap<String, Value>,
+    notices: Vec<Notice>,
+}
+
+/// How a hook is cut off.
+#[derive(Debug, Clone, Copy)]
+pub enum Point {
+    SystemCall(Cut),
+    HookTool(End),
+}
+
+pub struct Unit {
+    dir: PathBuf,
+    agent: Agent,
+}
+
+impl Unit {
+    /// Makes a unit; `settings` is its `charmhost.toml`.
+    pub fn new(root: &Path, settings: &str) -> anyhow::Result<Self> {
+        let dir = root.join("target/crash");
+        let _ = std::fs::remove_dir_all(&dir);
+        let output = Command::new(root.join("dist/charmhost"))
+            .arg("build")
+            .arg(root.join("tests/guests/ledger"))
+            .arg("--output")
+            .arg(&dir)
+            .output()
+            .context("cannot run dist/charmhost; run `make dist`")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::fs::write(dir.join("metadata.yaml"), "name: ledger\n")?;
+        std::fs::write(dir.join("charmhost.toml"), settings)?;
+        let agent = Agent::start()?;
+        Ok(Unit { dir, agent })
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.join(FILE_NAME)
+    }
+
+    /// Puts back what was kept.
+    pub fn restore(&self, saved: &Saved) -> anyhow::Result<()> {
+        for entry in std::fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(FILE_NAME) {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        if let Some(bytes) = &saved.file {
+            std::fs::write(self.file(), bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a hook; Juju keeps what it did if it succeeds and `flush` is true.
+    pub fn hook(
+        &self,
+        name: &str,
+        juju: &Kept,
+        point: Option<Point>,
+        flush: bool,
+    ) -> anyhow::Result<(Run, Kept)> {
+        let (cut, end) = match point {
+            Some(Point::SystemCall(cut)) => (Some(cut), None),
+            Some(Point::HookTool(end)) => (None, Some(end)),
+            None => (None, None),
+        };
+        self.agent.begin(juju, end);
+        let mut shell = Command::new("/bin/sh");
+        shell.current_dir(&self.dir).env_clear();
+        for (key, value) in [
+            ("JUJU_DISPATCH_PATH", format!("hooks/{name}")),
+            ("JUJU_HOOK_NAME", name.to_owned()),
+            ("JUJU_CHARM_DIR", self.dir.display().to_string()),
+            ("JUJU_CONTEXT_ID", "ledger/0-hook-1".to_owned()),
+            (
+                "JUJU_AGENT_SOCKET_ADDRESS",
+                self.agent.socket.display().to_string(),
+            ),
+            ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
+            ("JUJU_UNIT_NAME", "ledger/0".to_owned()),
+            ("JUJU_MODEL_NAME", "model".to_owned()),
+            (
+                "JUJU_MODEL_UUID",
+                "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a".to_owned(),
+            ),
+            ("JUJU_VERSION", "3.6.28".to_owned()),
+        ] {
+            shell.env(key, value);
+        }
+        let run = tracer::run(shell, "./dispatch", cut, |pid| self.agent.watch(pid))?;
+        let kept = match run.code == Some(0) && flush {
+            true => self.agent.flushed(),
+            false => juju.clone(),
+        };
+        Ok((run, kept))
+    }
+
+    /// How many hook tools the last hook has called.
+    pub fn calls(&self) -> usize {
+        self.agent.calls()
+    }
+
+    /// The number that the charm had and the one that Juju had when the last
+    /// hook began.
+    pub fn said(&self) -> anyhow::Result<(u32, u32)> {
+        let logs = self.agent.logs();
+        let line = logs.iter().find_map(|line| line.strip_prefix("own "));
+        let (own, juju) = line
+            .and_then(|line| line.split_once(" juju"))
+            .with_context(|| format!("the charm did not say its numbers: {logs:?}"))?;
+        let number = |text: &str| match text.trim() {
+            "" => Ok(0),
+            text => text.parse(),
+        };
+        Ok((number(own)?, number(juju)?))
+    }
+
+    pub fn logs(&self) -> Vec<String> {
+        self.agent.logs()
+    }
+
+    /// What is there now, given what Juju keeps.
+    pub fn save(&self, juju: Kept) -> anyhow::Result<Saved> {
+        Ok(Saved {
+            file: Some(std::fs::read(self.file())?),
+            juju,
+        })
+    }
+
+    /// What the file holds; a change that was cut off is undone by this.
+    pub fn rows(&self) -> anyhow::Result<Rows> {
+        let store = Store::open(&self.file())?;
+        let mut snapshots = BTreeMap::new();
+        for handle in store.handles()? {
+            let value = store.value(&handle)?;
+            let mut value = value
+                .context("a row is gone")?
+                .map_err(anyhow::Error::msg)?;
+            if handle == "charmhost/deferrals" {
+                for deferral in value
+                    .as_object_mut()
+                    .into_iter()
+                    .flat_map(|map| map.values_mut())
+                {
+                    deferral["since"] = Value::Null;
+                }
+            }
+            snapshots.insert(handle, value);
+        }
+        let notices = store.notices()?;
+        Ok(Rows { snapshots, notices })
+    }
+}
