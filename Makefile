@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential test-crash ## Set up and run every test (about 20 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape ## Set up and run every test (about 20 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
@@ -90,6 +90,12 @@ test-crash: setup-tests dist ## Kill dispatches wherever they change something, 
 	@scripts/say "killing dispatches (about 1 minute)"
 	cargo build --release -p charmhost-crash
 	target/release/charmhost-crash
+
+.PHONY: test-escape
+test-escape: setup-tests dist ## Let a guest try to get out of its sandbox
+	@scripts/say "trying to escape (about 1 minute)"
+	cargo build --release -p charmhost-escape
+	target/release/charmhost-escape
 
 .PHONY: mutants
 mutants: setup-tests dist ## Break five rules of the host and see a scenario fail for each

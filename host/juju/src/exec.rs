@@ -8,6 +8,12 @@ use std::process::{Command, Stdio};
 
 use crate::{ToolError, ToolOutput, Transport};
 
+/// Juju keeps its own programs beside the hook tools, which do more than a hook
+/// tool may.
+fn is_jujus_own(tool: &str) -> bool {
+    tool.starts_with("juju") && !["juju-log", "juju-reboot"].contains(&tool)
+}
+
 /// Starts a program for each call.
 pub struct ExecTransport {
     path: OsString,
@@ -44,7 +50,7 @@ impl Transport for ExecTransport {
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError> {
         let program = Some(tool)
-            .filter(|tool| !tool.is_empty() && !tool.contains('/'))
+            .filter(|tool| !tool.is_empty() && !tool.contains('/') && !is_jujus_own(tool))
             .and_then(|tool| self.find(tool))
             .ok_or_else(|| ToolError::unknown_tool(tool, "there is no such hook tool on PATH"))?;
         let failed = |error: std::io::Error| ToolError::unreachable(tool, error.to_string());
@@ -112,8 +118,19 @@ mod tests {
 
     #[test]
     fn other_programs_on_the_path_are_out_of_reach() {
-        let (_dir, mut transport) = tools();
-        for tool in ["sh", "/bin/sh", "../../bin/sh", "", ".."] {
+        let (dir, mut transport) = tools();
+        for own in ["jujud", "juju-exec"] {
+            std::fs::copy(dir.path().join("juju-log"), dir.path().join(own)).unwrap();
+        }
+        for tool in [
+            "sh",
+            "/bin/sh",
+            "../../bin/sh",
+            "",
+            "..",
+            "jujud",
+            "juju-exec",
+        ] {
             let error = transport.run(tool, &[], None).unwrap_err();
             assert!(
                 matches!(error, ToolError::UnknownTool { .. }),

@@ -127,6 +127,23 @@ impl Model {
         self.call("state-delete", &[key]).map(drop)
     }
 
+    /// Where the unit's storage is, as far as Juju says.
+    pub fn storage_locations(&mut self) -> Result<Vec<String>, ToolError> {
+        let listed = self.call_json("storage-list", &["--format=json"])?;
+        let ids = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut locations = Vec::new();
+        for id in ids.iter().filter_map(Value::as_str) {
+            // An instance that is not attached yet has no location.
+            let found = self.call_json("storage-get", &["--format=json", "-s", id]);
+            let location = found.ok().and_then(|found| {
+                let location = found.get("location")?.as_str()?;
+                Some(location.to_owned())
+            });
+            locations.extend(location);
+        }
+        Ok(locations)
+    }
+
     /// Whether this unit leads its application.
     pub fn is_leader(&mut self) -> Result<bool, ToolError> {
         if let Some((since, leader)) = self.leadership

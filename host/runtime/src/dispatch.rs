@@ -10,8 +10,8 @@ use crate::bindings::entry::Outcome;
 use crate::containers::Containers;
 use crate::kept::Local;
 use crate::legacy;
-use crate::limits::{self, Limiter};
-use crate::settings::{Settings, Storage};
+use crate::limits;
+use crate::settings::{OPERATOR_VARIABLE, Operator, Settings, Storage};
 use crate::state::{CharmState, State};
 use crate::trap::Failure;
 use crate::{COMPILED_NAME, artifact, engine, world};
@@ -47,12 +47,13 @@ pub fn dispatch(args: &[String], vars: impl Fn(&str) -> Option<OsString>) -> u8 
     }
     let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
     model.log(Level::Debug, &up);
-    match Prepared::new(&environment, &mut model) {
+    match Prepared::new(&environment, &mut model, &vars) {
         Ok(prepared) => {
-            if let Some(code) = legacy::run(&environment, &mut model, args) {
+            let may_run = prepared.settings.grants.legacy_hooks;
+            if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
                 return code;
             }
-            prepared.run(environment, model)
+            prepared.run(environment, model, vars)
         }
         Err(error) => {
             model.log(Level::Error, &error);
@@ -74,7 +75,11 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(environment: &Environment, model: &mut Model) -> Result<Self, String> {
+    fn new(
+        environment: &Environment,
+        model: &mut Model,
+        vars: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
         let event = environment.event(&metadata).map_err(|error| text(&error))?;
@@ -83,7 +88,7 @@ impl Prepared {
             let line = format!("Event {name} not defined for {}.", metadata.name);
             model.log(Level::Debug, &line);
         }
-        let settings = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
+        let settings = settings(environment, vars)?;
         Ok(Prepared {
             metadata,
             event,
@@ -91,7 +96,12 @@ impl Prepared {
         })
     }
 
-    fn run(self, environment: Environment, mut model: Model) -> u8 {
+    fn run(
+        self,
+        environment: Environment,
+        mut model: Model,
+        vars: impl Fn(&str) -> Option<OsString>,
+    ) -> u8 {
         let restricted = environment.is_restricted();
         let names = self.metadata.event_names();
         let defines = Box::new(move |name: &str| names.contains(name));
@@ -120,23 +130,42 @@ impl Prepared {
             handler: None,
             crash: None,
         };
-        Run {
-            charm,
-            limits: self.settings.limits,
-        }
-        .run()
+        let Settings { limits, grants, .. } = self.settings;
+        let host_buffer = limits.host_buffer();
+        let state = State::new(charm, limits, &grants, vars);
+        Run { state, host_buffer }.run()
+    }
+}
+
+/// What the charm wants, as far as the operator lets it.
+fn settings(
+    environment: &Environment,
+    vars: impl Fn(&str) -> Option<OsString>,
+) -> Result<Settings, String> {
+    let charm_dir = &environment.charm_dir;
+    let wanted = Settings::load(charm_dir).map_err(|error| error.to_string())?;
+    let file = vars(OPERATOR_VARIABLE).filter(|file| !file.is_empty());
+    let operator = Operator::load(file.map(Into::into)).map_err(|error| error.to_string())?;
+    let settings = operator.narrow(&wanted);
+    match settings.grants.writes_charm(charm_dir) {
+        Some(path) => Err(format!(
+            "cannot grant the charm to write {}: its own code is there, or below; name the directories that it needs",
+            path.display()
+        )),
+        None => Ok(settings),
     }
 }
 
 /// A charm about to run.
 struct Run {
-    charm: CharmState,
-    limits: crate::settings::Limits,
+    state: State,
+    /// What one call of the guest can make the host hold, in bytes.
+    host_buffer: usize,
 }
 
 impl Run {
     fn run(mut self) -> u8 {
-        let path = self.charm.environment.charm_dir.join(COMPILED_NAME);
+        let path = self.state.charm.environment.charm_dir.join(COMPILED_NAME);
         let loaded = engine::engine()
             .map_err(|error| format!("cannot start the WebAssembly engine: {error:#}"))
             .and_then(|engine| {
@@ -150,7 +179,7 @@ impl Run {
         let (engine, pre) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.charm.model.log(Level::Error, &error);
+                self.state.charm.model.log(Level::Error, &error);
                 return complain(&error);
             }
         };
@@ -162,12 +191,8 @@ impl Run {
             Ok(runtime) => runtime,
             Err(error) => return complain(&format!("cannot start: {error}")),
         };
-        let limiter = Limiter::new(self.limits);
-        let state = match State::new(self.charm, limiter) {
-            Ok(state) => state,
-            Err(error) => return complain(&format!("cannot set up the sandbox: {error:#}")),
-        };
-        let mut store = Store::new(&engine, state);
+        let mut store = Store::new(&engine, self.state);
+        store.set_hostcall_fuel(self.host_buffer);
         store.limiter(|state| &mut state.limiter);
         if let Err(error) = limits::limit_cpu(&mut store, &engine, |state| &mut state.limiter) {
             return complain(&format!(
@@ -189,6 +214,8 @@ impl Run {
 /// Turns how the guest ended into an exit code, and tells what went wrong.
 fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
     let crash = state.charm.crash.take();
+    state.tell_denials();
+    state.files.clean();
     match outcome {
         Ok(outcome) => {
             if let Some(report) = crash {
@@ -206,6 +233,7 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
             }
         }
         Err(error) => {
+            state.limiter.explain(&error);
             let failure = match crash {
                 Some(report) => Failure::reported(report),
                 None => Failure::trapped(&error, state.limiter.exceeded()),

@@ -13,8 +13,14 @@ use charmhost_juju::{Environment, Level, Model};
 const REENTRY_GUARD: &str = "OPERATOR_DISPATCH";
 
 /// Runs the legacy hook of this dispatch, if there is one. Gives the exit code
-/// that ends the dispatch, or none to go on.
-pub(crate) fn run(environment: &Environment, model: &mut Model, args: &[String]) -> Option<u8> {
+/// that ends the dispatch, or none to go on. A hook is no guest and knows no
+/// sandbox, so it only runs if that is granted.
+pub(crate) fn run(
+    environment: &Environment,
+    model: &mut Model,
+    args: &[String],
+    is_granted: bool,
+) -> Option<u8> {
     let path = &environment.dispatch_path;
     if path.is_empty() {
         return None;
@@ -36,6 +42,13 @@ pub(crate) fn run(environment: &Environment, model: &mut Model, args: &[String])
             Level::Debug,
             &format!("Legacy {path} is just a link to ourselves."),
         );
+        return None;
+    }
+    if !is_granted {
+        let line = format!(
+            "Denied running legacy {path}; to allow it, write legacy-hooks = true under [grants] in charmhost.toml."
+        );
+        model.log(Level::Warning, &line);
         return None;
     }
     model.log(Level::Info, &format!("Running legacy {path}."));

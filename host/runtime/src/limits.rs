@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use crate::settings::Limits;
 
 /// How often the guest's processor time is looked at.
 const TICK: Duration = Duration::from_millis(10);
+
+/// What wasmtime says of a call that passes too much; it has no type.
+const HOST_BUFFER: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// A limit that the guest ran into.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,6 +30,14 @@ pub enum Exceeded {
         /// What it may have, in MiB.
         limit_mib: u32,
     },
+    /// Things of the host.
+    #[error(
+        "it holds more than {0} files, streams and connections (limits.handles in charmhost.toml)"
+    )]
+    Handles(u32),
+    /// Memory of the host.
+    #[error("one call passes more than {0} MiB (limits.host-buffer-mib in charmhost.toml)")]
+    HostBuffer(u32),
     /// Table elements.
     #[error(
         "it asked for {asked} table elements and may have {limit} (limits.table-elements in charmhost.toml)"
@@ -61,6 +73,16 @@ impl Limiter {
     /// The last limit the guest ran into.
     pub fn exceeded(&self) -> Option<&Exceeded> {
         self.exceeded.as_ref()
+    }
+
+    /// Finds out whether an error comes from a limit that others watch over.
+    pub fn explain(&mut self, error: &wasmtime::Error) {
+        let full = error.downcast_ref::<ResourceTableError>();
+        if matches!(full, Some(ResourceTableError::Full)) {
+            self.exceeded = Some(Exceeded::Handles(self.limits.handles));
+        } else if error.root_cause().to_string().contains(HOST_BUFFER) {
+            self.exceeded = Some(Exceeded::HostBuffer(self.limits.host_buffer_mib));
+        }
     }
 }
 

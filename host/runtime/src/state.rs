@@ -1,17 +1,21 @@
 //! What a running guest has on the host's side.
 
-use std::path::Path;
+use std::ffi::OsString;
 
 use charmhost_framework::{Effects, Framework};
 use charmhost_juju::{
     Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError,
 };
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::containers::Containers;
+use crate::denials::Denials;
+use crate::files::Files;
 use crate::kept::Local;
 use crate::limits::Limiter;
+use crate::sandbox;
+use crate::settings::{Grants, Limits};
 use crate::trap::CrashReport;
 
 /// Everything that the functions a guest imports act upon.
@@ -20,6 +24,7 @@ pub(crate) struct State {
     pub limiter: Limiter,
     wasi: WasiCtx,
     pub table: ResourceTable,
+    pub files: Files,
 }
 
 /// The domain's part of the state: the model, the framework, and what is known
@@ -40,14 +45,32 @@ pub(crate) struct CharmState {
 }
 
 impl State {
-    pub fn new(charm: CharmState, limiter: Limiter) -> wasmtime::Result<Self> {
-        let wasi = sandbox(&charm.environment.charm_dir)?;
-        Ok(State {
+    pub fn new(
+        charm: CharmState,
+        limits: Limits,
+        grants: &Grants,
+        vars: impl Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let denials = Denials::default();
+        let charm_dir = &charm.environment.charm_dir;
+        let wasi = sandbox::context(charm_dir, grants, &denials, vars);
+        let files = Files::new(charm_dir, grants, denials);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles());
+        State {
             charm,
-            limiter,
+            limiter: Limiter::new(limits),
             wasi,
-            table: ResourceTable::new(),
-        })
+            table,
+            files,
+        }
+    }
+
+    /// Logs what was refused since the last time.
+    pub fn tell_denials(&mut self) {
+        for line in self.files.denials.take() {
+            self.charm.model.log(Level::Warning, &line);
+        }
     }
 }
 
@@ -58,22 +81,6 @@ impl WasiView for State {
             table: &mut self.table,
         }
     }
-}
-
-/// No network, no environment, no arguments; the charm's directory to read,
-/// and the streams that Juju listens to.
-fn sandbox(charm_dir: &Path) -> wasmtime::Result<WasiCtx> {
-    let mut wasi = WasiCtxBuilder::new();
-    wasi.inherit_stdout()
-        .inherit_stderr()
-        .allow_blocking_current_thread(true)
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false);
-    if let Some(guest_path) = charm_dir.to_str() {
-        wasi.preopened_dir(charm_dir, guest_path, FsPerms::ReadOnly)?;
-    }
-    Ok(wasi.build())
 }
 
 /// The model as the framework acts upon it.

@@ -7,6 +7,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{Charm, CharmPre};
+use crate::sandbox;
 use crate::state::State;
 
 /// The interface that a charm exports.
@@ -79,33 +80,9 @@ impl std::error::Error for WorldError {}
 /// A linker with what the component may import of what the host offers.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    let ty = component.component_type();
-    let mut imports = ty.imports(engine);
-    if imports.any(|(name, _)| LARGE.iter().any(|package| name.starts_with(package))) {
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    } else {
-        add_small_wasi(&mut linker)?;
-    }
+    sandbox::link(&mut linker, engine, &component.component_type())?;
     Charm::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
-}
-
-/// The parts of WASI that take most of the time to link, and that a charm which
-/// only talks to Juju does not import.
-const LARGE: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:random/insecure"];
-
-/// All of WASI but what is [`LARGE`].
-fn add_small_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-    use wasmtime_wasi::p2::bindings::cli;
-    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
-    cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
 }
 
 /// Links a component, as far as that can be done without running it.

@@ -123,6 +123,8 @@ fn legacy_hooks_run_first_and_their_failure_is_the_dispatchs() {
     for (script, mode, code, line, handled) in table {
         let charm = copy("tests/guests/events");
         hook(charm.path(), script, mode);
+        let settings = "[grants]\nlegacy-hooks = true\n";
+        std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
         let agent = Agent::new();
         let ended = Dispatch::new(charm.path(), "hooks/update-status", &agent).run();
         assert_eq!(ended.code, Some(code), "{script:?}: {}", ended.stderr);
@@ -133,6 +135,27 @@ fn legacy_hooks_run_first_and_their_failure_is_the_dispatchs() {
         );
         let ran = logs.iter().any(|log| log.starts_with("INFO UpdateStatus"));
         assert_eq!(ran, handled, "{script:?}: {logs:?}");
+    }
+}
+
+#[test]
+fn a_legacy_hook_runs_only_if_it_is_granted_and_the_operator_leaves_it() {
+    let grant = "[grants]\nlegacy-hooks = true\n";
+    let narrow = "[grants]\nlegacy-hooks = false\n";
+    for (settings, operator, runs) in [("", "", false), (grant, "", true), (grant, narrow, false)] {
+        let charm = copy("tests/guests/events");
+        hook(charm.path(), "#!/bin/sh\nexit 7\n", 0o755);
+        std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+        let file = charm.path().join("operator.toml");
+        std::fs::write(&file, operator).unwrap();
+        let agent = Agent::new();
+        let ended = Dispatch::new(charm.path(), "hooks/update-status", &agent)
+            .var("CHARMHOST_OPERATOR_FILE", &file.display().to_string())
+            .run();
+        let logs = agent.logs();
+        assert_eq!(ended.code, Some(if runs { 7 } else { 0 }), "{logs:?}");
+        let denied = "WARNING Denied running legacy hooks/update-status; to allow it, write legacy-hooks = true under [grants] in charmhost.toml.";
+        assert_eq!(logs.iter().any(|line| line == denied), !runs, "{logs:?}");
     }
 }
 

@@ -148,7 +148,7 @@ fn the_machine_is_out_of_reach() {
         ),
         (
             "write",
-            &["dispatch: false", "charm.cwasm: false", "new-file: false"],
+            &["dispatch: false", "charm.cwasm: false", "new-file: true"],
         ),
         ("connect", &["connected: false", "found: false"]),
     ] {
@@ -163,6 +163,32 @@ fn the_machine_is_out_of_reach() {
             );
         }
     }
+}
+
+/// What a charm writes in its directory lies over it, from one dispatch to the
+/// next, and nobody else sees it there.
+#[test]
+fn what_a_charm_writes_lies_over_its_directory() {
+    let charm = copy("tests/guests/faults");
+    let agent = Agent::new();
+    for _ in 0..2 {
+        let ended = Dispatch::new(charm.path(), "actions/write", &agent).run();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let logs = agent.logs();
+    let refusals = logs
+        .iter()
+        .filter(|line| line.contains("dispatch of the charm"));
+    let wanted = "; nothing can allow it.";
+    assert_eq!(
+        refusals.filter(|line| line.ends_with(wanted)).count(),
+        2,
+        "{logs:?}"
+    );
+    assert!(!charm.path().join("new-file").exists());
+    let laid_over = charm.path().join(".charmhost/work/new-file");
+    assert_eq!(std::fs::read_to_string(laid_over).unwrap(), "x");
+    assert!(!charm.path().join(".charmhost/scratch").exists());
 }
 
 #[test]

@@ -16,6 +16,8 @@ impl Host for State {
             wit::Level::Error => Level::Error,
             wit::Level::Critical => Level::Critical,
         };
+        // What was refused comes before what the charm says of it.
+        self.tell_denials();
         self.charm.model.log(level, &message);
     }
 

@@ -1,9 +1,19 @@
-//! `charmhost.toml`: what a charm states about how it wants to be run.
+//! `charmhost.toml`: what a charm states about how it wants to be run, and what
+//! the operator of its machine leaves of it.
+
+mod grants;
+mod operator;
+mod peer;
+
+pub use grants::{Grants, MostGrants};
+pub use operator::{OPERATOR_FILE, OPERATOR_VARIABLE, Operator};
+pub use peer::Peer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// The file's name, beside `dispatch` in the charm.
 pub const FILE_NAME: &str = "charmhost.toml";
@@ -24,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How local state is kept.
     pub state: StateSettings,
+    /// What the charm may do beyond its sandbox.
+    pub grants: Grants,
 }
 
 /// How deferred events and what the charm remembers are kept.
@@ -70,6 +82,11 @@ pub struct Limits {
     pub memory_mib: u32,
     /// Elements of the guest's tables, all together.
     pub table_elements: u32,
+    /// Things of the host that the guest can hold at one time: open files,
+    /// streams, connections, commands.
+    pub handles: u32,
+    /// What one call of the guest can make the host hold in memory, in MiB.
+    pub host_buffer_mib: u32,
 }
 
 impl Default for Limits {
@@ -78,6 +95,8 @@ impl Default for Limits {
             cpu_seconds: 60.0,
             memory_mib: 512,
             table_elements: 1_000_000,
+            handles: 10_000,
+            host_buffer_mib: 128,
         }
     }
 }
@@ -86,6 +105,18 @@ impl Limits {
     /// The processor time that the guest may use.
     pub fn cpu(&self) -> Duration {
         Duration::try_from_secs_f64(self.cpu_seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// How many things of the host the guest can hold.
+    pub fn handles(&self) -> usize {
+        usize::try_from(self.handles).unwrap_or(usize::MAX)
+    }
+
+    /// What one call of the guest can make the host hold, in bytes.
+    pub fn host_buffer(&self) -> usize {
+        usize::try_from(self.host_buffer_mib)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(1 << 20)
     }
 
     /// The memory that the guest may use, in bytes.
@@ -101,20 +132,20 @@ impl Settings {
     /// defaults.
     pub fn load(charm_dir: &Path) -> Result<Self, SettingsError> {
         let path = charm_dir.join(FILE_NAME);
-        let fail = |detail: String| SettingsError {
-            path: path.clone(),
-            detail,
-        };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Settings::default());
-            }
-            Err(error) => return Err(fail(error.to_string())),
-        };
-        let settings: Settings =
-            toml::from_str(&text).map_err(|error| fail(error.to_string().trim_end().to_owned()))?;
-        settings.check().map_err(fail)?;
+        let settings: Settings = read(&path)?.unwrap_or_default();
+        settings
+            .check()
+            .map_err(|detail| SettingsError { path, detail })?;
+        Ok(settings)
+    }
+
+    /// The settings in the text of a file, which is named in errors.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let settings: Settings = parse(path, text)?;
+        let path = path.to_path_buf();
+        settings
+            .check()
+            .map_err(|detail| SettingsError { path, detail })?;
         Ok(settings)
     }
 
@@ -135,8 +166,36 @@ impl Settings {
         if limits.table_elements == 0 {
             return Err("limits.table-elements must be more than 0".to_owned());
         }
-        Ok(())
+        if limits.handles < 16 {
+            return Err(format!(
+                "limits.handles must be 16 or more, not {}",
+                limits.handles
+            ));
+        }
+        if limits.host_buffer_mib == 0 {
+            return Err("limits.host-buffer-mib must be more than 0".to_owned());
+        }
+        self.grants.check()
     }
+}
+
+/// Reads a file in TOML; none if there is none.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, SettingsError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SettingsError {
+            path: path.to_path_buf(),
+            detail: error.to_string(),
+        }),
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, SettingsError> {
+    toml::from_str(text).map_err(|error| SettingsError {
+        path: path.to_path_buf(),
+        detail: error.to_string().trim_end().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -195,6 +254,20 @@ mod tests {
             (
                 "[limits]\ntable-elements = 0",
                 "limits.table-elements must be more than 0",
+            ),
+            ("[limits]\nhandles = 3", "limits.handles must be 16 or more"),
+            ("[state]\nmode = \"never\"", "unknown variant `never`"),
+            (
+                "[grants]\nread = [\"etc\"]",
+                "grants.read has \"etc\", which is not an absolute path",
+            ),
+            (
+                "[grants]\nwrite = [\"/srv/../etc\"]",
+                "grants.write has \"/srv/../etc\"",
+            ),
+            (
+                "[grants]\nnetwork = [\"example.com\"]",
+                "\"example.com\" is not a host and a port",
             ),
             ("[limits", "cannot read DIR/charmhost.toml"),
         ] {
