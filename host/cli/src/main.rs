@@ -1,6 +1,7 @@
 //! The `charmhost` command.
 
 mod build;
+mod inspect;
 mod native;
 mod new;
 mod output;
@@ -29,6 +30,8 @@ enum Command {
     Build(build::Args),
     /// Build a charm project and pack it as a .charm archive
     Pack(pack::Args),
+    /// Say what a charm asks of its machine: limits, state, grants
+    Inspect(inspect::Args),
     /// Run a charm through the life of a unit, without Juju
     Sim(sim::Args),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::New(args) => new::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Sim(args) => sim::run(&args),
     };
     match result {

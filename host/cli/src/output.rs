@@ -1,6 +1,7 @@
 //! What the commands print.
 
 use charmhost_builder::{Architecture, Built, Step};
+use charmhost_runtime::Grants;
 
 /// Says on the error stream what is being done.
 pub fn progress(step: &Step) {
@@ -26,6 +27,15 @@ pub fn built(built: &Built, architecture: Architecture) -> String {
         size(built.compiled_bytes),
         built.compile_time.as_secs_f64()
     )
+}
+
+/// What a charm may do beyond its sandbox, a line for each kind.
+pub fn grants(grants: &Grants) -> String {
+    let lines = grants.lines();
+    match lines.is_empty() {
+        true => "grants: none".to_owned(),
+        false => format!("grants:\n  {}", lines.join("\n  ")),
+    }
 }
 
 /// A number of bytes for people.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use charmhost_runtime::Settings;
 
 use crate::build::Target;
 use crate::{output, staged};
@@ -23,6 +24,7 @@ pub struct Args {
 /// Packs a project.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let settings = Settings::load(&args.dir)?;
     let staged = staged::stage(&args.dir, &args.target, scratch.path())?;
     let architecture = staged.architecture;
     let archive = match &args.output {
@@ -38,5 +40,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .map(|metadata| metadata.len())
         .unwrap_or(0);
     println!("{}: {}; {built}", archive.display(), output::size(bytes));
+    println!("{}", output::grants(&settings.grants));
     Ok(ExitCode::SUCCESS)
 }

@@ -56,11 +56,14 @@ pub(crate) fn context(
 
 fn is_allowed(peers: &[Peer], address: SocketAddr, purpose: SocketAddrUse) -> bool {
     match purpose {
-        // What comes before connecting or sending: any port of this machine's.
+        // What comes before connecting and sending, and opens nothing.
         SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
-            address.port() == 0 && address.ip().is_unspecified() && !peers.is_empty()
+            address.port() == 0 && address.ip().is_unspecified()
         }
-        _ => peers.iter().any(|peer| peer.is_at(address, addresses)),
+        SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
+        SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
+            peers.iter().any(|peer| peer.is_at(address, addresses))
+        }
     }
 }
 
@@ -72,17 +75,13 @@ fn addresses(name: &str) -> Vec<IpAddr> {
 
 fn refuse(denials: &Denials, address: SocketAddr, purpose: SocketAddrUse) {
     match purpose {
-        SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if address.port() == 0 => {
-            let grant = "network = [\"HOST:PORT\"]";
-            denials.add("the use of the network", Some(grant));
-        }
-        SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
-            denials.add(&format!("listening on {address}"), None);
-        }
-        _ => {
+        SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend => {
             let grant = format!("network = [\"{address}\"]");
             denials.add(&format!("connecting to {address}"), Some(&grant));
         }
+        // Nobody has asked for what comes by itself.
+        SocketAddrUse::UdpReceive => {}
+        _ => denials.add(&format!("listening on {address}"), None),
     }
 }
 

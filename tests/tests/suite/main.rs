@@ -15,6 +15,7 @@ mod dispatch_errors;
 mod events;
 mod exit_codes;
 mod faults;
+mod grants;
 mod isolation;
 mod mutants;
 mod native;

@@ -280,11 +280,18 @@ impl Dispatch {
     /// Runs it to its end, which must come within a minute.
     pub fn run(&self) -> Ended {
         let mut command = self.command();
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = loop {
+            match command.spawn() {
+                Ok(child) => break child,
+                // Another test has started a program while this one's was
+                // being written, and that program is not running yet.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => panic!("cannot run dispatch: {error}"),
+            }
+        };
         let id = child.id();
         let (done, waits) = std::sync::mpsc::channel();
         std::thread::spawn(move || done.send(child.wait_with_output()));

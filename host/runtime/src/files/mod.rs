@@ -33,8 +33,8 @@ pub(crate) struct Files {
     /// What lies over the charm's directory.
     work: PathBuf,
     scratch: PathBuf,
-    /// The host's directories that are open, by where they are.
-    roots: HashMap<PathBuf, u32>,
+    /// The host's directories that are open.
+    roots: HashMap<(PathBuf, Kind), u32>,
     /// The paths of the guest's open directories, by their handles.
     directories: HashMap<u32, String>,
     /// Listings that the host has made up, by their handles.

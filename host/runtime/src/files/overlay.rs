@@ -11,7 +11,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, HostDescriptor,
-    OpenFlags, PathFlags,
+    MetadataHashValue, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
@@ -38,7 +38,8 @@ impl At {
 impl State {
     /// A directory of the host's, opened once.
     fn root(&mut self, host: &Path, kind: Kind, make: bool) -> FsResult<u32> {
-        if let Some(root) = self.files.roots.get(host) {
+        let key = (host.to_path_buf(), kind);
+        if let Some(root) = self.files.roots.get(&key) {
             return Ok(*root);
         }
         if make {
@@ -55,7 +56,7 @@ impl State {
         };
         let directory = Descriptor::Dir(Dir::new(directory, permissions, mode, true));
         let root = self.table.push(directory).map_err(FsError::trap)?.rep();
-        self.files.roots.insert(host.to_path_buf(), root);
+        self.files.roots.insert(key, root);
         Ok(root)
     }
 
@@ -86,6 +87,17 @@ impl State {
     pub(super) async fn stat_of(&mut self, at: &At, flags: PathFlags) -> FsResult<DescriptorStat> {
         let (directory, rest) = (at.directory(), at.rest.clone());
         self.filesystem().stat_at(directory, flags, rest).await
+    }
+
+    pub(super) async fn hash_of(
+        &mut self,
+        at: &At,
+        flags: PathFlags,
+    ) -> FsResult<MetadataHashValue> {
+        let (directory, rest) = (at.directory(), at.rest.clone());
+        self.filesystem()
+            .metadata_hash_at(directory, flags, rest)
+            .await
     }
 
     async fn exists(&mut self, at: &At) -> Option<DescriptorType> {

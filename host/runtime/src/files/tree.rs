@@ -9,7 +9,7 @@ const PROTECTED: [&str; 3] = ["dispatch", "charm.cwasm", "charmhost.toml"];
 const HIDDEN: [&str; 2] = [super::OWN, ".unit-state.db"];
 
 /// What a guest may do in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// The charm's directory: written over, never in it.
     Charm,
@@ -23,6 +23,15 @@ struct Mount {
     path: String,
     host: PathBuf,
     kind: Kind,
+}
+
+impl Mount {
+    /// The directory and the name of a file that is a place by itself.
+    fn file(&self) -> Option<(&Path, &str)> {
+        let name = self.host.file_name()?.to_str()?;
+        let parent = self.host.parent()?;
+        self.host.is_file().then_some((parent, name))
+    }
 }
 
 /// Where a path of the guest leads.
@@ -115,7 +124,10 @@ impl Tree {
         match holding.max_by_key(|mount| mount.path.len()) {
             Some(mount) => {
                 let rest = path.get(mount.path.len()..).unwrap_or_default();
-                place(&mount.host, mount.kind, rest, false)
+                match (rest, mount.file()) {
+                    ("", Some((parent, name))) => place(parent, mount.kind, name, false),
+                    _ => place(&mount.host, mount.kind, rest, false),
+                }
             }
             None => place(&self.charm, Kind::Charm, path, true),
         }
@@ -223,6 +235,24 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_can_be_a_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let mut tree = tree();
+        tree.add_same(&file, Kind::Read);
+        let place = tree.find(file.to_str().unwrap());
+        assert_eq!(
+            (place.host.as_path(), place.rest.as_str()),
+            (dir.path(), "file")
+        );
+        assert!(
+            tree.find(dir.path().to_str().unwrap()).kind == Kind::Write,
+            "in /tmp"
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub use peer::Peer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// The file's name, beside `dispatch` in the charm.
 pub const FILE_NAME: &str = "charmhost.toml";
@@ -27,7 +27,7 @@ pub struct SettingsError {
 }
 
 /// How a charm wants to be run. Everything is optional.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// How much the guest may use.
@@ -39,7 +39,7 @@ pub struct Settings {
 }
 
 /// How deferred events and what the charm remembers are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StateSettings {
     /// Where.
@@ -49,7 +49,7 @@ pub struct StateSettings {
 }
 
 /// Where local state is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Storage {
     /// In the charm's directory, as ops does.
@@ -60,7 +60,7 @@ pub enum Storage {
 }
 
 /// When what a dispatch changed in the local state counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// As soon as it is written, as with ops.
@@ -72,7 +72,7 @@ pub enum Mode {
 }
 
 /// How much a guest may use of what it shares with the machine.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// Processor time of the guest, in seconds. Time spent waiting (for a hook

@@ -1,0 +1,200 @@
+//! What a charm is granted it can do, and the operator has the last word.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use crate::support::{Agent, Dispatch, charmhost, copy, prints, root, shown, usual};
+
+/// What the guest got hold of in an attempt, or why it did not, and what was
+/// denied.
+fn attempt(charm: &Path, name: &str, outside: &Path, port: u16, operator: &str) -> Vec<String> {
+    let params = serde_json::json!({
+        "attempt": name,
+        "outside": outside.display().to_string(),
+        "port": port,
+    });
+    let agent = Agent::answering(move |request| match request.tool.as_str() {
+        "action-get" => prints(&params.to_string()),
+        _ => usual(request),
+    });
+    let file = charm.join("operator.toml");
+    std::fs::write(&file, operator).unwrap();
+    let ended = Dispatch::new(charm, "actions/attempt", &agent)
+        .var("CHARMHOST_OPERATOR_FILE", &file.display().to_string())
+        .var("FROM_OUTSIDE", "hello")
+        .run();
+    let logs = agent.logs();
+    assert_eq!(ended.code, Some(0), "{name}: {logs:?} {}", ended.stderr);
+    let told = |line: &String| {
+        ["GOT", "HELD", "Denied"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    logs.into_iter().filter(told).collect()
+}
+
+#[test]
+fn a_denial_says_what_would_grant_it_and_the_grant_does() {
+    // Not in `/tmp`, where a guest has its own.
+    let outside = tempfile::tempdir_in(root().join("target")).unwrap();
+    std::fs::write(outside.path().join("secret"), "treasure").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let path = outside.path().display();
+    for (name, grant, got) in [
+        (
+            "read-absolute",
+            format!("read = [\"{path}/secret\"]"),
+            "treasure",
+        ),
+        (
+            "read-relative",
+            format!("read = [\"{path}/secret\"]"),
+            "treasure",
+        ),
+        (
+            "write-new-outside",
+            format!("write = [\"{path}\"]"),
+            "wrote ",
+        ),
+        (
+            "connect",
+            format!("network = [\"127.0.0.1:{port}\"]"),
+            "connected to ",
+        ),
+        (
+            "list-outside",
+            format!("read = [\"{path}\"]"),
+            "shows secret",
+        ),
+    ] {
+        let charm = copy("tests/guests/escape");
+        let told = attempt(charm.path(), name, outside.path(), port, "");
+        let wanted = format!("; to allow it, write {grant} under [grants] in charmhost.toml.");
+        let denied = told.iter().any(|line| line.ends_with(&wanted));
+        assert!(denied, "{name}: {wanted} is not in {told:?}");
+        let settings = format!("[grants]\n{grant}\n");
+        std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+        let told = attempt(charm.path(), name, outside.path(), port, "");
+        let has = told
+            .iter()
+            .any(|line| line.contains("GOT") && line.contains(got));
+        assert!(has, "{name}: {told:?}");
+        // The operator takes it back.
+        let narrow = "[grants]\nread = []\nwrite = []\nnetwork = []\n";
+        let told = attempt(charm.path(), name, outside.path(), port, narrow);
+        assert!(
+            told.iter().any(|line| line.contains("HELD")),
+            "{name}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_read_grant_is_no_write_grant() {
+    let outside = tempfile::tempdir_in(root().join("target")).unwrap();
+    std::fs::write(outside.path().join("secret"), "treasure").unwrap();
+    let charm = copy("tests/guests/escape");
+    let settings = format!("[grants]\nread = [\"{}\"]\n", outside.path().display());
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    for name in [
+        "write-outside",
+        "write-new-outside",
+        "remove-outside",
+        "rename-outside",
+    ] {
+        let told = attempt(charm.path(), name, outside.path(), 1, "");
+        assert!(
+            told.iter().any(|line| line.contains("HELD")),
+            "{name}: {told:?}"
+        );
+    }
+    let kept = std::fs::read_to_string(outside.path().join("secret")).unwrap();
+    assert_eq!(kept, "treasure");
+}
+
+#[test]
+fn names_and_variables_are_granted_one_by_one() {
+    let charm = copy("tests/guests/escape");
+    let settings = "[grants]\nnetwork = [\"localhost:*\"]\nenvironment = [\"FROM_OUTSIDE\"]\n";
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for (name, wanted) in [
+        ("look-up", "127.0.0.1"),
+        ("connect", "connected to 127.0.0.1"),
+        ("environment", "GOT FROM_OUTSIDE"),
+    ] {
+        let told = attempt(charm.path(), name, Path::new("/"), port, "");
+        assert!(
+            told.iter().any(|line| line.contains(wanted)),
+            "{name}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_charm_whose_code_would_be_writable_does_not_run() {
+    let charm = copy("tests/guests/escape");
+    let settings = format!(
+        "[grants]\nwrite = [\"{}\"]\n",
+        charm.path().parent().unwrap().display()
+    );
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let ended = Dispatch::new(charm.path(), "hooks/start", &Agent::new()).run();
+    assert_eq!(ended.code, Some(1));
+    let wanted = "its own code is there, or below; name the directories that it needs";
+    assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
+}
+
+#[test]
+fn pack_and_inspect_print_the_grants() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = dir.path().join("escape.charm");
+    let project = root().join("tests/guests/events");
+    let args = [
+        "pack".as_ref(),
+        project.as_os_str(),
+        "-o".as_ref(),
+        archive.as_os_str(),
+    ];
+    let output = charmhost(args);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.ends_with("grants: none\n"), "{}", shown(&output));
+    let output = charmhost(["inspect".as_ref(), archive.as_os_str()]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.starts_with("name: events\n"), "{}", shown(&output));
+    assert!(told.contains("  memory-mib = 512\n"), "{told}");
+
+    let charm = copy("tests/guests/events");
+    let settings =
+        "[state]\nmode = \"atomic\"\n[grants]\nnetwork = [\"*:443\"]\nread = [\"/etc/ssl\"]\n";
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let operator = dir.path().join("operator.toml");
+    std::fs::write(
+        &operator,
+        "[grants]\nread = []\nnetwork = [\"10.0.0.0/8:*\"]\n",
+    )
+    .unwrap();
+    let output = charmhost(["inspect".as_ref(), charm.path().as_os_str()]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wanted = "grants:\n  network = [\"*:443\"]\n  read = [\"/etc/ssl\"]\n";
+    assert!(told.ends_with(wanted), "{}", shown(&output));
+    let output = charmhost([
+        "inspect".as_ref(),
+        charm.path().as_os_str(),
+        "--operator".as_ref(),
+        operator.as_os_str(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        told["grants"]["network"],
+        serde_json::json!(["10.0.0.0/8:443"])
+    );
+    assert_eq!(told["grants"]["read"], serde_json::json!([]));
+    assert_eq!(told["state"]["mode"], "atomic");
+    let output = charmhost(["inspect", "/nowhere"]);
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+}
