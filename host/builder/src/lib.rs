@@ -23,7 +23,7 @@ pub use charmhost_runtime::COMPILED_NAME;
 pub enum Error {
     /// The directory is no project in a known language.
     #[error(
-        "cannot build {0}: it has no Cargo.toml. Only charms in Rust can be built so far; `charmhost new NAME` makes one"
+        "cannot build {0}: it has no Cargo.toml. Only charms in Rust can be built so far; `charmhost new NAME` makes one, and `--component FILE` takes what another toolchain has built"
     )]
     UnknownLanguage(PathBuf),
     /// The directory does not exist.
@@ -119,6 +119,8 @@ pub struct Options {
     pub architecture: Architecture,
     /// The `dispatch` program, if not the one beside this program.
     pub dispatch: Option<PathBuf>,
+    /// The component, if another tool has made it already.
+    pub component: Option<PathBuf>,
 }
 
 /// A step of a build, told before it starts.
@@ -152,8 +154,13 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Built,
     stage::check_output(&options.output)?;
     charmhost_runtime::Settings::load(&dir)?;
 
-    progress(Step::Component);
-    let component = component(&dir)?;
+    let component = match &options.component {
+        Some(component) => component.clone(),
+        None => {
+            progress(Step::Component);
+            component(&dir)?
+        }
+    };
     let bytes = read(&component)?;
 
     progress(Step::Compile(options.architecture));

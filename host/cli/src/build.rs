@@ -28,6 +28,9 @@ pub struct Target {
     /// The dispatch program to put in [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     pub dispatch: Option<PathBuf>,
+    /// The component of the charm, if another toolchain has built it
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
 }
 
 /// Builds a project.
@@ -41,6 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .unwrap_or_else(|| args.dir.join("build")),
         architecture,
         dispatch: args.target.dispatch.clone(),
+        component: args.target.component.clone(),
     };
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
     println!(

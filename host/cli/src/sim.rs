@@ -199,14 +199,15 @@ fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
     if target.is_file() || has("metadata.yaml") && (has("dispatch") || has("hooks")) {
         return Ok(target.clone());
     }
-    if let Some(kind) = native::kind(target) {
+    let is_compiled = args.build.component.is_some();
+    if let Some(kind) = native::kind(target).filter(|_| !is_compiled) {
         native::stage(target, &kind, &charm)?;
         return Ok(charm);
     }
     if !has("charmcraft.yaml") {
         return Ok(target.clone());
     }
-    if !has("Cargo.toml") {
+    if !has("Cargo.toml") && !is_compiled {
         native::refuse(target)?;
     }
     let staged = staged::stage(target, &args.build, &scratch.join("built"))?;

@@ -28,6 +28,7 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
         output: scratch.to_path_buf(),
         architecture,
         dispatch: target.dispatch.clone(),
+        component: target.component.clone(),
     };
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
     let mut entries = documents.entries();

@@ -10,6 +10,7 @@
 
 mod archives;
 mod build;
+mod canary;
 mod containers;
 mod dispatch_errors;
 mod events;
