@@ -97,6 +97,12 @@ test-escape: setup-tests dist ## Let a guest try to get out of its sandbox
 	cargo build --release -p charmhost-escape
 	target/release/charmhost-escape
 
+.PHONY: soak
+soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see that nothing grows
+	@scripts/say "20,000 dispatches (about 2 minutes)"
+	cargo build --release -p charmhost-soak
+	target/release/charmhost-soak
+
 .PHONY: mutants
 mutants: setup-tests dist ## Break five rules of the host and see a scenario fail for each
 	@scripts/say "breaking rules (about 3 minutes)"

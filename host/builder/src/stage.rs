@@ -198,6 +198,7 @@ mod tests {
                 output: dir.path().join("out"),
                 architecture,
                 dispatch: Some(path.clone()),
+                component: None,
             })
         };
         assert_eq!(find(Architecture::Arm64).unwrap(), path);

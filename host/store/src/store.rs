@@ -406,7 +406,7 @@ mod tests {
             };
             assert_eq!((a, b), wanted);
             let left = if keep { &new } else { &old };
-            assert_eq!(store.notices().unwrap(), [left.clone()]);
+            assert_eq!(store.notices().unwrap(), std::slice::from_ref(left));
             store.commit().unwrap();
         }
     }

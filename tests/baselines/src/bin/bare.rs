@@ -52,6 +52,9 @@ impl errors::Host for State {}
 impl events::Host for State {}
 
 impl framework::Host for State {
+    fn define(&mut self, _: String, _: String) -> Result<()> {
+        Ok(())
+    }
     fn observe(&mut self, _: String, _: String, _: String, _: String) -> Result<()> {
         Ok(())
     }
