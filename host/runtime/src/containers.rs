@@ -1,7 +1,7 @@
 //! The workload containers that a guest may reach: those of its metadata.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use charmhost_juju::Metadata;
 use charmhost_pebble::{Client, Process, Pull, Push};
@@ -18,7 +18,14 @@ impl Containers {
             let socket = Path::new(SOCKETS).join(name).join("pebble.socket");
             (name.clone(), Client::new(socket))
         };
-        Containers(metadata.containers.keys().map(client).collect())
+        // A name is one directory: no other socket is reached by it.
+        let is_plain = |name: &&String| {
+            let mut parts = Path::new(name.as_str()).components();
+            matches!(parts.next(), Some(Component::Normal(part)) if part == name.as_str())
+                && parts.next().is_none()
+        };
+        let names = metadata.containers.keys().filter(is_plain);
+        Containers(names.map(client).collect())
     }
 
     /// The client of a container; the error says which there are.

@@ -7,9 +7,12 @@ use std::path::Path;
 
 use wasmtime::Engine;
 use wasmtime::component::types::Component as ComponentType;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{self, ResolveAddressStream};
+use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, IpAddress, Network};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
+use wasmtime_wasi::p2::{DynPollable, SocketError, SocketResult};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSockets, WasiSocketsView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
@@ -124,5 +127,60 @@ pub(crate) fn link(
         &Default::default(),
         State::sockets,
     )?;
-    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(linker, State::sockets)
+    sockets::ip_name_lookup::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}
+
+impl network::Host for State {
+    fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
+        self.sockets().convert_error_code(error)
+    }
+
+    fn network_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.sockets().network_error_code(error)
+    }
+}
+
+impl network::HostNetwork for State {
+    fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
+        network::HostNetwork::drop(&mut self.sockets(), network)
+    }
+}
+
+/// Names are looked up as everywhere; that it was refused is told.
+impl ip_name_lookup::Host for State {
+    fn resolve_addresses(
+        &mut self,
+        network: Resource<Network>,
+        name: String,
+    ) -> SocketResult<Resource<ResolveAddressStream>> {
+        if !self.may_look_up {
+            let grant = format!("network = [\"{name}:PORT\"]");
+            let what = format!("looking up {name}");
+            self.files.denials.add(&what, Some(&grant));
+        }
+        self.sockets().resolve_addresses(network, name)
+    }
+}
+
+impl ip_name_lookup::HostResolveAddressStream for State {
+    fn resolve_next_address(
+        &mut self,
+        stream: Resource<ResolveAddressStream>,
+    ) -> SocketResult<Option<IpAddress>> {
+        self.sockets().resolve_next_address(stream)
+    }
+
+    fn subscribe(
+        &mut self,
+        stream: Resource<ResolveAddressStream>,
+    ) -> wasmtime::Result<Resource<DynPollable>> {
+        ip_name_lookup::HostResolveAddressStream::subscribe(&mut self.sockets(), stream)
+    }
+
+    fn drop(&mut self, stream: Resource<ResolveAddressStream>) -> wasmtime::Result<()> {
+        ip_name_lookup::HostResolveAddressStream::drop(&mut self.sockets(), stream)
+    }
 }

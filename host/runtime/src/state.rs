@@ -15,7 +15,7 @@ use crate::files::Files;
 use crate::kept::Local;
 use crate::limits::Limiter;
 use crate::sandbox;
-use crate::settings::{Grants, Limits};
+use crate::settings::{Grants, Limits, Peer};
 use crate::trap::CrashReport;
 
 /// Everything that the functions a guest imports act upon.
@@ -25,6 +25,8 @@ pub(crate) struct State {
     wasi: WasiCtx,
     pub table: ResourceTable,
     pub files: Files,
+    /// Whether it may look up names on the network.
+    pub may_look_up: bool,
 }
 
 /// The domain's part of the state: the model, the framework, and what is known
@@ -63,6 +65,7 @@ impl State {
             wasi,
             table,
             files,
+            may_look_up: grants.network.iter().any(Peer::has_names),
         }
     }
 

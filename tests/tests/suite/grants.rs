@@ -73,6 +73,9 @@ fn a_denial_says_what_would_grant_it_and_the_grant_does() {
         let wanted = format!("; to allow it, write {grant} under [grants] in charmhost.toml.");
         let denied = told.iter().any(|line| line.ends_with(&wanted));
         assert!(denied, "{name}: {wanted} is not in {told:?}");
+        if got.is_empty() {
+            continue;
+        }
         let settings = format!("[grants]\n{grant}\n");
         std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
         let told = attempt(charm.path(), name, outside.path(), port, "");
@@ -111,6 +114,76 @@ fn a_read_grant_is_no_write_grant() {
     }
     let kept = std::fs::read_to_string(outside.path().join("secret")).unwrap();
     assert_eq!(kept, "treasure");
+}
+
+/// Juju says where storage and resources are, and there they are for a guest.
+#[test]
+fn storage_and_resources_are_where_juju_says() {
+    let unit = tempfile::tempdir_in(root().join("target")).unwrap();
+    let charm = unit.path().join("charm");
+    std::fs::create_dir(&charm).unwrap();
+    for entry in std::fs::read_dir(copy("tests/guests/escape").path()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, charm.join(path.file_name().unwrap())).unwrap();
+    }
+    let (storage, resource) = (unit.path().join("disk"), unit.path().join("resources/file"));
+    for dir in [&storage, &resource] {
+        std::fs::create_dir_all(dir).unwrap();
+        std::fs::write(dir.join("secret"), "treasure").unwrap();
+    }
+    let metadata = "name: escape\nstorage: {data: {type: filesystem}}\n";
+    std::fs::write(charm.join("metadata.yaml"), metadata).unwrap();
+    for (name, outside, wanted) in [
+        ("read-absolute", &storage, "GOT treasure"),
+        ("write-new-outside", &storage, "GOT wrote"),
+        ("read-absolute", &resource, "GOT treasure"),
+        ("write-new-outside", &resource, "HELD"),
+    ] {
+        let location = storage.display().to_string();
+        let params = serde_json::json!({
+            "attempt": name,
+            "outside": outside.display().to_string(),
+            "port": 1,
+        });
+        let agent = Agent::answering(move |request| match request.tool.as_str() {
+            "action-get" => prints(&params.to_string()),
+            "storage-list" => prints("[\"data/0\"]"),
+            "storage-get" => {
+                let found = serde_json::json!({"kind": "filesystem", "location": location});
+                prints(&found.to_string())
+            }
+            _ => usual(request),
+        });
+        let ended = Dispatch::new(&charm, "actions/attempt", &agent).run();
+        let logs = agent.logs();
+        assert_eq!(ended.code, Some(0), "{logs:?}");
+        assert!(
+            logs.iter().any(|line| line.contains(wanted)),
+            "{name}: {logs:?}"
+        );
+    }
+}
+
+/// What comes with a new revision of the charm is not hidden by what an older
+/// one has written.
+#[test]
+fn an_upgrade_covers_what_was_written_over_the_charm() {
+    let charm = copy("tests/guests/faults");
+    let agent = Agent::new();
+    let ended = Dispatch::new(charm.path(), "actions/write", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let laid_over = charm.path().join(".charmhost/work/new-file");
+    assert!(laid_over.exists());
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::fs::write(charm.path().join("new-file"), "of the charm").unwrap();
+    let ended = Dispatch::new(charm.path(), "actions/read-new", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let logs = agent.logs();
+    assert!(
+        logs.contains(&"INFO new-file: of the charm".to_owned()),
+        "{logs:?}"
+    );
+    assert!(!laid_over.exists());
 }
 
 #[test]

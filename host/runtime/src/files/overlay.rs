@@ -113,12 +113,39 @@ impl State {
         // A guest can lay a file over its code by a link; nobody looks at it.
         if place.kind == Kind::Charm
             && !place.is_protected()
-            && let Some(upper) = self.upper(&place.rest, false)?
-            && self.exists(&upper).await.is_some()
+            && let Some(over) = self.over(place).await?
         {
-            return Ok(upper);
+            return Ok(over);
         }
         self.lower(place)
+    }
+
+    /// What lies over a place of the charm. A file that came later with the
+    /// charm, as in an upgrade, is not covered by what was written before.
+    async fn over(&mut self, place: &Place) -> FsResult<Option<At>> {
+        let Some(upper) = self.upper(&place.rest, false)? else {
+            return Ok(None);
+        };
+        let Ok(over) = self.stat_of(&upper, PathFlags::empty()).await else {
+            return Ok(None);
+        };
+        let lower = self.lower(place)?;
+        let below = match self.stat_of(&lower, PathFlags::empty()).await {
+            Ok(below) if below.type_ != DescriptorType::Directory => below,
+            _ => return Ok(Some(upper)),
+        };
+        let changed = |stat: &DescriptorStat| {
+            let time = stat.status_change_timestamp.as_ref();
+            time.map(|time| (time.seconds, time.nanoseconds))
+        };
+        if changed(&below) <= changed(&over) {
+            return Ok(Some(upper));
+        }
+        if over.type_ != DescriptorType::Directory {
+            let (directory, rest) = (upper.directory(), upper.rest);
+            self.filesystem().unlink_file_at(directory, rest).await?;
+        }
+        Ok(None)
     }
 
     /// Where a place is to be written. In the charm's directory this is what
@@ -133,10 +160,8 @@ impl State {
             }
             Kind::Charm => {}
         }
-        if let Some(upper) = self.upper(&place.rest, false)?
-            && self.exists(&upper).await.is_some()
-        {
-            return Ok(upper);
+        if let Some(over) = self.over(place).await? {
+            return Ok(over);
         }
         let lower = self.lower(place)?;
         self.copy_directories(place).await?;

@@ -17,6 +17,7 @@ impl Charm for Faults {
         on.action("print", Self::on_print);
         on.action("read", Self::on_read);
         on.action("write", Self::on_write);
+        on.action("read-new", Self::on_read_new);
         on.action("connect", Self::on_connect);
         on.start(Self::on_start);
         on.config_changed(Self::on_config_changed);
@@ -105,6 +106,12 @@ impl Faults {
             let path = std::path::Path::new(&dir).join(name);
             log::info!("{name}: {:?}", std::fs::write(path, "x").is_ok());
         }
+    }
+
+    fn on_read_new(&mut self, _event: ActionEvent) -> Result<()> {
+        let path = std::path::Path::new(&context().charm_dir).join("new-file");
+        log::info!("new-file: {}", std::fs::read_to_string(path)?);
+        Ok(())
     }
 
     fn on_connect(&mut self, _event: ActionEvent) {
