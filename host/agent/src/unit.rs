@@ -258,9 +258,12 @@ impl Unit {
             Ok(finished) => outcome(finished.exit, self.limit),
             Err(reason) => Outcome::Failed(reason.clone()),
         };
-        let Some(hook) = server.end_hook() else {
+        let Some(mut hook) = server.end_hook() else {
             return outcome;
         };
+        if event.is_refused {
+            hook.refuse("the scenario says so".to_owned());
+        }
         let (model, action, accepted) = hook.end(outcome == Outcome::Succeeded);
         self.model = model;
         let refused = accepted.err();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use charmhost_jujuc::{Reply, Request};
 
-use crate::support::{Agent, Dispatch, copy, dist, prints, root, usual};
+use crate::support::{Agent, Dispatch, charmhost, copy, dist, prints, root, usual};
 
 /// A unit whose charm is there twice: compiled, and in Python.
 struct Unit {
@@ -105,6 +105,53 @@ fn run_python(charm: &Path, dispatch: Dispatch) {
         "{}",
         crate::support::shown(&output)
     );
+}
+
+/// What the charm `ledger` said at the start of each dispatch: the number that
+/// it keeps itself, and the one that Juju keeps for it.
+fn ledger(settings: &str) -> Vec<String> {
+    let charm = copy("tests/guests/ledger");
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let scenario = charm.path().join("scenario.yaml");
+    std::fs::write(
+        &scenario,
+        "events:\n- start\n- config-changed\n- {event: config-changed, applied: false}\n- {event: update-status, resolved: true}\n- update-status\n",
+    )
+    .unwrap();
+    let output = charmhost([
+        "sim".as_ref(),
+        charm.path().as_os_str(),
+        "--scenario".as_ref(),
+        scenario.as_os_str(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let dispatches = report["dispatches"].as_array().unwrap().iter();
+    let logs = dispatches.flat_map(|dispatch| dispatch["logs"].as_array().unwrap());
+    let messages = logs.map(|line| line["message"].as_str().unwrap().trim().to_owned());
+    messages.filter(|line| line.starts_with("own ")).collect()
+}
+
+#[test]
+fn in_atomic_mode_a_charms_own_state_counts_when_juju_has_applied_the_rest() {
+    let together = [
+        "own 0 juju",
+        "own 1 juju 1",
+        "own 2 juju 2",
+        "own 2 juju 2",
+        "own 3 juju 3",
+    ];
+    assert_eq!(ledger("[state]\nmode = \"atomic\"\n"), together);
+    assert_eq!(ledger("[state]\nstorage = \"juju\"\n"), together);
+    let apart = [
+        "own 0 juju",
+        "own 1 juju 1",
+        "own 2 juju 2",
+        "own 3 juju 2",
+        "own 4 juju 4",
+    ];
+    assert_eq!(ledger(""), apart);
 }
 
 /// What Juju keeps for the unit: it applies all changes at once, as if every

@@ -16,6 +16,8 @@ pub struct Event {
     pub changes: Vec<Change>,
     /// What the charm is run for.
     pub kind: Kind,
+    /// Whether the controller refuses to apply what the hook did.
+    pub is_refused: bool,
     /// What is expected afterwards.
     pub expect: Option<Expect>,
 }

@@ -69,6 +69,7 @@ impl<'a> Resolver<'a> {
         if step.resolved {
             event.changes.insert(0, Change::Resolved);
         }
+        event.is_refused = step.applied == Some(false);
         event.expect = step.expect.clone();
         Ok(event)
     }

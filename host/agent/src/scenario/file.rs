@@ -290,6 +290,9 @@ pub struct StepSpec {
     /// Whether the operator resolves the error of a hook that failed, without
     /// running it again.
     pub resolved: bool,
+    /// Whether the controller applies what the hook did, if it succeeded; it
+    /// does unless this is false.
+    pub applied: Option<bool>,
     /// What is expected after it.
     pub expect: Option<Expect>,
 }
