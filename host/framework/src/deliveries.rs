@@ -3,137 +3,10 @@
 use std::collections::VecDeque;
 
 use charmhost_juju::{Event as JujuEvent, StatusValue};
-use serde_json::Value;
 
-use crate::queue::{Deferral, Kept, Queue};
-use crate::{Collected, Collecting, Effects};
-
-/// An event as observers see it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// What Juju dispatched.
-    Juju(JujuEvent),
-    /// The application's status is being evaluated.
-    CollectAppStatus,
-    /// The unit's status is being evaluated.
-    CollectUnitStatus,
-    /// State is about to be saved.
-    PreCommit,
-    /// State is being saved.
-    Commit,
-    /// What the charm or a library emitted.
-    Custom {
-        /// The event's name.
-        name: String,
-        /// Its data, JSON text.
-        snapshot: String,
-    },
-}
-
-impl Event {
-    /// The event's name with underscores.
-    pub fn name(&self) -> String {
-        match self {
-            Event::Juju(event) => event.name(),
-            Event::CollectAppStatus => "collect_app_status".to_owned(),
-            Event::CollectUnitStatus => "collect_unit_status".to_owned(),
-            Event::PreCommit => "pre_commit".to_owned(),
-            Event::Commit => "commit".to_owned(),
-            Event::Custom { name, .. } => name.clone(),
-        }
-    }
-
-    /// What is kept of it while it is deferred.
-    fn snapshot(&self) -> Value {
-        match self {
-            Event::Juju(event) => event.snapshot(),
-            // Whoever emitted it reads it again, JSON or not.
-            Event::Custom { snapshot, .. } => {
-                serde_json::from_str(snapshot).unwrap_or_else(|_| snapshot.as_str().into())
-            }
-            _ => Value::Object(serde_json::Map::new()),
-        }
-    }
-
-    fn is_deferrable(&self) -> bool {
-        match self {
-            Event::Juju(event) => event.is_deferrable(),
-            Event::Custom { .. } => true,
-            _ => false,
-        }
-    }
-}
-
-/// One event on its way to one observer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Delivery {
-    /// Names the delivery when it is settled.
-    pub id: u32,
-    /// The path of the observer.
-    pub observer: String,
-    /// The observer's method.
-    pub method: String,
-    /// The path of the object whose event it is.
-    pub source: String,
-    /// The event.
-    pub event: Event,
-    /// What is known of its deferral, if it was deferred.
-    pub deferred: Option<Deferral>,
-}
-
-/// What became of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// It was handled.
-    Handled,
-    /// It shall come again, for this reason.
-    Deferred(String),
-}
-
-/// What a guest did wrong.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// A path or a name is malformed.
-    #[error("cannot observe: {what} {value:?} is malformed; {rule}")]
-    Malformed {
-        /// Which argument.
-        what: &'static str,
-        /// Its value.
-        value: String,
-        /// What it must be.
-        rule: &'static str,
-    },
-    /// The charm has no such event.
-    #[error(
-        "cannot observe {name:?} of {source_path}: the charm has no such event; check the name against metadata.yaml and actions.yaml"
-    )]
-    UnknownEvent {
-        /// The source's path.
-        source_path: String,
-        /// The event's name.
-        name: String,
-    },
-    /// An object has no such custom event.
-    #[error("{source_path} has no event {name:?}: define it before it is observed or emitted")]
-    UndefinedEvent {
-        /// The object's path.
-        source_path: String,
-        /// The event's name.
-        name: String,
-    },
-    /// The charm has an event of Juju by that name.
-    #[error(
-        "cannot define the event {0:?} of the charm: Juju has one by that name; choose another"
-    )]
-    TakenEvent(String),
-    /// There is no such delivery, or it was settled already.
-    #[error("cannot settle delivery {0}: there is no such delivery that is not settled yet")]
-    UnknownDelivery(u32),
-    /// The event cannot be deferred.
-    #[error("cannot defer {0}: Juju sends it once and expects it to be handled at once")]
-    NotDeferrable(String),
-}
+use crate::error::{check_name, check_path, undefined_event, unknown_event};
+use crate::queue::{Kept, Queue};
+use crate::{Collected, Collecting, Delivery, Effects, Error, Event, Settlement};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Observer {
@@ -281,11 +154,7 @@ impl Framework {
     /// be. Effects that belong between two deliveries, such as setting the
     /// status that won, happen here.
     pub fn next<E: Effects>(&mut self, effects: &mut E) -> Result<Option<Delivery>, E::Error> {
-        for unfinished in std::mem::take(&mut self.unsettled) {
-            if unfinished.event.is_deferrable() {
-                self.keep(unfinished, UNFINISHED);
-            }
-        }
+        self.keep_unsettled();
         loop {
             if let Some((delivery, underway)) = self.planned.pop_front() {
                 if let Some(deferral) = &delivery.deferred {
@@ -303,6 +172,26 @@ impl Framework {
                 return Ok(None);
             }
         }
+    }
+
+    fn keep_unsettled(&mut self) -> usize {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        let count = unsettled.len();
+        for unfinished in unsettled {
+            if unfinished.event.is_deferrable() {
+                self.keep(unfinished, UNFINISHED);
+            }
+        }
+        count
+    }
+
+    /// Keeps what a guest has left behind that ended before there was nothing
+    /// more to do; gives how many deliveries that were.
+    pub fn close(&mut self) -> usize {
+        let planned = std::mem::take(&mut self.planned);
+        self.unsettled
+            .extend(planned.into_iter().map(|(_, underway)| underway));
+        self.keep_unsettled()
     }
 
     /// Plans the deliveries of the next stage; false when there is none left.
@@ -562,58 +451,6 @@ fn delivery(id: u32, observer: &Observer, event: Event) -> Delivery {
         source: observer.source.clone(),
         event,
     }
-}
-
-fn unknown_event(source: &str, name: &str) -> Error {
-    Error::UnknownEvent {
-        source_path: source.to_owned(),
-        name: name.to_owned(),
-    }
-}
-
-fn undefined_event(source: &str, name: &str) -> Error {
-    Error::UndefinedEvent {
-        source_path: source.to_owned(),
-        name: name.to_owned(),
-    }
-}
-
-fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
-    let mut chars = name.chars();
-    let starts_well = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    if starts_well && chars.all(|c| c.is_alphanumeric() || c == '_') {
-        return Ok(());
-    }
-    let rule = "it must be an identifier, as `config_changed`";
-    Err(Error::Malformed {
-        what,
-        value: name.to_owned(),
-        rule,
-    })
-}
-
-/// Paths are saved with deferred events: one that cannot be read back would
-/// lose them.
-fn check_path(what: &'static str, path: &str) -> Result<(), Error> {
-    let well_formed = path.split('/').all(|element| {
-        let (kind, key) = match element.split_once('[') {
-            None => (element, ""),
-            Some((kind, rest)) => match rest.strip_suffix(']') {
-                Some(key) => (kind, key),
-                None => return false,
-            },
-        };
-        !kind.is_empty() && !kind.contains(']') && !key.contains(['[', ']'])
-    });
-    if well_formed {
-        return Ok(());
-    }
-    let rule = "it must be a path of objects, as `MyCharm/DbLib[db]`";
-    Err(Error::Malformed {
-        what,
-        value: path.to_owned(),
-        rule,
-    })
 }
 
 #[cfg(test)]

@@ -6,10 +6,14 @@
 //! then `pre_commit` and `commit`. It knows nothing of WebAssembly.
 
 mod deliveries;
+mod error;
+mod event;
 mod queue;
 mod status;
 
-pub use deliveries::{Delivery, Error, Event, Framework, Settlement};
+pub use deliveries::Framework;
+pub use error::Error;
+pub use event::{Delivery, Event, Settlement};
 pub use queue::{Deferral, Kept, Queue};
 pub use status::{Collected, Collecting};
 

@@ -246,6 +246,13 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
 
 /// Keeps what was deferred: the last thing that a dispatch does.
 fn save(charm: &mut CharmState) -> u8 {
+    let left = charm.framework.close();
+    if left > 0 {
+        let line = format!(
+            "The charm ended before it had handled everything: {left} deliveries come again in the next dispatch."
+        );
+        charm.model.log(Level::Warning, &line);
+    }
     let local = charm.local.take();
     let saved = local.map(|local| local.write(charm.framework.queue(), &mut charm.model));
     match saved {

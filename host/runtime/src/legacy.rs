@@ -54,30 +54,21 @@ pub(crate) fn run(
     model.log(Level::Info, &format!("Running legacy {path}."));
     let mut command = Command::new(&hook);
     command.args(args.iter().skip(1)).env(REENTRY_GUARD, "1");
-    match command.status() {
-        Ok(status) if status.success() => {
-            model.log(
-                Level::Debug,
-                &format!("Legacy {path} exited with status 0."),
-            );
-            None
-        }
+    let (level, told, code) = match command.status() {
+        Ok(status) if status.success() => (Level::Debug, "exited with status 0.".into(), None),
         Ok(status) => {
             let (shown, code) = exit(&status);
-            model.log(
-                Level::Warning,
-                &format!("Legacy {path} exited with status {shown}."),
-            );
-            Some(code)
+            let told = format!("exited with status {shown}.");
+            (Level::Warning, told, Some(code))
         }
         Err(error) => {
-            model.log(
-                Level::Warning,
-                &format!("Unable to run legacy {path}: {error}"),
-            );
-            Some(1)
+            let line = format!("Unable to run legacy {path}: {error}");
+            model.log(Level::Warning, &line);
+            return Some(1);
         }
-    }
+    };
+    model.log(level, &format!("Legacy {path} {told}"));
+    code
 }
 
 /// What is said of a failure, and the exit code that tells it on: a signal S

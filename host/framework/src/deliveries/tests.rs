@@ -360,6 +360,24 @@ fn nothing_deferred_changes_nothing() {
     assert!(!queue.is_changed());
 }
 
+#[test]
+fn what_a_guest_leaves_behind_that_ends_early_comes_again() {
+    let mut framework = framework(Some(JujuEvent::Start));
+    for method in ["a", "b"] {
+        let observed = framework.observe("Charm", "start", "Charm", method);
+        observed.unwrap();
+    }
+    let notes = &mut Notes::default();
+    let first = framework.next(notes).unwrap().unwrap();
+    framework
+        .done(first.id, &Settlement::Handled, notes)
+        .unwrap();
+    assert_eq!(framework.close(), 1);
+    let kept = framework.queue().kept();
+    assert_eq!((kept.len(), kept[0].method.as_str()), (1, "b"));
+    assert_eq!(framework.close(), 0);
+}
+
 /// What is in the queue after a dispatch of a charm that has no such handler
 /// any more.
 fn after_a_change_of_charm(change: impl Fn(Kept) -> Kept) -> Queue {

@@ -5,6 +5,7 @@
 //! made.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use wasmtime::component::Resource;
@@ -47,7 +48,9 @@ impl State {
                 // A dispatch that was killed has left it.
                 self.files.clean();
             }
-            std::fs::create_dir_all(host).map_err(ErrorCode::from)?;
+            let mut private = std::fs::DirBuilder::new();
+            let made = private.recursive(true).mode(0o700).create(host);
+            made.map_err(ErrorCode::from)?;
         }
         let directory = std::fs::File::open(host).map_err(ErrorCode::from)?;
         let (permissions, mode) = match kind {

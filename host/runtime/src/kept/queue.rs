@@ -79,8 +79,8 @@ fn deferrals(kept: &[Kept]) -> Value {
     Value::Object(kept.iter().map(entry).collect())
 }
 
-/// The queue and the counter of a file. What cannot be read stays there, and
-/// is told.
+/// The queue and the counter. What cannot be read stays where it is, and is
+/// told.
 pub(super) fn read(
     local: &Local,
     metadata: &Metadata,
@@ -92,52 +92,31 @@ pub(super) fn read(
         false => local.value(DEFERRALS)?,
     };
     let known = known.and_then(Result::ok).unwrap_or_default();
-    let mut kept = Vec::new();
+    let mut queue = Vec::new();
     for notice in notices {
         let Some((source, name)) = notice.event() else {
-            let line = format!(
-                "Keeping the malformed deferred event {:?}.",
-                notice.event_path
-            );
+            let path = &notice.event_path;
+            let line = format!("Keeping the malformed deferred event {path:?}.");
             model.log(Level::Warning, &line);
             continue;
         };
-        let snapshot = match local.value(&notice.event_path)? {
-            Some(Ok(snapshot)) => Some(snapshot),
-            Some(Err(error)) => {
-                let line = format!(
-                    "Keeping the deferred event {}, whose data cannot be read: {error}.",
-                    notice.event_path
-                );
-                model.log(Level::Warning, &line);
-                None
-            }
-            None => None,
-        };
+        let snapshot = snapshot(local, &notice, model)?;
+        let event = snapshot
+            .as_ref()
+            .and_then(|snapshot| event(source, name, snapshot, metadata));
         let deferral = known.get(key(&notice)).cloned().unwrap_or_default();
-        let number = |key: &str| {
-            deferral
-                .get(key)
-                .and_then(Value::as_f64)
-                .unwrap_or_default()
-        };
-        let (source, name) = (source.to_owned(), name.to_owned());
-        kept.push(Kept {
-            event: snapshot
-                .as_ref()
-                .and_then(|snapshot| event(&source, &name, snapshot, metadata)),
-            source,
-            name,
+        let number = |key: &str| deferral.get(key).and_then(Value::as_f64);
+        let reason = deferral.get("reason").and_then(Value::as_str);
+        queue.push(Kept {
+            event,
+            source: source.to_owned(),
+            name: name.to_owned(),
             snapshot: snapshot.unwrap_or_default(),
             place: 0,
-            since: number("since"),
+            since: number("since").unwrap_or_default(),
             // What ops deferred was deferred at least once.
-            count: (number("count") as u32).max(1),
-            reason: deferral
-                .get("reason")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            count: number("count").map_or(1, |count| (count as u32).max(1)),
+            reason: reason.unwrap_or_default().to_owned(),
             event_path: notice.event_path.clone(),
             observer: notice.observer_path,
             method: notice.method,
@@ -145,7 +124,23 @@ pub(super) fn read(
     }
     let counted = local.value(COUNTER)?.and_then(Result::ok);
     let counter = counted.and_then(|counted| counted.get("event_count")?.as_u64());
-    Ok((kept, counter.unwrap_or_default()))
+    Ok((queue, counter.unwrap_or_default()))
+}
+
+/// The data of an event that is kept, if there is any and it can be read.
+fn snapshot(local: &Local, notice: &Notice, model: &mut Model) -> Result<Option<Value>, Error> {
+    match local.value(&notice.event_path)? {
+        Some(Ok(snapshot)) => Ok(Some(snapshot)),
+        Some(Err(error)) => {
+            let line = format!(
+                "Keeping the deferred event {}, whose data cannot be read: {error}.",
+                notice.event_path
+            );
+            model.log(Level::Warning, &line);
+            Ok(None)
+        }
+        None => Ok(None),
+    }
 }
 
 /// Juju's events belong to the charm itself, and everything else is custom.

@@ -1,0 +1,98 @@
+//! What a guest can do wrong, and the form of the names and paths that it gives.
+
+/// What a guest did wrong.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path or a name is malformed.
+    #[error("cannot observe: {what} {value:?} is malformed; {rule}")]
+    Malformed {
+        /// Which argument.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// The charm has no such event.
+    #[error(
+        "cannot observe {name:?} of {source_path}: the charm has no such event; check the name against metadata.yaml and actions.yaml"
+    )]
+    UnknownEvent {
+        /// The source's path.
+        source_path: String,
+        /// The event's name.
+        name: String,
+    },
+    /// An object has no such custom event.
+    #[error("{source_path} has no event {name:?}: define it before it is observed or emitted")]
+    UndefinedEvent {
+        /// The object's path.
+        source_path: String,
+        /// The event's name.
+        name: String,
+    },
+    /// The charm has an event of Juju by that name.
+    #[error(
+        "cannot define the event {0:?} of the charm: Juju has one by that name; choose another"
+    )]
+    TakenEvent(String),
+    /// There is no such delivery, or it was settled already.
+    #[error("cannot settle delivery {0}: there is no such delivery that is not settled yet")]
+    UnknownDelivery(u32),
+    /// The event cannot be deferred.
+    #[error("cannot defer {0}: Juju sends it once and expects it to be handled at once")]
+    NotDeferrable(String),
+}
+
+pub(crate) fn unknown_event(source: &str, name: &str) -> Error {
+    Error::UnknownEvent {
+        source_path: source.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+pub(crate) fn undefined_event(source: &str, name: &str) -> Error {
+    Error::UndefinedEvent {
+        source_path: source.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
+    let mut chars = name.chars();
+    let starts_well = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    if starts_well && chars.all(|c| c.is_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    let rule = "it must be an identifier, as `config_changed`";
+    Err(Error::Malformed {
+        what,
+        value: name.to_owned(),
+        rule,
+    })
+}
+
+/// Paths are saved with deferred events: one that cannot be read back would
+/// lose them.
+pub(crate) fn check_path(what: &'static str, path: &str) -> Result<(), Error> {
+    let well_formed = path.split('/').all(|element| {
+        let (kind, key) = match element.split_once('[') {
+            None => (element, ""),
+            Some((kind, rest)) => match rest.strip_suffix(']') {
+                Some(key) => (kind, key),
+                None => return false,
+            },
+        };
+        !kind.is_empty() && !kind.contains(']') && !key.contains(['[', ']'])
+    });
+    if well_formed {
+        return Ok(());
+    }
+    let rule = "it must be a path of objects, as `MyCharm/DbLib[db]`";
+    Err(Error::Malformed {
+        what,
+        value: path.to_owned(),
+        rule,
+    })
+}
