@@ -104,8 +104,8 @@ soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see th
 	target/release/charmhost-soak
 
 .PHONY: mutants
-mutants: setup-tests dist ## Break five rules of the host and see a scenario fail for each
-	@scripts/say "breaking rules (about 3 minutes)"
+mutants: setup-tests dist ## Break eight rules of the host and see a scenario fail for each
+	@scripts/say "breaking rules (about 5 minutes)"
 	cargo build --release -p charmhost-differential
 	scripts/mutants
 

@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use charmhost_juju::Metadata;
+use charmhost_store::{Notice as Kept, Store};
 use rustix::fs::Access;
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::changes::context;
@@ -231,7 +233,7 @@ impl Unit {
             recorder.log(Level::Warning, format!("{name} keeps a connection to the agent open; a real agent would hang here until it is closed"));
         }
         recorder.drain();
-        let deferred = deferred(&self.dirs.charm());
+        let deferred = deferred(&self.dirs.charm(), &self.model.state);
         Ok(recorder.finish(event, finished.ok(), outcome, deferred))
     }
 
@@ -333,19 +335,32 @@ fn outcome(exit: Exit, limit: Option<Duration>) -> Outcome {
     }
 }
 
-/// The names of the events that a charm keeps deferred, in their order.
-fn deferred(charm: &Path) -> Vec<String> {
+/// The names of the events that a charm keeps deferred, in their order: in its
+/// file, or with Juju. A charm may keep what it likes in these places.
+fn deferred(charm: &Path, state: &Map<String, Value>) -> Vec<String> {
     let path = charm.join(charmhost_store::FILE_NAME);
-    if !path.is_file() {
-        return Vec::new();
-    }
-    // A charm may keep what it likes in a file of this name.
-    let notices = charmhost_store::Store::open(&path).and_then(|store| store.notices());
-    let notices = notices.unwrap_or_default();
+    let kept = |key: &str| state.get(key).and_then(Value::as_str);
+    let notices = match path.is_file() {
+        true => in_file(&path, kept(charmhost_store::COMMIT)).unwrap_or_default(),
+        false => {
+            let text = kept(charmhost_store::juju::NOTICES).unwrap_or_default();
+            charmhost_store::juju::notices(text).unwrap_or_default()
+        }
+    };
     let names = notices
         .iter()
         .filter_map(|notice| Some(notice.event()?.1.to_owned()));
     names.collect()
+}
+
+/// The notices in a file, as the next dispatch will find them.
+fn in_file(path: &Path, committed: Option<&str>) -> Result<Vec<Kept>, charmhost_store::Error> {
+    let store = Store::open(path)?;
+    if let Some(number) = store.held()? {
+        // Only looked at: nothing is committed.
+        store.settle(committed == Some(number.to_string().as_str()))?;
+    }
+    store.notices()
 }
 
 /// What runs for an event: `dispatch` for all of them, else the event's own

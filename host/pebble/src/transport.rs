@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -17,6 +17,9 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::Error;
+
+/// How long an answer may be that is no file, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
 
 /// A body that was cut off by its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -142,8 +145,13 @@ impl Transport {
     /// Reads an answer to its end. An error that the daemon tells is an error.
     pub async fn envelope(&self, response: Response<Incoming>) -> Result<Envelope, Error> {
         let status = response.status();
-        let body = response.into_body().collect().await;
-        let body = body.map_err(|error| self.not_ready(innermost(&error)))?;
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Error::Protocol(format!("its answer is longer than {MAX_ANSWER} bytes")),
+            false => self.not_ready(innermost(&*error)),
+        })?;
         let body = body.to_bytes();
         let envelope: Envelope = serde_json::from_slice(&body).map_err(|error| {
             let start: String = String::from_utf8_lossy(&body).chars().take(80).collect();

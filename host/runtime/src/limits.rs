@@ -75,6 +75,11 @@ impl Limiter {
         self.exceeded.as_ref()
     }
 
+    /// What one call can make the host hold, in bytes.
+    pub fn host_buffer(&self) -> usize {
+        self.limits.host_buffer()
+    }
+
     /// Finds out whether an error comes from a limit that others watch over.
     pub fn explain(&mut self, error: &wasmtime::Error) {
         let full = error.downcast_ref::<ResourceTableError>();

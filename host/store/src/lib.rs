@@ -15,5 +15,9 @@ pub use changes::Changes;
 pub use pickle::{Unreadable, decode, write as encode};
 pub use store::{Error, Notice, Store};
 
+/// The key under which Juju keeps the number of the last changes in atomic mode
+/// that it has seen to their end.
+pub const COMMIT: &str = "charmhost-commit";
+
 /// The file's name in the charm's directory.
 pub const FILE_NAME: &str = ".unit-state.db";

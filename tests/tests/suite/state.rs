@@ -115,7 +115,7 @@ fn ledger(settings: &str) -> Vec<String> {
     let scenario = charm.path().join("scenario.yaml");
     std::fs::write(
         &scenario,
-        "events:\n- start\n- config-changed\n- {event: config-changed, applied: false}\n- {event: update-status, resolved: true}\n- update-status\n",
+        "events:\n- {event: start, expect: {deferred: [start]}}\n- config-changed\n- {event: config-changed, applied: false}\n- {event: update-status, resolved: true}\n- update-status\n",
     )
     .unwrap();
     let output = charmhost([
@@ -127,6 +127,7 @@ fn ledger(settings: &str) -> Vec<String> {
         "json".as_ref(),
     ]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["unmet"], serde_json::json!([]), "{settings}");
     let dispatches = report["dispatches"].as_array().unwrap().iter();
     let logs = dispatches.flat_map(|dispatch| dispatch["logs"].as_array().unwrap());
     let messages = logs.map(|line| line["message"].as_str().unwrap().trim().to_owned());

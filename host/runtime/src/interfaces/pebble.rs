@@ -324,16 +324,14 @@ impl HostProcess for State {
         process: Resource<Running>,
         max: u32,
     ) -> Result<wit::CommandOutput, Error> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let max = max.min(self.limiter.host_buffer());
         let Collected {
             code,
             stdout,
             stderr,
             truncated,
-        } = self
-            .last_of(&process)?
-            .collect(max as usize)
-            .await
-            .map_err(error)?;
+        } = self.last_of(&process)?.collect(max).await.map_err(error)?;
         Ok(wit::CommandOutput {
             code,
             output: stdout,

@@ -5,13 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use charmhost_juju::{Level, Model, ToolError};
-use charmhost_store::{Changes, Notice, Store, Unreadable, juju};
+use charmhost_store::{COMMIT, Changes, Notice, Store, Unreadable, juju};
 
 use crate::settings::{Mode, StateSettings, Storage};
-
-/// The key under which Juju keeps the number of the last changes that it has
-/// seen to their end.
-const COMMIT: &str = "charmhost-commit";
 
 /// What can go wrong with the local state.
 #[derive(Debug, thiserror::Error)]
