@@ -23,6 +23,7 @@ fn unreadable<T>(reason: impl Into<String>) -> Result<T, Unreadable> {
 
 /// What every pickle of a known protocol begins with.
 const PROTO: u8 = 0x80;
+const LARGE: &str = "it holds a number of more than 64 bits";
 /// How deeply values may nest.
 const MAX_DEPTH: usize = 100;
 
@@ -228,10 +229,17 @@ impl Reader<'_> {
 
     /// A number of any length in two's complement.
     fn long(&mut self, length: usize) -> Result<Value, Unreadable> {
-        if length > 8 {
-            return unreadable("it holds a number of more than 64 bits");
+        if length > 9 {
+            return unreadable(LARGE);
         }
-        let bits = self.unsigned(length)?;
+        let bits = self.unsigned(length.min(8))?;
+        // One byte more is what a number needs that has no sign but 64 bits.
+        if length == 9 {
+            return match self.byte()? {
+                0 => Ok(bits.into()),
+                _ => unreadable(LARGE),
+            };
+        }
         let unused = 64 - 8 * u32::try_from(length).unwrap_or_default();
         Ok(match length {
             0 => 0.into(),
@@ -347,12 +355,17 @@ fn put(out: &mut Vec<u8>, value: &Value) {
         Value::Null => out.push(b'N'),
         Value::Bool(true) => out.push(0x88),
         Value::Bool(false) => out.push(0x89),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => {
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => {
                 out.extend([0x8a, 8]);
                 out.extend(integer.to_le_bytes());
             }
-            None => {
+            (None, Some(integer)) => {
+                out.extend([0x8a, 9]);
+                out.extend(integer.to_le_bytes());
+                out.push(0);
+            }
+            (None, None) => {
                 out.push(b'G');
                 let float = number.as_f64().unwrap_or_default();
                 out.extend(float.to_bits().to_be_bytes());
@@ -395,6 +408,8 @@ mod tests {
             json!(0),
             json!(-1),
             json!(i64::MIN),
+            json!(i64::MAX),
+            json!(u64::MAX),
             json!(1.5),
             json!(""),
             json!("ä\n"),
