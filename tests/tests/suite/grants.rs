@@ -187,6 +187,25 @@ fn an_upgrade_covers_what_was_written_over_the_charm() {
 }
 
 #[test]
+fn an_upgrade_brings_back_what_was_removed() {
+    let charm = copy("tests/guests/faults");
+    let packed = charm.path().join("new-file");
+    std::fs::write(&packed, "of the charm").unwrap();
+    let agent = Agent::new();
+    for (action, code) in [("remove-new", 0), ("remove-new", 1), ("read-new", 1)] {
+        let path = format!("actions/{action}");
+        let ended = Dispatch::new(charm.path(), &path, &agent).run();
+        assert_eq!(ended.code, Some(code), "{action}: {}", ended.stderr);
+        assert!(packed.exists());
+    }
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::fs::write(&packed, "of the next").unwrap();
+    let ended = Dispatch::new(charm.path(), "actions/read-new", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(agent.logs().contains(&"INFO new-file: of the next".into()));
+}
+
+#[test]
 fn names_and_variables_are_granted_one_by_one() {
     let charm = copy("tests/guests/escape");
     let settings = "[grants]\nnetwork = [\"localhost:*\"]\nenvironment = [\"FROM_OUTSIDE\"]\n";

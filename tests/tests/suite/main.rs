@@ -16,6 +16,7 @@ mod dispatch_errors;
 mod events;
 mod exit_codes;
 mod faults;
+mod files;
 mod grants;
 mod isolation;
 mod mutants;

@@ -10,7 +10,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
-use super::tree::{Kind, Place, join};
+use super::changes::Opening;
+use super::tree::{Kind, Place};
 use crate::state::State;
 
 type Handle = Resource<Descriptor>;
@@ -53,19 +54,6 @@ enum Wish {
 }
 
 impl State {
-    /// The path in the guest's tree, and where it leads.
-    fn place(&mut self, directory: &Handle, path: &str) -> FsResult<(String, Place)> {
-        let Some(parent) = self.files.directories.get(&directory.rep()) else {
-            return Err(ErrorCode::NotDirectory.into());
-        };
-        let path = join(parent, path);
-        let mut place = self.files.tree.find(&path);
-        if place.is_guess && self.find_storage() {
-            place = self.files.tree.find(&path);
-        }
-        Ok((path, place))
-    }
-
     /// Notes what was refused, if there is something that could be granted;
     /// gives the error on.
     fn refused(&mut self, path: &str, place: &Place, wish: Wish, error: FsError) -> FsError {
@@ -104,47 +92,6 @@ impl State {
         }
         error
     }
-
-    /// Asks Juju where storage is, once, and only for a charm that has some.
-    /// Whether anything new came of it.
-    fn find_storage(&mut self) -> bool {
-        if self.files.knows_storage || self.charm.metadata.storage.is_empty() {
-            return false;
-        }
-        self.files.knows_storage = true;
-        // A charm that cannot be told has no storage to see.
-        let locations = self.charm.model.storage_locations().unwrap_or_default();
-        for location in &locations {
-            self.files.add(std::path::Path::new(location), Kind::Write);
-        }
-        !locations.is_empty()
-    }
-}
-
-/// A function that reads: finds the place, and does there what `wasi:filesystem`
-/// does.
-macro_rules! reading {
-    ($self:ident, $directory:ident, $path:ident, |$at:ident| $call:expr) => {{
-        let (path, place) = $self.place(&$directory, &$path)?;
-        let done = match $self.readable(&place).await {
-            Ok($at) => $call,
-            Err(error) => Err(error),
-        };
-        done.map_err(|error| $self.refused(&path, &place, Wish::Read, error))
-    }};
-}
-
-/// The same for one that writes; `$copy` says whether the content counts of
-/// what is there.
-macro_rules! writing {
-    ($self:ident, $directory:ident, $path:ident, $copy:expr, |$at:ident| $call:expr) => {{
-        let (path, place) = $self.place(&$directory, &$path)?;
-        let done = match $self.writable(&place, $copy).await {
-            Ok($at) => $call,
-            Err(error) => Err(error),
-        };
-        done.map_err(|error| $self.refused(&path, &place, Wish::Write, error))
-    }};
 }
 
 impl HostDescriptor for State {
@@ -156,27 +103,18 @@ impl HostDescriptor for State {
         how: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Handle> {
-        let (full, place) = self.place(&directory, &path)?;
-        let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
-            || flags.contains(DescriptorFlags::WRITE);
-        let has_names = !self.files.tree.names_in(&full).is_empty();
-        // A directory is opened to look into it; what is done in it is checked
-        // when it is done.
-        let plain = flags & DescriptorFlags::READ;
-        let opened = self
-            .open_place(&place, path_flags, how, flags, plain, changes)
-            .await;
-        let opened = match opened {
-            // Only a part of the way to a place.
-            Err(_) if has_names => {
-                let root = self.files.tree.find("/");
-                let at = self.readable(&root).await?;
-                self.open(&at, PathFlags::empty(), OpenFlags::DIRECTORY, plain)
-                    .await
-            }
-            opened => opened,
+        // What is to be new is not looked for behind a link.
+        let last = match how.contains(OpenFlags::EXCLUSIVE) {
+            true => PathFlags::empty(),
+            false => path_flags,
         };
-        let wish = if changes { Wish::Write } else { Wish::Read };
+        let (full, place) = self.locate(&directory, &path, last).await?;
+        let opening = Opening { last, how, flags };
+        let opened = self.open_place(&full, &place, opening).await;
+        let wish = match opening.changes() {
+            true => Wish::Write,
+            false => Wish::Read,
+        };
         let handle = opened.map_err(|error| self.refused(&full, &place, wish, error))?;
         if let Descriptor::Dir(_) = self.table.get(&handle).map_err(FsError::trap)? {
             self.files.directories.insert(handle.rep(), full);
@@ -187,54 +125,50 @@ impl HostDescriptor for State {
     async fn stat_at(
         &mut self,
         directory: Handle,
-        path_flags: PathFlags,
+        last: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        let full = self.place(&directory, &path)?.0;
-        let found = reading!(self, directory, path, |at| {
-            self.stat_of(&at, path_flags).await
-        });
-        match found {
-            Err(_) if !self.files.tree.names_in(&full).is_empty() => {
-                let root = self.files.tree.find("/");
-                let at = self.readable(&root).await?;
-                self.stat_of(&at, path_flags).await
-            }
-            found => found,
-        }
+        let (full, place) = self.locate(&directory, &path, last).await?;
+        let found = match self.existing(&full, &place).await {
+            Ok(at) => self.stat_of(&at, last).await,
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| self.refused(&full, &place, Wish::Read, error))
     }
 
     async fn metadata_hash_at(
         &mut self,
         directory: Handle,
-        path_flags: PathFlags,
+        last: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        let full = self.place(&directory, &path)?.0;
-        let found = reading!(self, directory, path, |at| {
-            self.hash_of(&at, path_flags).await
-        });
-        match found {
-            Err(_) if !self.files.tree.names_in(&full).is_empty() => {
-                let root = self.files.tree.find("/");
-                let at = self.readable(&root).await?;
-                let found = self.hash_of(&at, path_flags).await?;
-                // Different directories must not look like one.
+        let (full, place) = self.locate(&directory, &path, last).await?;
+        let found = match self.existing(&full, &place).await {
+            Ok(at) => self.hash_of(&at, last).await,
+            Err(error) => Err(error),
+        };
+        let found = found.map_err(|error| self.refused(&full, &place, Wish::Read, error))?;
+        match self.files.tree.names_in(&full).is_empty() {
+            true => Ok(found),
+            // Different directories must not look like one.
+            false => {
                 let lower = found.lower ^ u64::try_from(full.len()).unwrap_or_default();
                 Ok(MetadataHashValue { lower, ..found })
             }
-            found => found,
         }
     }
 
     async fn readlink_at(&mut self, directory: Handle, path: String) -> FsResult<String> {
-        reading!(self, directory, path, |at| {
-            self.filesystem().readlink_at(at.directory(), at.rest).await
-        })
+        let (full, place) = self.locate(&directory, &path, PathFlags::empty()).await?;
+        let found = match self.readable(&place).await {
+            Ok(at) => self.filesystem().readlink_at(at.directory(), at.rest).await,
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| self.refused(&full, &place, Wish::Read, error))
     }
 
     async fn read_directory(&mut self, handle: Handle) -> FsResult<Resource<DirectoryEntryStream>> {
-        let (path, place) = self.place(&handle, ".")?;
+        let (path, place) = self.locate(&handle, ".", PathFlags::empty()).await?;
         let entries = self.list(&path, &place).await?;
         let stream = self.filesystem().read_directory(handle).await?;
         self.files.listings.insert(stream.rep(), entries.into());
@@ -242,54 +176,34 @@ impl HostDescriptor for State {
     }
 
     async fn create_directory_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        let (full, place) = self.place(&directory, &path)?;
-        let is_there = match self.readable(&place).await {
-            Ok(at) => self.stat_of(&at, PathFlags::empty()).await.is_ok(),
-            Err(_) => false,
-        };
-        if is_there || !self.files.tree.names_in(&full).is_empty() {
-            return Err(ErrorCode::Exist.into());
-        }
-        writing!(self, directory, path, false, |at| {
-            self.filesystem()
-                .create_directory_at(at.directory(), at.rest)
-                .await
-        })
+        let (full, place) = self.locate(&directory, &path, PathFlags::empty()).await?;
+        let made = self.make_directory(&full, &place).await;
+        made.map_err(|error| self.refused(&full, &place, Wish::Write, error))
     }
 
     async fn set_times_at(
         &mut self,
         directory: Handle,
-        path_flags: PathFlags,
+        last: PathFlags,
         path: String,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
-        writing!(self, directory, path, true, |at| {
-            let mut filesystem = self.filesystem();
-            let (root, rest) = (at.directory(), at.rest);
-            filesystem
-                .set_times_at(root, path_flags, rest, access, modification)
-                .await
-        })
+        let (full, place) = self.locate(&directory, &path, last).await?;
+        let set = self.put_times(&place, last, access, modification).await;
+        set.map_err(|error| self.refused(&full, &place, Wish::Write, error))
     }
 
     async fn remove_directory_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        self.only_written(&directory, &path).await?;
-        writing!(self, directory, path, false, |at| {
-            self.filesystem()
-                .remove_directory_at(at.directory(), at.rest)
-                .await
-        })
+        let (full, place) = self.locate(&directory, &path, PathFlags::empty()).await?;
+        let removed = self.remove_directory(&full, &place).await;
+        removed.map_err(|error| self.refused(&full, &place, Wish::Write, error))
     }
 
     async fn unlink_file_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        self.only_written(&directory, &path).await?;
-        writing!(self, directory, path, false, |at| {
-            self.filesystem()
-                .unlink_file_at(at.directory(), at.rest)
-                .await
-        })
+        let (full, place) = self.locate(&directory, &path, PathFlags::empty()).await?;
+        let removed = self.remove_file(&place).await;
+        removed.map_err(|error| self.refused(&full, &place, Wish::Write, error))
     }
 
     async fn symlink_at(
@@ -298,11 +212,9 @@ impl HostDescriptor for State {
         target: String,
         path: String,
     ) -> FsResult<()> {
-        writing!(self, directory, path, false, |at| {
-            self.filesystem()
-                .symlink_at(at.directory(), target, at.rest)
-                .await
-        })
+        let (full, place) = self.locate(&directory, &path, PathFlags::empty()).await?;
+        let linked = self.make_symlink(&target, &place).await;
+        linked.map_err(|error| self.refused(&full, &place, Wish::Write, error))
     }
 
     async fn rename_at(
@@ -312,35 +224,34 @@ impl HostDescriptor for State {
         new_directory: Handle,
         new: String,
     ) -> FsResult<()> {
-        self.only_written(&old_directory, &old).await?;
-        let place = self.place(&old_directory, &old)?.1;
-        let from = self.writable(&place, false).await?;
-        writing!(self, new_directory, new, false, |to| {
-            let mut filesystem = self.filesystem();
-            let (from_root, to_root) = (from.directory(), to.directory());
-            filesystem
-                .rename_at(from_root, from.rest, to_root, to.rest)
-                .await
-        })
+        let (from, source) = self
+            .locate(&old_directory, &old, PathFlags::empty())
+            .await?;
+        let (to, target) = self
+            .locate(&new_directory, &new, PathFlags::empty())
+            .await?;
+        let ready = self.movable(&source).await;
+        let from = ready.map_err(|error| self.refused(&from, &source, Wish::Write, error))?;
+        let renamed = self.rename(from, &source, &to, &target).await;
+        renamed.map_err(|error| self.refused(&to, &target, Wish::Write, error))
     }
 
     async fn link_at(
         &mut self,
         old_directory: Handle,
-        old_flags: PathFlags,
+        last: PathFlags,
         old: String,
         new_directory: Handle,
         new: String,
     ) -> FsResult<()> {
-        self.only_written(&old_directory, &old).await?;
-        let place = self.place(&old_directory, &old)?.1;
-        let from = self.writable(&place, false).await?;
-        writing!(self, new_directory, new, false, |to| {
-            let mut filesystem = self.filesystem();
-            let (from_root, to_root) = (from.directory(), to.directory());
-            let linked = filesystem.link_at(from_root, old_flags, from.rest, to_root, to.rest);
-            linked.await
-        })
+        let (from, source) = self.locate(&old_directory, &old, last).await?;
+        let (to, target) = self
+            .locate(&new_directory, &new, PathFlags::empty())
+            .await?;
+        let ready = self.movable(&source).await;
+        let from = ready.map_err(|error| self.refused(&from, &source, Wish::Write, error))?;
+        let linked = self.make_link(from, last, &target).await;
+        linked.map_err(|error| self.refused(&to, &target, Wish::Write, error))
     }
 
     fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
@@ -415,54 +326,6 @@ impl HostDescriptor for State {
 
     async fn metadata_hash(&mut self, file: Handle) -> FsResult<MetadataHashValue> {
         self.filesystem().metadata_hash(file).await
-    }
-}
-
-impl State {
-    /// Opens what is at a place, to read it or to write it.
-    async fn open_place(
-        &mut self,
-        place: &Place,
-        path_flags: PathFlags,
-        how: OpenFlags,
-        flags: DescriptorFlags,
-        plain: DescriptorFlags,
-        changes: bool,
-    ) -> FsResult<Handle> {
-        if how.contains(OpenFlags::DIRECTORY) || !changes {
-            let at = self.readable(place).await?;
-            return self.open(&at, path_flags, how, plain).await;
-        }
-        if how.contains(OpenFlags::EXCLUSIVE) {
-            let at = self.readable(place).await;
-            if let Ok(at) = at
-                && self.stat_of(&at, PathFlags::empty()).await.is_ok()
-            {
-                return Err(ErrorCode::Exist.into());
-            }
-        }
-        let copy = !how.contains(OpenFlags::TRUNCATE);
-        let at = self.writable(place, copy).await?;
-        self.open(&at, path_flags, how, flags).await
-    }
-
-    /// Refuses to remove or move what the charm was packed with.
-    async fn only_written(&mut self, directory: &Handle, path: &str) -> FsResult<()> {
-        let (full, place) = self.place(directory, path)?;
-        let is_below = place.kind == Kind::Charm && !place.is_hidden() && {
-            let at = self.readable(&place).await?;
-            let lower = self.root_of(&place)?;
-            at.directory().rep() == lower
-        };
-        if !is_below {
-            return Ok(());
-        }
-        let at = self.readable(&place).await?;
-        let error = match self.stat_of(&at, PathFlags::empty()).await {
-            Ok(_) => ErrorCode::NotPermitted.into(),
-            Err(error) => error,
-        };
-        Err(self.refused(&full, &place, Wish::Write, error))
     }
 }
 

@@ -8,10 +8,13 @@
 //!
 //! The charm's directory can be read, and what a guest writes there goes to a
 //! directory of its own, which is laid over the charm's and kept from one
-//! dispatch to the next.
+//! dispatch to the next, as are the marks of what it has removed there.
 
+mod changes;
 mod host;
+mod names;
 mod overlay;
+mod removed;
 mod tree;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +24,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::DirectoryEntry;
 
 use crate::denials::Denials;
 use crate::settings::Grants;
+use removed::Removed;
 use tree::{Kind, Tree};
 
 /// Where this host keeps what belongs to a charm's guest, in the charm's
@@ -32,6 +36,7 @@ pub(crate) struct Files {
     tree: Tree,
     /// What lies over the charm's directory.
     work: PathBuf,
+    removed: Removed,
     scratch: PathBuf,
     /// The host's directories that are open.
     roots: HashMap<(PathBuf, Kind), u32>,
@@ -62,6 +67,7 @@ impl Files {
         Files {
             tree,
             work: own.join("work"),
+            removed: Removed::new(own.join("removed")),
             scratch,
             roots: HashMap::new(),
             directories: HashMap::new(),

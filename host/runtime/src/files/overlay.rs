@@ -5,7 +5,7 @@
 //! made.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use wasmtime::component::Resource;
@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
+use super::removed::Time;
 use super::tree::{self, Kind, Place};
 use crate::state::State;
 
@@ -81,11 +82,6 @@ impl State {
         Ok(At { root, rest })
     }
 
-    /// The handle of the directory below what lies over a place.
-    pub(super) fn root_of(&mut self, place: &Place) -> FsResult<u32> {
-        self.root(&place.host, place.kind, false)
-    }
-
     /// What is there, itself or what it links to.
     pub(super) async fn stat_of(&mut self, at: &At, flags: PathFlags) -> FsResult<DescriptorStat> {
         let (directory, rest) = (at.directory(), at.rest.clone());
@@ -103,9 +99,21 @@ impl State {
             .await
     }
 
-    async fn exists(&mut self, at: &At) -> Option<DescriptorType> {
-        let stat = self.stat_of(at, PathFlags::empty()).await;
-        stat.ok().map(|stat| stat.type_)
+    /// What is at a place of the guest's tree, which may be a link.
+    pub(super) async fn kind_at(&mut self, place: &Place) -> FsResult<DescriptorType> {
+        let at = self.readable(place).await?;
+        Ok(self.stat_of(&at, PathFlags::empty()).await?.type_)
+    }
+
+    /// What the charm has at a place, unless the guest has removed it.
+    pub(super) async fn below(&mut self, place: &Place) -> FsResult<Option<(At, DescriptorType)>> {
+        let lower = self.lower(place)?;
+        let Ok(stat) = self.stat_of(&lower, PathFlags::empty()).await else {
+            return Ok(None);
+        };
+        let changed = changed(&place.host, &place.rest);
+        let is_removed = self.files.removed.has(&place.rest, changed);
+        Ok((!is_removed).then_some((lower, stat.type_)))
     }
 
     /// Where a place is to be read, if there is anything.
@@ -114,18 +122,24 @@ impl State {
             return Err(ErrorCode::NoEntry.into());
         }
         // A guest can lay a file over its code by a link; nobody looks at it.
-        if place.kind == Kind::Charm
-            && !place.is_protected()
-            && let Some(over) = self.over(place).await?
-        {
+        if place.kind != Kind::Charm || place.is_protected() {
+            return self.lower(place);
+        }
+        if let Some(over) = self.over(place).await? {
             return Ok(over);
         }
-        self.lower(place)
+        if self.files.removed.is_empty() {
+            return self.lower(place);
+        }
+        match self.below(place).await? {
+            Some((lower, _)) => Ok(lower),
+            None => Err(ErrorCode::NoEntry.into()),
+        }
     }
 
     /// What lies over a place of the charm. A file that came later with the
     /// charm, as in an upgrade, is not covered by what was written before.
-    async fn over(&mut self, place: &Place) -> FsResult<Option<At>> {
+    pub(super) async fn over(&mut self, place: &Place) -> FsResult<Option<At>> {
         let Some(upper) = self.upper(&place.rest, false)? else {
             return Ok(None);
         };
@@ -133,18 +147,21 @@ impl State {
             return Ok(None);
         };
         let lower = self.lower(place)?;
-        let below = match self.stat_of(&lower, PathFlags::empty()).await {
-            Ok(below) if below.type_ != DescriptorType::Directory => below,
-            _ => return Ok(Some(upper)),
+        let Ok(below) = self.stat_of(&lower, PathFlags::empty()).await else {
+            return Ok(Some(upper));
         };
-        let changed = |stat: &DescriptorStat| {
-            let time = stat.status_change_timestamp.as_ref();
-            time.map(|time| (time.seconds, time.nanoseconds))
+        let came = changed(&place.host, &place.rest);
+        let is_directory = |stat: &DescriptorStat| stat.type_ == DescriptorType::Directory;
+        let covers = match (is_directory(&over), is_directory(&below)) {
+            (true, true) => true,
+            // Where a directory was there is a file only once that is removed.
+            (false, true) => self.files.removed.has(&place.rest, came),
+            _ => came <= changed(&self.files.work, &place.rest),
         };
-        if changed(&below) <= changed(&over) {
+        if covers {
             return Ok(Some(upper));
         }
-        if over.type_ != DescriptorType::Directory {
+        if !is_directory(&over) {
             let (directory, rest) = (upper.directory(), upper.rest);
             self.filesystem().unlink_file_at(directory, rest).await?;
         }
@@ -152,8 +169,7 @@ impl State {
     }
 
     /// Where a place is to be written. In the charm's directory this is what
-    /// lies over it; a file that is only below is copied, unless its content
-    /// does not matter.
+    /// lies over it; what is only below is copied, unless it does not count.
     pub(super) async fn writable(&mut self, place: &Place, copy: bool) -> FsResult<At> {
         match place.kind {
             Kind::Write => return self.lower(place),
@@ -166,13 +182,12 @@ impl State {
         if let Some(over) = self.over(place).await? {
             return Ok(over);
         }
-        let lower = self.lower(place)?;
         self.copy_directories(place).await?;
         let Some(upper) = self.upper(&place.rest, true)? else {
             return Err(ErrorCode::Io.into());
         };
-        if copy && self.exists(&lower).await == Some(DescriptorType::RegularFile) {
-            self.copy_file(&lower, &upper).await?;
+        if copy && let Some((lower, kind)) = self.below(place).await? {
+            self.copy(&lower, kind, &upper).await?;
         }
         Ok(upper)
     }
@@ -183,28 +198,43 @@ impl State {
         let parts: Vec<&str> = place.rest.split('/').collect();
         for count in 1..parts.len() {
             let rest = parts.get(..count).unwrap_or_default().join("/");
-            let Some(upper) = self.upper(&rest, true)? else {
-                return Err(ErrorCode::Io.into());
-            };
-            if self.exists(&upper).await.is_some() {
-                continue;
-            }
-            let lower = self.lower(&Place {
+            let place = Place {
                 rest: rest.clone(),
                 ..place.clone()
-            })?;
-            match self.exists(&lower).await {
-                Some(DescriptorType::Directory) => {
-                    let directory = upper.directory();
-                    self.filesystem()
-                        .create_directory_at(directory, rest)
-                        .await?;
+            };
+            if self.over(&place).await?.is_some() {
+                continue;
+            }
+            match self.below(&place).await? {
+                Some((lower, kind @ DescriptorType::Directory)) => {
+                    let Some(upper) = self.upper(&rest, true)? else {
+                        return Err(ErrorCode::Io.into());
+                    };
+                    self.copy(&lower, kind, &upper).await?;
                 }
                 Some(_) => return Err(ErrorCode::NotDirectory.into()),
                 None => return Err(ErrorCode::NoEntry.into()),
             }
         }
         Ok(())
+    }
+
+    /// Copies a file, a link, or a directory without what is in it.
+    async fn copy(&mut self, from: &At, kind: DescriptorType, to: &At) -> FsResult<()> {
+        let (source, target) = (from.directory(), to.directory());
+        let (from_rest, to_rest) = (from.rest.clone(), to.rest.clone());
+        match kind {
+            DescriptorType::RegularFile => self.copy_file(from, to).await,
+            DescriptorType::Directory => {
+                self.filesystem().create_directory_at(target, to_rest).await
+            }
+            DescriptorType::SymbolicLink => {
+                let mut filesystem = self.filesystem();
+                let link = filesystem.readlink_at(source, from_rest).await?;
+                filesystem.symlink_at(target, link, to_rest).await
+            }
+            _ => Err(ErrorCode::NotPermitted.into()),
+        }
     }
 
     async fn copy_file(&mut self, from: &At, to: &At) -> FsResult<()> {
@@ -258,40 +288,59 @@ impl State {
         path: &str,
         place: &Place,
     ) -> FsResult<Vec<DirectoryEntry>> {
-        let mut found = BTreeMap::new();
-        for name in self.files.tree.names_in(path) {
-            found.insert(name, DescriptorType::Directory);
+        let names = self.files.tree.names_in(path).into_iter();
+        let mut found: BTreeMap<String, DescriptorType> = names
+            .map(|name| (name, DescriptorType::Directory))
+            .collect();
+        let (over, below) = match place.kind {
+            Kind::Charm => (
+                self.over(place).await?,
+                self.below(place).await?.map(|(lower, _)| lower),
+            ),
+            Kind::Read | Kind::Write => (None, self.lower(place).ok()),
+        };
+        if over.is_none() && below.is_none() && found.is_empty() {
+            return Err(ErrorCode::NoEntry.into());
         }
-        let is_virtual = !found.is_empty();
-        let mut sides = vec![self.lower(place)];
-        if place.kind == Kind::Charm
-            && let Some(upper) = self.upper(&place.rest, false)?
-        {
-            sides.push(Ok(upper));
-        }
-        let mut is_anywhere = is_virtual;
-        for side in sides {
-            let listed = match side {
-                Ok(side) => self.list_side(&side).await,
-                Err(error) => Err(error),
-            };
-            match listed {
-                Ok(entries) => {
-                    is_anywhere = true;
-                    found.extend(entries.into_iter().map(|entry| (entry.name, entry.type_)));
-                }
-                Err(error) if !is_anywhere && place.kind != Kind::Charm => return Err(error),
-                Err(_) => {}
+        if let Some(below) = below {
+            match self.list_side(&below).await {
+                Ok(listed) => found.extend(self.not_removed(place, listed).await?),
+                // A file may lie where a directory was, and the other way.
+                Err(_) if over.is_some() || !found.is_empty() => {}
+                Err(error) => return Err(error),
             }
         }
-        if !is_anywhere {
-            return Err(ErrorCode::NoEntry.into());
+        if let Some(over) = over {
+            let listed = self.list_side(&over).await?;
+            found.extend(listed.into_iter().map(|entry| (entry.name, entry.type_)));
         }
         if place.kind == Kind::Charm && place.rest == "." {
             found.retain(|name, _| !tree::is_hidden(name));
         }
         let entry = |(name, type_)| DirectoryEntry { name, type_ };
         Ok(found.into_iter().map(entry).collect())
+    }
+
+    /// What the guest has not removed of a directory of the charm.
+    async fn not_removed(
+        &mut self,
+        place: &Place,
+        listed: Vec<DirectoryEntry>,
+    ) -> FsResult<Vec<(String, DescriptorType)>> {
+        let is_whole = place.kind != Kind::Charm || self.files.removed.is_empty();
+        let mut left = Vec::new();
+        for DirectoryEntry { name, type_ } in listed {
+            let rest = format!("{}/{name}", place.rest);
+            let rest = rest.trim_start_matches("./").to_owned();
+            let place = Place {
+                rest,
+                ..place.clone()
+            };
+            if is_whole || self.below(&place).await?.is_some() {
+                left.push((name, type_));
+            }
+        }
+        Ok(left)
     }
 
     async fn list_side(&mut self, at: &At) -> FsResult<Vec<DirectoryEntry>> {
@@ -305,4 +354,11 @@ impl State {
         let listing = self.table.delete(listing?).map_err(FsError::trap)?;
         listing.into_iter().collect()
     }
+}
+
+/// When a file in a directory of the machine's last changed; what
+/// `wasi:filesystem` tells instead is when it was made.
+fn changed(directory: &Path, rest: &str) -> Time {
+    let found = directory.join(rest).symlink_metadata();
+    found.map_or((0, 0), |found| (found.ctime(), found.ctime_nsec()))
 }

@@ -157,20 +157,6 @@ fn is_in(path: &str, parent: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The path that another one means in a directory: absolute, without `.` and
-/// `..`, which never lead above `/`.
-pub(crate) fn join(directory: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in directory.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,19 +264,6 @@ mod tests {
             let place = tree().find(path);
             assert_eq!(place.is_protected(), is_protected, "{path}");
             assert_eq!(place.is_hidden(), is_hidden, "{path}");
-        }
-    }
-
-    #[test]
-    fn paths_are_joined_without_leaving_the_tree() {
-        for (directory, path, wanted) in [
-            ("/", "a", "/a"),
-            ("/a/b", "../c/./d", "/a/c/d"),
-            ("/a", "../../../../etc", "/etc"),
-            ("/a", "", "/a"),
-            ("/a", "/b", "/a/b"),
-        ] {
-            assert_eq!(join(directory, path), wanted);
         }
     }
 

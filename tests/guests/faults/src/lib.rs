@@ -18,6 +18,7 @@ impl Charm for Faults {
         on.action("read", Self::on_read);
         on.action("write", Self::on_write);
         on.action("read-new", Self::on_read_new);
+        on.action("remove-new", Self::on_remove_new);
         on.action("connect", Self::on_connect);
         on.start(Self::on_start);
         on.config_changed(Self::on_config_changed);
@@ -112,6 +113,11 @@ impl Faults {
         let path = std::path::Path::new(&context().charm_dir).join("new-file");
         log::info!("new-file: {}", std::fs::read_to_string(path)?);
         Ok(())
+    }
+
+    fn on_remove_new(&mut self, _event: ActionEvent) -> Result<()> {
+        let path = std::path::Path::new(&context().charm_dir).join("new-file");
+        Ok(std::fs::remove_file(path)?)
     }
 
     fn on_connect(&mut self, _event: ActionEvent) {
