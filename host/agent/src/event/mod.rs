@@ -1,11 +1,13 @@
 //! What a charm is run for.
 
 mod names;
+mod relation;
 mod step;
 
 use serde_json::{Map, Value};
 
-pub use step::{REMOTE_APP, Resolver};
+pub use relation::REMOTE_APP;
+pub use step::Resolver;
 
 use crate::scenario::{Bag, Expect, RelationSpec};
 

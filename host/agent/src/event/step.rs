@@ -1,36 +1,25 @@
 //! From what a user writes to an event that can be run.
 
-use charmhost_juju::{Metadata, Role};
+use charmhost_juju::Metadata;
 
 use super::names::{self, HOOKS, SECRET_HOOKS};
+use super::relation::Known;
 use super::{Change, Event, Kind, Workload};
 use crate::Error;
 use crate::model::Actions;
-use crate::scenario::{RelationRef, RelationSpec, StepSpec};
-
-/// A relation as far as events are about it.
-#[derive(Debug, Clone)]
-struct Known {
-    endpoint: String,
-    id: u32,
-    app: String,
-    units: Vec<String>,
-}
+use crate::scenario::StepSpec;
 
 /// Makes events of steps, in their order: what a step brings about is there
 /// for the later ones.
 pub struct Resolver<'a> {
-    metadata: &'a Metadata,
+    pub(super) metadata: &'a Metadata,
     actions: &'a Actions,
-    app: String,
-    relations: Vec<Known>,
+    pub(super) app: String,
+    pub(super) relations: Vec<Known>,
     /// The ids of the secrets that there are, with their labels and whether
     /// they are this unit's own.
     secrets: Vec<(String, String)>,
 }
-
-/// The remote application where a user does not name one.
-pub const REMOTE_APP: &str = "remote";
 
 impl<'a> Resolver<'a> {
     /// A resolver for a charm whose application has this name.
@@ -74,7 +63,7 @@ impl<'a> Resolver<'a> {
         Ok(event)
     }
 
-    fn refuse(&self, step: &StepSpec, detail: impl Into<String>) -> Error {
+    pub(super) fn refuse(&self, step: &StepSpec, detail: impl Into<String>) -> Error {
         Error::Event {
             event: step.event.clone(),
             detail: detail.into(),
@@ -270,184 +259,6 @@ impl<'a> Resolver<'a> {
             ..Event::default()
         })
     }
-
-    fn relation(
-        &mut self,
-        endpoint: &str,
-        what: &str,
-        step: &StepSpec,
-        used: &mut Used,
-    ) -> Result<Event, Error> {
-        used.take("relation");
-        let mut changes = Vec::new();
-        let place = self.find_relation(endpoint, what, step, &mut changes)?;
-        let Some(known) = self.relations.get_mut(place) else {
-            return Err(self.refuse(step, "the relation is gone"));
-        };
-        let about = about(known, what, step, used, &self.app);
-        let About {
-            changes: happened,
-            unit,
-            departing_unit,
-        } = about.map_err(|detail| self.refuse(step, detail))?;
-        changes.extend(happened);
-        let Some(known) = self.relations.get(place) else {
-            return Err(self.refuse(step, "the relation is gone"));
-        };
-        let (id, app) = (known.id, Some(known.app.clone()));
-        if what == "broken" {
-            self.relations.remove(place);
-        }
-        Ok(Event {
-            changes,
-            kind: Kind::Relation {
-                what: what.to_owned(),
-                endpoint: endpoint.to_owned(),
-                id,
-                app,
-                unit,
-                departing_unit,
-            },
-            ..Event::default()
-        })
-    }
-
-    /// Where the relation of a step stands in the list; a new one is put there.
-    fn find_relation(
-        &mut self,
-        endpoint: &str,
-        what: &str,
-        step: &StepSpec,
-        changes: &mut Vec<Change>,
-    ) -> Result<usize, Error> {
-        let peer = |metadata: &Metadata| {
-            let endpoint = metadata.relations.get(endpoint);
-            endpoint.is_some_and(|endpoint| endpoint.role == Role::Peer)
-        };
-        let named = match &step.relation {
-            Some(RelationRef::Id(id)) => Some(*id),
-            _ => None,
-        };
-        let fits =
-            |known: &Known| known.endpoint == endpoint && named.is_none_or(|id| id == known.id);
-        let found: Vec<usize> = (0..self.relations.len())
-            .filter(|place| self.relations.get(*place).is_some_and(fits))
-            .collect();
-        let new = matches!(step.relation, Some(RelationRef::New(_)));
-        match found.as_slice() {
-            [place] if !new => return Ok(*place),
-            [_, _, ..] if !new => {
-                let detail = format!("{endpoint} has several relations; say which: `relation: ID`");
-                return Err(self.refuse(step, detail));
-            }
-            _ => {}
-        }
-        if what != "created" || named.is_some() || (peer(self.metadata) && !found.is_empty()) {
-            let detail = match named {
-                Some(id) => format!("{endpoint} has no relation {id}"),
-                None if new => {
-                    "only …-relation-created makes a new relation, and peers have one".to_owned()
-                }
-                None => format!(
-                    "{endpoint} has no relation; make one with the event {endpoint}-relation-created, or in state.relations of a scenario"
-                ),
-            };
-            return Err(self.refuse(step, detail));
-        }
-        let mut spec = match &step.relation {
-            Some(RelationRef::New(spec)) => spec.as_ref().clone(),
-            _ => RelationSpec::default(),
-        };
-        spec.endpoint = endpoint.to_owned();
-        let next = self
-            .relations
-            .iter()
-            .map(|known| known.id + 1)
-            .max()
-            .unwrap_or(1);
-        let id = *spec.id.get_or_insert(next);
-        if self.relations.iter().any(|known| known.id == id) {
-            return Err(self.refuse(step, format!("there is a relation {id} already")));
-        }
-        let app = match peer(self.metadata) {
-            true => self.app.clone(),
-            false => spec
-                .remote_app_name
-                .get_or_insert_with(|| REMOTE_APP.to_owned())
-                .clone(),
-        };
-        changes.push(Change::NewRelation(Box::new(spec)));
-        self.add_relation(endpoint, id, &app, Vec::new());
-        Ok(self.relations.len() - 1)
-    }
-}
-
-/// What an event is about within its relation, and what happened there before.
-#[derive(Default)]
-struct About {
-    changes: Vec<Change>,
-    unit: Option<String>,
-    departing_unit: Option<String>,
-}
-
-fn about(
-    known: &mut Known,
-    what: &str,
-    step: &StepSpec,
-    used: &mut Used,
-    own_app: &str,
-) -> Result<About, &'static str> {
-    let relation = known.id;
-    let of_unit = |unit: &str| Change::RemoteUnit {
-        relation,
-        unit: unit.to_owned(),
-        data: step.unit_data.clone(),
-    };
-    let mut about = About::default();
-    match what {
-        "joined" => {
-            used.take("unit");
-            used.take("unit_data");
-            let first = u32::from(known.app == own_app);
-            let default = || format!("{}/{first}", known.app);
-            let name = step.unit.clone().unwrap_or_else(default);
-            if !known.units.contains(&name) {
-                known.units.push(name.clone());
-            }
-            about.changes.push(of_unit(&name));
-            about.unit = Some(name);
-        }
-        "changed" => {
-            used.take("unit");
-            used.take("app_data");
-            let data = step.app_data.clone();
-            let change = data.map(|data| Change::RemoteApp { relation, data });
-            about.changes.extend(change);
-            if let Some(name) = &step.unit {
-                used.take("unit_data");
-                about.changes.push(of_unit(name));
-            }
-            about.unit = step.unit.clone();
-        }
-        "departed" => {
-            used.take("unit");
-            used.take("departing_unit");
-            let first = || known.units.first().cloned();
-            let missing = "there is no unit to depart; name one: `unit: mysql/0`";
-            let name = step.unit.clone().or_else(first).ok_or(missing)?;
-            known.units.retain(|unit| *unit != name);
-            about.changes.push(Change::RemoteUnitGone {
-                relation,
-                unit: name.clone(),
-            });
-            let departing = step.departing_unit.clone();
-            about.departing_unit = Some(departing.unwrap_or_else(|| name.clone()));
-            about.unit = Some(name);
-        }
-        "broken" => about.changes.push(Change::Breaking { relation }),
-        _ => {}
-    }
-    Ok(about)
 }
 
 /// Every way to split a name around a separator: endpoints may contain it.
@@ -459,7 +270,7 @@ fn split<'a>(name: &'a str, separator: &'a str) -> impl Iterator<Item = (&'a str
 }
 
 /// The keys of a step beside `event` and `expect`, until an event takes them.
-struct Used(Vec<&'static str>);
+pub(super) struct Used(Vec<&'static str>);
 
 impl Used {
     fn new(step: &StepSpec) -> Self {
@@ -483,7 +294,7 @@ impl Used {
         Used(given.map(|(key, _)| key).collect())
     }
 
-    fn take(&mut self, key: &str) {
+    pub(super) fn take(&mut self, key: &str) {
         self.0.retain(|given| *given != key);
     }
 
