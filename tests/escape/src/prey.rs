@@ -24,7 +24,7 @@ pub struct Prey {
 impl Prey {
     pub fn new(built: &Path) -> anyhow::Result<Self> {
         // Not in `/tmp`, where a guest has its own.
-        let dir = tempfile::tempdir_in(built.parent().unwrap_or(built))?;
+        let dir = tempfile::tempdir_in("/var/tmp")?;
         let charm = dir.path().join("agents/unit-escape-0/charm");
         let other = dir.path().join("agents/unit-other-0/charm");
         let outside = dir.path().join("outside");

@@ -88,6 +88,13 @@ fn every_way_to_fail_is_told_in_one_line() {
 }
 
 #[test]
+fn a_guest_with_larger_tables_than_it_may_have_does_not_start() {
+    let line = error_of("abort", "[limits]\ntable-elements = 10\n");
+    let wanted = " table elements and may have 10 (limits.table-elements in charmhost.toml)";
+    assert!(line.contains(wanted), "{line}");
+}
+
+#[test]
 fn a_hook_that_panics_says_so_in_the_log_alone() {
     let charm = built("tests/guests/faults");
     let agent = Agent::new();

@@ -36,7 +36,7 @@ fn attempt(charm: &Path, name: &str, outside: &Path, port: u16, operator: &str) 
 #[test]
 fn a_denial_says_what_would_grant_it_and_the_grant_does() {
     // Not in `/tmp`, where a guest has its own.
-    let outside = tempfile::tempdir_in(root().join("target")).unwrap();
+    let outside = tempfile::tempdir_in("/var/tmp").unwrap();
     std::fs::write(outside.path().join("secret"), "treasure").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -95,7 +95,7 @@ fn a_denial_says_what_would_grant_it_and_the_grant_does() {
 
 #[test]
 fn a_read_grant_is_no_write_grant() {
-    let outside = tempfile::tempdir_in(root().join("target")).unwrap();
+    let outside = tempfile::tempdir_in("/var/tmp").unwrap();
     std::fs::write(outside.path().join("secret"), "treasure").unwrap();
     let charm = copy("tests/guests/escape");
     let settings = format!("[grants]\nread = [\"{}\"]\n", outside.path().display());
@@ -119,7 +119,13 @@ fn a_read_grant_is_no_write_grant() {
 /// Juju says where storage and resources are, and there they are for a guest.
 #[test]
 fn storage_and_resources_are_where_juju_says() {
-    let unit = tempfile::tempdir_in(root().join("target")).unwrap();
+    for place in ["/var/tmp", "/tmp"] {
+        storage_and_resources_in(Path::new(place));
+    }
+}
+
+fn storage_and_resources_in(place: &Path) {
+    let unit = tempfile::tempdir_in(place).unwrap();
     let charm = unit.path().join("charm");
     std::fs::create_dir(&charm).unwrap();
     for entry in std::fs::read_dir(copy("tests/guests/escape").path()).unwrap() {

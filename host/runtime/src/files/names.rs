@@ -68,7 +68,9 @@ impl State {
     /// Where a path leads.
     fn place(&mut self, path: &str) -> Place {
         let place = self.files.tree.find(path);
-        match place.is_guess && self.find_storage() {
+        // A charm's metadata can put its storage anywhere, also below `/tmp`.
+        let may_be_storage = place.is_guess || place.host == self.files.scratch;
+        match may_be_storage && self.find_storage() {
             true => self.files.tree.find(path),
             false => place,
         }
