@@ -7,7 +7,7 @@ mod agent;
 mod measure;
 mod subjects;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
@@ -37,9 +37,7 @@ fn main() -> anyhow::Result<()> {
     {
         return measure::child(command);
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()?;
+    let root = charmhost_tests::root()?;
     let agent = agent::Agent::start(&root)?;
     let subjects = subjects::all(&root, &agent)?;
     let samples = run(&subjects)?;

@@ -1,9 +1,6 @@
 //! What is measured.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context, bail};
 
 use crate::agent::Agent;
 
@@ -55,20 +52,7 @@ pub fn all(root: &Path, agent: &Agent) -> anyhow::Result<Vec<Subject>> {
 
 /// Builds `charms/hello` as it ships, with its metadata beside it.
 fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let charm = root.join("target/bench-charm");
-    let _ = std::fs::remove_dir_all(&charm);
-    let output = Command::new(root.join("dist/charmhost"))
-        .args(["build", "charms/hello", "--output"])
-        .arg(&charm)
-        .current_dir(root)
-        .output()
-        .context("cannot run dist/charmhost")?;
-    if !output.status.success() {
-        bail!(
-            "cannot build charms/hello: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
+    let charm = charmhost_tests::build("charms/hello", "bench-charm")?;
     for name in ["metadata.yaml", "actions.yaml", "config.yaml"] {
         std::fs::copy(root.join("tests/bench/python").join(name), charm.join(name))?;
     }

@@ -7,7 +7,6 @@ mod agent;
 mod tracer;
 mod unit;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -33,13 +32,11 @@ fn main() -> ExitCode {
 }
 
 fn crash() -> anyhow::Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize()?;
     println!("immediate mode: a dispatch is killed, and its state looked at");
-    let states = states(&Unit::new(&root, "")?)?;
+    let states = states(&Unit::new("")?)?;
     println!("{states}");
     println!("atomic mode: a dispatch is killed, or Juju does not apply what it did");
-    let unit = Unit::new(&root, "[state]\nmode = \"atomic\"\n")?;
+    let unit = Unit::new("[state]\nmode = \"atomic\"\n")?;
     let sides = sides(&unit)?;
     println!("{sides}");
     Ok(states.torn + states.lost + sides.mixed == 0)

@@ -1,10 +1,10 @@
 //! A unit with the charm `ledger`: its directory, its state, and its hooks.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use charmhost_store::{FILE_NAME, Notice, Store};
 use serde_json::Value;
 
@@ -39,19 +39,8 @@ pub struct Unit {
 
 impl Unit {
     /// Makes a unit; `settings` is its `charmhost.toml`.
-    pub fn new(root: &Path, settings: &str) -> anyhow::Result<Self> {
-        let dir = root.join("target/crash");
-        let _ = std::fs::remove_dir_all(&dir);
-        let output = Command::new(root.join("dist/charmhost"))
-            .arg("build")
-            .arg(root.join("tests/guests/ledger"))
-            .arg("--output")
-            .arg(&dir)
-            .output()
-            .context("cannot run dist/charmhost; run `make dist`")?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr));
-        }
+    pub fn new(settings: &str) -> anyhow::Result<Self> {
+        let dir = charmhost_tests::build("tests/guests/ledger", "crash")?;
         std::fs::write(dir.join("metadata.yaml"), "name: ledger\n")?;
         std::fs::write(dir.join("charmhost.toml"), settings)?;
         let agent = Agent::start()?;

@@ -5,7 +5,6 @@
 mod agent;
 mod prey;
 
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail};
@@ -28,10 +27,8 @@ fn main() -> ExitCode {
 const TRANSPORTS: [&str; 2] = ["rpc", "exec"];
 
 fn escape() -> anyhow::Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize()?;
-    let built = build(&root)?;
-    let agent = Agent::start(&root)?;
+    let built = charmhost_tests::build("tests/guests/escape", "escape")?;
+    let agent = Agent::start(&charmhost_tests::root()?)?;
     let names = names(&Prey::new(&built)?, &agent)?;
     let (mut attempts, mut escaped) = (0, 0);
     for name in &names {
@@ -119,22 +116,6 @@ fn names(prey: &Prey, agent: &Agent) -> anyhow::Result<Vec<String>> {
         bail!("the guest does not tell its attempts: {logs:#?}");
     }
     Ok(names)
-}
-
-fn build(root: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let dir = root.join("target/escape");
-    let _ = std::fs::remove_dir_all(&dir);
-    let output = Command::new(root.join("dist/charmhost"))
-        .arg("build")
-        .arg(root.join("tests/guests/escape"))
-        .arg("--output")
-        .arg(&dir)
-        .output()
-        .context("cannot run dist/charmhost; run `make dist`")?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(dir)
 }
 
 /// Runs `dispatch` as Juju does, with secrets in its environment, in a

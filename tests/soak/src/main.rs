@@ -2,7 +2,7 @@
 //! its state, nor the memory and the processor time of a dispatch may grow.
 
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -107,20 +107,7 @@ struct Unit {
 
 /// Builds the charm, and gives its directory.
 fn build() -> anyhow::Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize()?;
-    let dir = root.join("target/soak");
-    let _ = std::fs::remove_dir_all(&dir);
-    let output = Command::new(root.join("dist/charmhost"))
-        .arg("build")
-        .arg(root.join("tests/guests/queue"))
-        .arg("--output")
-        .arg(&dir)
-        .output()
-        .context("cannot run dist/charmhost; run `make dist`")?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let dir = charmhost_tests::build("tests/guests/queue", "soak")?;
     let metadata =
         "name: queue\nrequires: {db: {interface: pg}}\nstorage: {data: {type: filesystem}}\n";
     std::fs::write(dir.join("metadata.yaml"), metadata)?;
