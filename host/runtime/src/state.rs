@@ -40,7 +40,7 @@ pub(crate) struct CharmState {
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,
-    /// The local state; none in a restricted context, or once it is saved.
+    /// The local state; none once it is saved.
     pub local: Option<Local>,
     /// Why the guest says that it is about to fail.
     pub crash: Option<CrashReport>,

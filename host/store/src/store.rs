@@ -16,8 +16,8 @@ use crate::pickle::{self, Unreadable};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
-    CREATE TABLE snapshot (handle TEXT PRIMARY KEY, data BLOB);
-    CREATE TABLE notice (
+    CREATE TABLE IF NOT EXISTS snapshot (handle TEXT PRIMARY KEY, data BLOB);
+    CREATE TABLE IF NOT EXISTS notice (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         event_path TEXT,
         observer_path TEXT,
@@ -130,18 +130,8 @@ impl Store {
             path: path.to_path_buf(),
             connection,
         };
-        store.make_tables()?;
+        store.database(store.connection.execute_batch(SCHEMA))?;
         Ok(store)
-    }
-
-    fn make_tables(&self) -> Result<(), Error> {
-        let wanted =
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'snapshot'";
-        let count: i64 = self.database(self.connection.query_row(wanted, [], |row| row.get(0)))?;
-        match count {
-            0 => self.database(self.connection.execute_batch(SCHEMA)),
-            _ => Ok(()),
-        }
     }
 
     fn database<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
@@ -151,14 +141,20 @@ impl Store {
         })
     }
 
-    /// What is kept under a handle, as it is.
+    /// What is kept under a handle, as it is; nothing for what is neither bytes
+    /// nor text, which no reader can make sense of.
     pub fn bytes(&self, handle: &str) -> Result<Option<Vec<u8>>, Error> {
         let sql = "SELECT data FROM snapshot WHERE handle = ?1";
-        self.database(
-            self.connection
-                .query_row(sql, [handle], |row| row.get(0))
-                .optional(),
-        )
+        let found = self.connection.query_row(sql, [handle], |row| {
+            let data = row.get_ref(0)?;
+            Ok(data
+                .as_bytes_or_null()
+                .ok()
+                .flatten()
+                .unwrap_or_default()
+                .to_vec())
+        });
+        self.database(found.optional())
     }
 
     /// The value under a handle: a pickle of ops, or JSON. The inner error says
@@ -189,9 +185,12 @@ impl Store {
             .map(drop)
     }
 
-    /// The events that are kept, in their order.
+    /// The events that are kept, in their order. Rows that something else has
+    /// made, and that are no notices, are passed over.
     pub fn notices(&self) -> Result<Vec<Notice>, Error> {
-        let sql = "SELECT event_path, observer_path, method_name FROM notice ORDER BY sequence";
+        let sql = "SELECT event_path, observer_path, method_name FROM notice
+            WHERE typeof(event_path) = 'text' AND typeof(observer_path) = 'text'
+            AND typeof(method_name) = 'text' ORDER BY sequence";
         let mut statement = self.database(self.connection.prepare(sql))?;
         let rows = statement.query_map([], |row| {
             Ok(Notice {
@@ -320,7 +319,7 @@ impl Store {
 
     /// The handles under which something is kept.
     pub fn handles(&self) -> Result<Vec<String>, Error> {
-        let sql = "SELECT handle FROM snapshot ORDER BY handle";
+        let sql = "SELECT handle FROM snapshot WHERE typeof(handle) = 'text' ORDER BY handle";
         let mut statement = self.database(self.connection.prepare(sql))?;
         let rows = statement.query_map([], |row| row.get(0));
         self.database(rows.and_then(Iterator::collect))
@@ -409,6 +408,29 @@ mod tests {
             assert_eq!(store.notices().unwrap(), std::slice::from_ref(left));
             store.commit().unwrap();
         }
+    }
+
+    #[test]
+    fn rows_that_are_no_state_stay_and_break_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(crate::FILE_NAME);
+        let connection = Connection::open(&path).unwrap();
+        let foreign = "CREATE TABLE snapshot (handle TEXT PRIMARY KEY, data BLOB);
+            INSERT INTO snapshot VALUES ('text', '[1]'), ('number', 7), ('null', NULL), (NULL, x'00');";
+        connection.execute_batch(foreign).unwrap();
+        connection.close().unwrap();
+        let store = Store::open(&path).unwrap();
+        store
+            .database(store.connection.execute_batch(
+                "INSERT INTO notice (event_path, observer_path) VALUES ('Charm/on/start[1]', 'Charm')",
+            ))
+            .unwrap();
+        assert_eq!(store.handles().unwrap(), ["null", "number", "text"]);
+        assert_eq!(store.value("text").unwrap(), Some(Ok(json!([1]))));
+        assert!(store.value("number").unwrap().unwrap().is_err());
+        assert!(store.value("null").unwrap().unwrap().is_err());
+        assert_eq!(store.notices().unwrap(), []);
+        store.commit().unwrap();
     }
 
     #[test]

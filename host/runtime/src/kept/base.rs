@@ -92,7 +92,8 @@ impl Base {
                 None => Ok(Vec::new()),
             },
             Base::Juju(state) => {
-                let handles = state.keys().filter(|key| *key != juju::NOTICES);
+                let own = [juju::NOTICES, COMMIT];
+                let handles = state.keys().filter(|key| !own.contains(&key.as_str()));
                 Ok(handles.cloned().collect())
             }
         }

@@ -118,6 +118,19 @@ impl Grants {
     }
 }
 
+impl MostGrants {
+    /// What is wrong with them, if anything is.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let grants = Grants {
+            read: self.read.clone().unwrap_or_default(),
+            write: self.write.clone().unwrap_or_default(),
+            environment: self.environment.clone().unwrap_or_default(),
+            ..Grants::default()
+        };
+        grants.check()
+    }
+}
+
 /// What two lists have in common, item by item.
 fn common<T: PartialEq>(a: &[T], b: &[T], both: impl Fn(&T, &T) -> Option<T>) -> Vec<T> {
     let mut found: Vec<T> = Vec::new();

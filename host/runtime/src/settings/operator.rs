@@ -37,7 +37,10 @@ impl Operator {
         let path = file.unwrap_or_else(|| Path::new(OPERATOR_FILE).to_path_buf());
         let found: Option<Operator> = read(&path)?;
         match (found, is_named) {
-            (Some(operator), _) => Ok(operator),
+            (Some(operator), _) => match operator.check() {
+                Ok(()) => Ok(operator),
+                Err(detail) => Err(SettingsError { path, detail }),
+            },
             (None, false) => Ok(Operator::default()),
             // Whoever names a file wants it to count.
             (None, true) => Err(SettingsError {
@@ -47,14 +50,26 @@ impl Operator {
         }
     }
 
+    /// What is wrong with it, if anything is: a limit that is none would lift
+    /// the charm's own.
+    fn check(&self) -> Result<(), String> {
+        if self.limits.cpu_seconds.is_some_and(f64::is_nan) {
+            return Err("limits.cpu-seconds must be a number".to_owned());
+        }
+        self.grants.check()?;
+        self.narrow(&Settings::default()).check()
+    }
+
     /// What a charm gets of what it wants.
     pub fn narrow(&self, settings: &Settings) -> Settings {
         let limits = &settings.limits;
         let most = &self.limits;
         let least = |own: u32, most: Option<u32>| most.map_or(own, |most| own.min(most));
-        let cpu = most.cpu_seconds.filter(|most| most.is_finite());
         let mut narrowed = settings.clone();
-        narrowed.limits.cpu_seconds = cpu.map_or(limits.cpu_seconds, |m| m.min(limits.cpu_seconds));
+        narrowed.limits.cpu_seconds = match most.cpu_seconds {
+            Some(most) => most.min(limits.cpu_seconds),
+            None => limits.cpu_seconds,
+        };
         narrowed.limits.memory_mib = least(limits.memory_mib, most.memory_mib);
         narrowed.limits.table_elements = least(limits.table_elements, most.table_elements);
         narrowed.limits.handles = least(limits.handles, most.handles);
@@ -87,8 +102,25 @@ mod tests {
         assert!(Operator::load(Some(file.clone())).is_err());
         std::fs::write(&file, "[grants]\nnetwork = []\n").unwrap();
         assert!(Operator::load(Some(file.clone())).is_ok());
-        std::fs::write(&file, "[grant]\n").unwrap();
-        let error = Operator::load(Some(file)).unwrap_err().to_string();
-        assert!(error.contains("unknown field `grant`"), "{error}");
+        for (text, wanted) in [
+            ("[grant]\n", "unknown field `grant`"),
+            (
+                "[limits]\ncpu-seconds = -1\n",
+                "limits.cpu-seconds must be more than 0",
+            ),
+            (
+                "[limits]\ncpu-seconds = nan\n",
+                "limits.cpu-seconds must be a number",
+            ),
+            (
+                "[limits]\nhandles = 0\n",
+                "limits.handles must be 16 or more",
+            ),
+            ("[grants]\nread = [\"srv\"]\n", "grants.read has \"srv\""),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = Operator::load(Some(file.clone())).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
     }
 }
