@@ -28,6 +28,9 @@ pub enum ToolError {
     /// This Juju has no such tool.
     #[error("cannot run {tool}: {text}")]
     UnknownTool { tool: String, text: String },
+    /// The agent would touch files of the machine for the charm.
+    #[error("cannot run {tool}: {text}")]
+    Denied { tool: String, text: String },
     /// The agent cannot be reached; the text says it all.
     #[error("{text}")]
     Unreachable { tool: String, text: String },
@@ -78,6 +81,14 @@ impl ToolError {
             text
         };
         ToolError::Other { tool, text }
+    }
+
+    /// An argument names a file.
+    pub(crate) fn opens_file(tool: &str, arg: &str) -> Self {
+        ToolError::Denied {
+            tool: tool.to_owned(),
+            text: format!("with {arg} the agent opens a file of the machine with its own rights"),
+        }
     }
 
     pub(crate) fn from_rpc(tool: &str, error: RpcError) -> Self {

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod event;
 mod exec;
+mod files;
 mod memory;
 mod metadata;
 mod model;

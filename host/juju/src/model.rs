@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::files;
 use crate::{
     ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue, ToolError, ToolOutput,
     Transport,
@@ -54,7 +55,8 @@ impl Model {
         self.echo = true;
     }
 
-    /// Runs any tool. One that ran and failed is an output.
+    /// Runs any tool. One that ran and failed is an output. The agent is not to
+    /// open files by its arguments.
     pub fn run(
         &mut self,
         tool: &str,
@@ -63,6 +65,9 @@ impl Model {
     ) -> Result<ToolOutput, ToolError> {
         if args.iter().any(|arg| arg.contains('\0')) {
             return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
+        }
+        if let Some(arg) = files::opens_file(tool, args) {
+            return Err(ToolError::opens_file(tool, arg));
         }
         self.transport.run(tool, args, stdin)
     }

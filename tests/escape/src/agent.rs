@@ -8,11 +8,16 @@ use charmhost_jujuc::{Reply, Request, serve_connection};
 use serde_json::Value;
 
 /// Hook tools as programs, and programs of Juju's own that stand beside them.
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 11] = [
     "juju-log",
     "is-leader",
     "action-get",
     "status-set",
+    "config-get",
+    "relation-get",
+    "relation-set",
+    "secret-add",
+    "state-set",
     "juju-exec",
     "jujud",
 ];
@@ -82,7 +87,34 @@ fn lock(task: &Mutex<Task>) -> MutexGuard<'_, Task> {
     task.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Opens the files that arguments name, as Juju's agent does; gives what it has
+/// read.
+fn open_files(args: &[String]) -> String {
+    let mut read = String::new();
+    for (place, arg) in args.iter().enumerate() {
+        let next = || args.get(place + 1).cloned().unwrap_or_default();
+        let value = |flag: &str| match arg.strip_prefix(flag) {
+            Some("") => Some(next()),
+            rest => rest.map(|rest| rest.trim_start_matches('=').to_owned()),
+        };
+        if let Some(path) = value("--output").or_else(|| value("-o")) {
+            let _ = std::fs::write(path, "written by the agent");
+        }
+        let in_key = arg.split_once("#file=").map(|(_, path)| path.to_owned());
+        if let Some(path) = value("--file").or(in_key) {
+            read += &std::fs::read_to_string(path).unwrap_or_default();
+        }
+    }
+    read
+}
+
 fn answer(task: &Mutex<Task>, request: &Request) -> Result<Reply, String> {
+    // Texts are for people, whatever they look like.
+    let is_text = matches!(request.tool.as_str(), "juju-log" | "status-set");
+    let read = match is_text {
+        true => String::new(),
+        false => open_files(&request.args),
+    };
     let mut task = lock(task);
     let stdout = match request.tool.as_str() {
         "is-leader" => "true\n".to_owned(),
@@ -93,6 +125,7 @@ fn answer(task: &Mutex<Task>, request: &Request) -> Result<Reply, String> {
             task.logs.push(text);
             String::new()
         }
+        "relation-get" | "relation-set" | "secret-add" | "state-set" => read,
         "status-set" | "action-set" | "action-log" => String::new(),
         other => return Err(format!("unknown tool {other:?}")),
     };

@@ -1,5 +1,7 @@
 //! `charmhost:hook-tools/hook-tools`.
 
+use charmhost_juju::ToolError;
+
 use super::{Error, error};
 use crate::bindings::hook_tools::{Host, ToolOutput};
 use crate::state::State;
@@ -11,11 +13,12 @@ impl Host for State {
         args: Vec<String>,
         input: Option<Vec<u8>>,
     ) -> Result<ToolOutput, Error> {
-        let output = self
-            .charm
-            .model
-            .run(&tool, &args, input.as_deref())
-            .map_err(error)?;
+        let output = self.charm.model.run(&tool, &args, input.as_deref());
+        if let Err(ToolError::Denied { tool, text }) = &output {
+            let what = format!("running {tool}: {text}");
+            self.files.denials.add(&what, None);
+        }
+        let output = output.map_err(error)?;
         Ok(ToolOutput {
             code: output.code,
             output: output.stdout,

@@ -35,6 +35,10 @@ fn error(error: ToolError) -> Error {
         ToolError::RelationGone { .. } => Error::RelationGone(text),
         ToolError::NotFound { .. } | ToolError::UnknownTool { .. } => Error::NotFound(text),
         ToolError::InvalidInput { .. } => Error::InvalidInput(text),
+        ToolError::Denied { .. } => Error::Denied(errors::Denial {
+            message: text,
+            grant: String::new(),
+        }),
         _ => Error::Other(text),
     }
 }

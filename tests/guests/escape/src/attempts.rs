@@ -380,6 +380,32 @@ const ATTEMPTS: &[Attempt] = &[
         tool("juju-exec", &[&touch])
     }),
     ("tool-agent", |_| tool("jujud", &["version"])),
+    ("tool-output", |p| {
+        tool("config-get", &["-o", &format!("{}/new", p.outside)])
+    }),
+    ("tool-output-at-once", |p| {
+        tool("config-get", &[&format!("-o{}/new", p.outside)])
+    }),
+    ("tool-output-long", |p| {
+        tool("config-get", &[&format!("--output={}/new", p.outside)])
+    }),
+    ("tool-output-behind-a-value", |p| {
+        let new = format!("{}/new", p.outside);
+        tool("relation-get", &["-r", "--", "-o", &new])
+    }),
+    ("tool-file", |p| {
+        tool("relation-set", &["-r", "1", "--file", &secret(p)])
+    }),
+    ("tool-file-of-state", |p| {
+        tool("state-set", &[&format!("--file={}", secret(p))])
+    }),
+    ("tool-file-in-a-secret", |p| {
+        tool("secret-add", &[&format!("data#file={}", secret(p))])
+    }),
+    ("databag-as-flag", |p| {
+        let unit = format!("--output={}/new", p.outside);
+        tool("relation-get", &["-r", "1", "-", &unit])
+    }),
     ("container-above", |_| container("../../outside")),
     ("container-absolute", |p| container(&p.outside)),
     ("container-unknown", |_| container("other")),
