@@ -95,7 +95,7 @@ pub enum Error {
     },
     /// `charmhost.toml` is wrong.
     #[error(transparent)]
-    Settings(#[from] charmhost_runtime::SettingsError),
+    Settings(#[from] charmhost_sandbox::SettingsError),
     /// A file cannot be read or written.
     #[error("cannot {action} {path}: {source}")]
     Io {

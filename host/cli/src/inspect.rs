@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use charmhost_archive::Archive;
-use charmhost_runtime::{Operator, SETTINGS_NAME, Settings};
+use charmhost_runtime::{SETTINGS_NAME, Settings};
+use charmhost_sandbox::OperatorPolicy;
 use serde_json::json;
 
 use crate::output;
@@ -39,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         false => in_archive(target)?,
     };
     let settings = match &args.operator {
-        Some(file) => Operator::load(Some(file.clone()))?.narrow(&wanted),
+        Some(file) => wanted.narrowed(&OperatorPolicy::load(Some(file.clone()))?),
         None => wanted,
     };
     match args.format {

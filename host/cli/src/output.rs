@@ -1,7 +1,7 @@
 //! What the commands print.
 
 use charmhost_builder::{Architecture, Built, Step};
-use charmhost_runtime::Grants;
+use charmhost_sandbox::Grants;
 
 /// Says on the error stream what is being done.
 pub fn progress(step: &Step) {

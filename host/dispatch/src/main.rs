@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use charmhost_sandbox::kernel::restrict;
+
 /// The allocator of musl asks the system for nearly every page by itself, which
 /// is felt in a process that lives for two milliseconds.
 #[global_allocator]
@@ -11,7 +13,6 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect();
-    ExitCode::from(charmhost_runtime::dispatch(&args, |name| {
-        std::env::var_os(name)
-    }))
+    let variable = |name: &str| std::env::var_os(name);
+    ExitCode::from(charmhost_runtime::dispatch(&args, variable, restrict))
 }

@@ -85,6 +85,14 @@ const PEBBLE_EVENTS: [&str; 4] = [
 ];
 
 impl Metadata {
+    /// Where the charm wants its storage to be, as far as it says
+    /// (`storage.NAME.location`): directories, or directories of those for a
+    /// storage that can have several instances.
+    pub fn storage_locations(&self) -> Vec<std::path::PathBuf> {
+        let location = |storage: &Value| Some(storage.get("location")?.as_str()?.into());
+        self.storage.values().filter_map(location).collect()
+    }
+
     /// Reads a charm's directory. `metadata.yaml` must be there, `actions.yaml`
     /// may be.
     pub fn load(charm_dir: &Path) -> Result<Self, MetadataError> {

@@ -1,17 +1,22 @@
 //! One dispatch, from the environment to the exit code.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use charmhost_framework::Framework;
 use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
+use charmhost_sandbox::kernel::{Restriction, Rules};
+use charmhost_sandbox::{
+    DenialLog, DiskQuota, Exceeded, Files, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
+    Sandbox, limit_cpu,
+};
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
 use crate::containers::Containers;
 use crate::kept::Local;
 use crate::legacy;
-use crate::limits;
-use crate::settings::{OPERATOR_VARIABLE, Operator, Settings, Storage};
+use crate::settings::{Settings, Storage};
 use crate::state::{CharmState, State};
 use crate::trap::Failure;
 use crate::{COMPILED_NAME, artifact, engine, world};
@@ -25,7 +30,14 @@ const FAILED: u8 = 1;
 /// variable of the environment. Gives the exit code: 0 when the event was
 /// handled or the charm does not know it, 1 when anything failed, else what
 /// the charm or its legacy hook asked for.
-pub fn dispatch(args: &[String], vars: impl Fn(&str) -> Option<OsString>) -> u8 {
+///
+/// `restrict` is called once everything native has run, before the guest does:
+/// it makes the kernel keep this process from what the guest may not reach.
+pub fn dispatch(
+    args: &[String],
+    vars: impl Fn(&str) -> Option<OsString>,
+    restrict: impl FnOnce(&Rules) -> Restriction,
+) -> u8 {
     let environment = match Environment::read(&vars) {
         Ok(environment) => environment,
         Err(error) => return complain(&error),
@@ -53,7 +65,7 @@ pub fn dispatch(args: &[String], vars: impl Fn(&str) -> Option<OsString>) -> u8 
             if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
                 return code;
             }
-            prepared.run(environment, model, vars)
+            prepared.run(environment, model, vars, restrict)
         }
         Err(error) => {
             model.log(Level::Error, &error);
@@ -101,6 +113,7 @@ impl Prepared {
         environment: Environment,
         mut model: Model,
         vars: impl Fn(&str) -> Option<OsString>,
+        restrict: impl FnOnce(&Rules) -> Restriction,
     ) -> u8 {
         let restricted = environment.is_restricted();
         let names = self.metadata.event_names();
@@ -119,7 +132,7 @@ impl Prepared {
                 return complain(&error);
             }
         };
-        let charm = CharmState {
+        let mut charm = CharmState {
             framework: Framework::new(self.event, restricted, defines, queue),
             local: Some(local),
             relations: Relations::new(&environment, &self.metadata),
@@ -130,30 +143,100 @@ impl Prepared {
             handler: None,
             crash: None,
         };
-        let Settings { limits, grants, .. } = self.settings;
+        let memory = HostMemory::new(self.settings.limits.host_memory());
+        let sandbox = match sandbox(&charm.environment.charm_dir, &self.settings, &memory, vars) {
+            Ok(sandbox) => sandbox,
+            Err(error) => {
+                charm.model.log(Level::Error, &error);
+                return complain(&error);
+            }
+        };
+        let Settings { limits, .. } = self.settings;
         let host_buffer = limits.host_buffer();
-        let state = State::new(charm, limits, &grants, vars);
+        let mut state = State::new(charm, limits, memory, sandbox);
+        state.log_denials();
+        restrict_process(&mut state, restrict);
         Run { state, host_buffer }.run()
     }
 }
 
-/// What the charm wants, as far as the operator lets it.
+/// What the charm states, as far as the operator allows it.
 fn settings(
     environment: &Environment,
     vars: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Settings, String> {
-    let charm_dir = &environment.charm_dir;
-    let wanted = Settings::load(charm_dir).map_err(|error| error.to_string())?;
-    let file = vars(OPERATOR_VARIABLE).filter(|file| !file.is_empty());
-    let operator = Operator::load(file.map(Into::into)).map_err(|error| error.to_string())?;
-    let settings = operator.narrow(&wanted);
-    match settings.grants.writes_charm(charm_dir) {
-        Some(path) => Err(format!(
-            "cannot grant the charm to write {}: its own code is there, or below; name the directories that it needs",
-            path.display()
-        )),
-        None => Ok(settings),
+    let stated = Settings::load(&environment.charm_dir).map_err(|error| error.to_string())?;
+    let file = vars(POLICY_VARIABLE).filter(|file| !file.is_empty());
+    let policy = OperatorPolicy::load(file.map(Into::into)).map_err(|error| error.to_string())?;
+    Ok(stated.narrowed(&policy))
+}
+
+/// The sandbox of a charm, with all of its roots opened.
+fn sandbox(
+    charm_dir: &Path,
+    settings: &Settings,
+    memory: &HostMemory,
+    vars: impl Fn(&str) -> Option<OsString>,
+) -> Result<Sandbox, String> {
+    let denials = DenialLog::default();
+    let quota = DiskQuota::new(settings.limits.disk());
+    let files = Files::new(charm_dir, quota, memory.clone(), denials.clone());
+    let mut files = files.map_err(|error| format!("cannot open the charm's directory: {error}"))?;
+    if let Some(parent) = charm_dir.parent() {
+        // There is none before the first resource was fetched.
+        let _ = files.add_readable(&parent.join("resources"));
     }
+    let add = |kind: &str, path: &PathBuf, added: Result<(), RootError>| match added {
+        Ok(()) => Ok(()),
+        // The charm finds nothing there, as the machine has nothing there.
+        Err(error) if error.is_missing() => Ok(()),
+        // Others than the packer can bring these about, and must not be able
+        // to stop the charm.
+        Err(error @ (RootError::Link { .. } | RootError::Open { .. } | RootError::Kind(_))) => {
+            denials.note(&format!("Cannot grant {kind} = [{path:?}]: {error}."));
+            Ok(())
+        }
+        Err(error) => Err(format!("cannot grant {kind} = [{path:?}]: {error}")),
+    };
+    let grants = &settings.grants;
+    for path in &grants.read {
+        add("read", path, files.add_readable(path))?;
+    }
+    for path in &grants.write {
+        add("write", path, files.add_writable(path))?;
+    }
+    Ok(Sandbox::new(charm_dir, files, grants, vars))
+}
+
+/// Where Juju puts storage whose place the charm does not name.
+const STORAGE: &str = "/var/lib/juju/storage";
+
+/// Makes the kernel restrict this process to what the guest may reach and the
+/// host needs for it.
+fn restrict_process(state: &mut State, restrict: impl FnOnce(&Rules) -> Restriction) {
+    let charm = &mut state.charm;
+    let storage: Vec<PathBuf> = match charm.metadata.storage.is_empty() {
+        true => Vec::new(),
+        false => {
+            let named = charm.metadata.storage_locations();
+            named.into_iter().chain([STORAGE.into()]).collect()
+        }
+    };
+    let mut rules = state.sandbox.rules();
+    rules
+        .writable_paths
+        .extend(storage.iter().map(PathBuf::as_path));
+    if let Restriction::Absent(reason) = restrict(&rules) {
+        let line = format!("The kernel does not restrict this dispatch: {reason}.");
+        charm.model.log(Level::Debug, &line);
+    }
+}
+
+/// Ends the process: the host itself works on for a guest that has used up its
+/// processor time, and cannot be stopped otherwise. Nothing was saved yet.
+fn overrun(exceeded: &Exceeded) {
+    complain(exceeded);
+    std::process::exit(FAILED.into());
 }
 
 /// A charm about to run.
@@ -194,7 +277,8 @@ impl Run {
         let mut store = Store::new(&engine, self.state);
         store.set_hostcall_fuel(self.host_buffer);
         store.limiter(|state| &mut state.limiter);
-        if let Err(error) = limits::limit_cpu(&mut store, &engine, |state| &mut state.limiter) {
+        let limited = limit_cpu(&mut store, &engine, |state| &mut state.limiter, overrun);
+        if let Err(error) = limited {
             return complain(&format!(
                 "cannot start the thread that limits processor time: {error}"
             ));
@@ -214,8 +298,8 @@ impl Run {
 /// Turns how the guest ended into an exit code, and tells what went wrong.
 fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
     let crash = state.charm.crash.take();
-    state.tell_denials();
-    state.files.clean();
+    state.log_denials();
+    state.sandbox.clean();
     match outcome {
         Ok(outcome) => {
             if let Some(report) = crash {

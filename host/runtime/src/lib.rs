@@ -10,15 +10,11 @@ mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod containers;
-mod denials;
 mod dispatch;
 mod engine;
-mod files;
 mod interfaces;
 mod kept;
 mod legacy;
-mod limits;
-mod sandbox;
 mod settings;
 mod state;
 mod trap;
@@ -29,11 +25,7 @@ pub use artifact::LoadError;
 pub use compile::{CompileError, compile};
 pub use dispatch::dispatch;
 pub use engine::{ARTIFACT_VERSION, engine};
-pub use limits::Exceeded;
-pub use settings::{
-    FILE_NAME as SETTINGS_NAME, Grants, Limits, Mode, MostGrants, OPERATOR_FILE, OPERATOR_VARIABLE,
-    Operator, Peer, Settings, SettingsError, StateSettings, Storage,
-};
+pub use settings::{FILE_NAME as SETTINGS_NAME, Mode, Settings, StateSettings, Storage};
 pub use world::{OFFERED, WorldError};
 
 /// The compiled charm's name beside `dispatch`.

@@ -1,32 +1,38 @@
 //! What a running guest has on the host's side.
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 use charmhost_framework::{Effects, Framework};
 use charmhost_juju::{
     Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError,
 };
+use charmhost_sandbox::{
+    FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
+    SandboxView,
+};
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
-use crate::denials::Denials;
-use crate::files::Files;
 use crate::kept::Local;
-use crate::limits::Limiter;
-use crate::sandbox;
-use crate::settings::{Grants, Limits, Peer};
 use crate::trap::CrashReport;
+
+/// What an entry of the host's lists takes beside its texts, in bytes.
+const ENTRY: usize = 128;
 
 /// Everything that the functions a guest imports act upon.
 pub(crate) struct State {
     pub charm: CharmState,
     pub limiter: Limiter,
-    wasi: WasiCtx,
     pub table: ResourceTable,
-    pub files: Files,
-    /// Whether it may look up names on the network.
-    pub may_look_up: bool,
+    pub sandbox: Sandbox,
+    /// What the host holds for the guest.
+    pub memory: HostMemory,
+    /// The sizes of snapshots that wait to be saved, by their paths.
+    snapshots: HashMap<String, usize>,
+    /// Whether log lines were dropped because there were too many.
+    drops_logs: bool,
 }
 
 /// The domain's part of the state: the model, the framework, and what is known
@@ -47,42 +53,86 @@ pub(crate) struct CharmState {
 }
 
 impl State {
-    pub fn new(
-        charm: CharmState,
-        limits: Limits,
-        grants: &Grants,
-        vars: impl Fn(&str) -> Option<OsString>,
-    ) -> Self {
-        let denials = Denials::default();
-        let charm_dir = &charm.environment.charm_dir;
-        let wasi = sandbox::context(charm_dir, grants, &denials, vars);
-        let files = Files::new(charm_dir, grants, denials);
+    pub fn new(charm: CharmState, limits: Limits, memory: HostMemory, sandbox: Sandbox) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles());
         State {
             charm,
             limiter: Limiter::new(limits),
-            wasi,
             table,
-            files,
-            may_look_up: grants.network.iter().any(Peer::has_names),
+            sandbox,
+            memory,
+            snapshots: HashMap::new(),
+            drops_logs: false,
         }
     }
 
-    /// Logs what was refused since the last time.
-    pub fn tell_denials(&mut self) {
-        for line in self.files.denials.take() {
+    /// Logs the operations that were denied since the last time.
+    pub fn log_denials(&mut self) {
+        for line in self.sandbox.denials().take() {
             self.charm.model.log(Level::Warning, &line);
+        }
+    }
+
+    /// Counts texts that the host holds for the guest until the dispatch ends.
+    pub fn hold(&self, texts: &[&str]) -> Result<(), HostMemoryExceeded> {
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        self.memory.hold(bytes.saturating_add(ENTRY))
+    }
+
+    /// Counts a snapshot that waits to be saved, in place of the last one of
+    /// the same path.
+    pub fn hold_snapshot(&mut self, path: &str, size: usize) -> Result<(), HostMemoryExceeded> {
+        let size = size.saturating_add(path.len()).saturating_add(ENTRY);
+        let last = self.snapshots.get(path).copied().unwrap_or_default();
+        self.memory.hold(size.saturating_sub(last))?;
+        self.memory.release(last.saturating_sub(size));
+        self.snapshots.insert(path.to_owned(), size);
+        Ok(())
+    }
+
+    /// Writes a line to the log for the guest, as long as it has not written
+    /// too many.
+    pub fn log_for_guest(&mut self, level: Level, message: &str) {
+        if self.drops_logs {
+            return;
+        }
+        match self.hold(&[message]) {
+            Ok(()) => self.charm.model.log(level, message),
+            Err(error) => {
+                self.drops_logs = true;
+                let line = format!("Dropping further log lines of the charm: {error}.");
+                self.charm.model.log(Level::Warning, &line);
+            }
         }
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
+        self.sandbox.wasi(&mut self.table)
+    }
+}
+
+impl SandboxView for State {
+    fn sandboxed_files(&mut self) -> FilesView<'_> {
+        self.sandbox.files(&mut self.table, &mut self.charm)
+    }
+
+    fn sandboxed_network(&mut self) -> NetworkView<'_> {
+        self.sandbox.network(&mut self.table)
+    }
+}
+
+/// Storage is where Juju says, which a charm that has none need not ask.
+impl LateRoots for CharmState {
+    fn locations(&mut self) -> Vec<PathBuf> {
+        if self.metadata.storage.is_empty() {
+            return Vec::new();
         }
+        // A charm that cannot be told has no storage to see.
+        let locations = self.model.storage_locations().unwrap_or_default();
+        locations.into_iter().map(PathBuf::from).collect()
     }
 }
 

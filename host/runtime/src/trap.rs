@@ -1,8 +1,7 @@
 //! Says why a guest ended, in one line that names the place in the source.
 
+use charmhost_sandbox::Exceeded;
 use wasmtime::{Trap, WasmBacktrace};
-
-use crate::limits::Exceeded;
 
 /// What a guest said before it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{Charm, CharmPre};
-use crate::sandbox;
 use crate::state::State;
 
 /// The interface that a charm exports.
@@ -80,7 +79,7 @@ impl std::error::Error for WorldError {}
 /// A linker with what the component may import of what the host offers.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    sandbox::link(&mut linker, engine, &component.component_type())?;
+    charmhost_sandbox::link(&mut linker, engine, &component.component_type())?;
     Charm::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

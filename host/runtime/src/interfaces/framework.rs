@@ -2,12 +2,13 @@
 
 use charmhost_framework::{Delivery, Error as FrameworkError, Settlement};
 
-use super::{Error, error, events};
+use super::{Error, error, events, full};
 use crate::bindings::framework::{self as wit, Host};
 use crate::state::{ModelEffects, State};
 
 impl Host for State {
     fn define(&mut self, source: String, event_name: String) -> Result<(), Error> {
+        self.hold(&[&source, &event_name]).map_err(full)?;
         let framework = &mut self.charm.framework;
         framework.define(&source, &event_name).map_err(refused)
     }
@@ -19,6 +20,8 @@ impl Host for State {
         observer: String,
         method: String,
     ) -> Result<(), Error> {
+        self.hold(&[&source, &event_name, &observer, &method])
+            .map_err(full)?;
         let framework = &mut self.charm.framework;
         framework
             .observe(&source, &event_name, &observer, &method)
@@ -47,6 +50,8 @@ impl Host for State {
         event_name: String,
         snapshot: String,
     ) -> Result<Vec<wit::Delivery>, Error> {
+        self.hold(&[&source, &event_name, &snapshot])
+            .map_err(full)?;
         let charm = &mut self.charm;
         let effects = &mut ModelEffects(&mut charm.model);
         let deliveries = charm

@@ -16,7 +16,7 @@ impl Host for State {
         let output = self.charm.model.run(&tool, &args, input.as_deref());
         if let Err(ToolError::Denied { tool, text }) = &output {
             let what = format!("running {tool}: {text}");
-            self.files.denials.add(&what, None);
+            self.sandbox.denials().add(&what, None);
         }
         let output = output.map_err(error)?;
         Ok(ToolOutput {

@@ -16,9 +16,9 @@ impl Host for State {
             wit::Level::Error => Level::Error,
             wit::Level::Critical => Level::Critical,
         };
-        // What was refused comes before what the charm says of it.
-        self.tell_denials();
-        self.charm.model.log(level, &message);
+        // What was denied comes before what the charm says of it.
+        self.log_denials();
+        self.log_for_guest(level, &message);
     }
 
     fn report_crash(&mut self, report: wit::CrashReport) {

@@ -17,6 +17,7 @@ mod stored_state;
 mod unit;
 
 use charmhost_juju::ToolError;
+use charmhost_sandbox::HostMemoryExceeded;
 
 use crate::bindings::{errors, events as wit_events};
 use crate::state::State;
@@ -25,6 +26,11 @@ pub(crate) use errors::Error;
 
 impl errors::Host for State {}
 impl wit_events::Host for State {}
+
+/// The host holds as much as it may for the guest.
+fn full(error: HostMemoryExceeded) -> Error {
+    Error::Other(error.to_string())
+}
 
 /// The cases that a charm can act on.
 fn error(error: ToolError) -> Error {

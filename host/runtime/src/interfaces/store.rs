@@ -2,7 +2,7 @@
 
 use charmhost_store::Notice;
 
-use super::Error;
+use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};
 use crate::kept::{Error as KeptError, Local};
 use crate::state::State;
@@ -13,6 +13,11 @@ impl State {
         let local = self.charm.local.as_mut();
         local.ok_or_else(|| Error::Other("the dispatch has ended".to_owned()))
     }
+
+    fn hold_notice(&self, item: &wit::Notice) -> Result<(), Error> {
+        let texts = [&item.event_path, &item.observer_path, &item.method];
+        self.hold(&texts.map(String::as_str)).map_err(full)
+    }
 }
 
 impl Host for State {
@@ -21,11 +26,13 @@ impl Host for State {
     }
 
     fn save_snapshot(&mut self, path: String, data: Vec<u8>) -> Result<(), Error> {
+        self.hold_snapshot(&path, data.len()).map_err(full)?;
         self.local()?.save_bytes(path, data);
         Ok(())
     }
 
     fn drop_snapshot(&mut self, path: String) -> Result<(), Error> {
+        self.hold_snapshot(&path, 0).map_err(full)?;
         self.local()?.forget(path);
         Ok(())
     }
@@ -45,11 +52,13 @@ impl Host for State {
     }
 
     fn add_notice(&mut self, item: wit::Notice) -> Result<(), Error> {
+        self.hold_notice(&item)?;
         self.local()?.add_notice(notice(item));
         Ok(())
     }
 
     fn drop_notice(&mut self, item: wit::Notice) -> Result<(), Error> {
+        self.hold_notice(&item)?;
         self.local()?.drop_notice(notice(item));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `charmhost:stored-state/stored-state`.
 
-use super::Error;
+use super::{Error, full};
 use crate::bindings::stored_state::Host;
 use crate::state::State;
 
@@ -22,6 +22,7 @@ impl Host for State {
 
     fn save(&mut self, name: String, value: String) -> Result<(), Error> {
         check(&name)?;
+        self.hold_snapshot(&name, value.len()).map_err(full)?;
         let value: serde_json::Value = serde_json::from_str(&value).map_err(|error| {
             Error::InvalidInput(format!(
                 "cannot save the state {name:?}: it is not JSON: {error}"

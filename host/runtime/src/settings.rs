@@ -1,30 +1,13 @@
 //! `charmhost.toml`: what a charm states about how it wants to be run, and what
-//! the operator of its machine leaves of it.
+//! the operator of its machine allows of it.
 
-mod grants;
-mod operator;
-mod peer;
+use std::path::Path;
 
-pub use grants::{Grants, MostGrants};
-pub use operator::{OPERATOR_FILE, OPERATOR_VARIABLE, Operator};
-pub use peer::Peer;
-
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use serde::de::DeserializeOwned;
+use charmhost_sandbox::{Grants, Limits, OperatorPolicy, SettingsError, parse, read};
 use serde::{Deserialize, Serialize};
 
 /// The file's name, beside `dispatch` in the charm.
 pub const FILE_NAME: &str = "charmhost.toml";
-
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {path}: {detail}")]
-pub struct SettingsError {
-    path: PathBuf,
-    detail: String,
-}
 
 /// How a charm wants to be run. Everything is optional.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -71,135 +54,43 @@ pub enum Mode {
     Atomic,
 }
 
-/// How much a guest may use of what it shares with the machine.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Limits {
-    /// Processor time of the guest, in seconds. Time spent waiting (for a hook
-    /// tool, for a command in a container) does not count.
-    pub cpu_seconds: f64,
-    /// Memory of the guest, in MiB, all its linear memories together.
-    pub memory_mib: u32,
-    /// Elements of the guest's tables, all together.
-    pub table_elements: u32,
-    /// Things of the host that the guest can hold at one time: open files,
-    /// streams, connections, commands.
-    pub handles: u32,
-    /// What one call of the guest can make the host hold in memory, in MiB.
-    pub host_buffer_mib: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            cpu_seconds: 60.0,
-            memory_mib: 512,
-            table_elements: 1_000_000,
-            handles: 10_000,
-            host_buffer_mib: 128,
-        }
-    }
-}
-
-impl Limits {
-    /// The processor time that the guest may use.
-    pub fn cpu(&self) -> Duration {
-        Duration::try_from_secs_f64(self.cpu_seconds).unwrap_or(Duration::MAX)
-    }
-
-    /// How many things of the host the guest can hold.
-    pub fn handles(&self) -> usize {
-        usize::try_from(self.handles).unwrap_or(usize::MAX)
-    }
-
-    /// What one call of the guest can make the host hold, in bytes.
-    pub fn host_buffer(&self) -> usize {
-        usize::try_from(self.host_buffer_mib)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(1 << 20)
-    }
-
-    /// The memory that the guest may use, in bytes.
-    pub fn memory(&self) -> usize {
-        usize::try_from(self.memory_mib)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(1 << 20)
-    }
-}
-
 impl Settings {
     /// Reads the settings of a charm; a charm without the file gets the
     /// defaults.
     pub fn load(charm_dir: &Path) -> Result<Self, SettingsError> {
         let path = charm_dir.join(FILE_NAME);
         let settings: Settings = read(&path)?.unwrap_or_default();
-        settings
-            .check()
-            .map_err(|detail| SettingsError { path, detail })?;
-        Ok(settings)
+        settings.checked(&path)
     }
 
     /// The settings in the text of a file, which is named in errors.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let settings: Settings = parse(path, text)?;
-        let path = path.to_path_buf();
-        settings
-            .check()
-            .map_err(|detail| SettingsError { path, detail })?;
-        Ok(settings)
+        settings.checked(path)
     }
 
-    fn check(&self) -> Result<(), String> {
-        let limits = &self.limits;
-        if !limits.cpu_seconds.is_finite() || limits.cpu_seconds <= 0.0 {
-            return Err(format!(
-                "limits.cpu-seconds must be more than 0, not {}",
-                limits.cpu_seconds
-            ));
+    fn checked(self, path: &Path) -> Result<Self, SettingsError> {
+        let checked = self.limits.check().and_then(|()| self.grants.check());
+        match checked {
+            Ok(()) => Ok(self),
+            Err(detail) => Err(SettingsError::new(path, detail)),
         }
-        if limits.memory_mib == 0 || limits.memory_mib > 4096 {
-            return Err(format!(
-                "limits.memory-mib must be from 1 to 4096, not {}",
-                limits.memory_mib
-            ));
-        }
-        if limits.table_elements == 0 {
-            return Err("limits.table-elements must be more than 0".to_owned());
-        }
-        if limits.handles < 16 {
-            return Err(format!(
-                "limits.handles must be 16 or more, not {}",
-                limits.handles
-            ));
-        }
-        if limits.host_buffer_mib == 0 {
-            return Err("limits.host-buffer-mib must be more than 0".to_owned());
-        }
-        self.grants.check()
     }
-}
 
-/// Reads a file in TOML; none if there is none.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, SettingsError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(path, &text).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SettingsError {
-            path: path.to_path_buf(),
-            detail: error.to_string(),
-        }),
+    /// What a charm gets of what it states, under an operator's policy.
+    pub fn narrowed(&self, policy: &OperatorPolicy) -> Settings {
+        Settings {
+            limits: policy.lower(&self.limits),
+            grants: policy.narrow(&self.grants),
+            ..self.clone()
+        }
     }
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, SettingsError> {
-    toml::from_str(text).map_err(|error| SettingsError {
-        path: path.to_path_buf(),
-        detail: error.to_string().trim_end().to_owned(),
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, String> {

@@ -6,10 +6,14 @@ use rustix::time::{ClockId, clock_gettime};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
-use crate::settings::Limits;
+use crate::limits::Limits;
 
 /// How often the guest's processor time is looked at.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long the host may go on working for a guest that has used up its
+/// processor time.
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// What wasmtime says of a call that passes too much; it has no type.
 const HOST_BUFFER: &str = "fuel allocated for hostcalls has been exhausted";
@@ -138,19 +142,22 @@ impl ResourceLimiter for Limiter {
 /// Ends the guest when it has used up its processor time.
 ///
 /// The time of the calling thread counts, on which guest and host functions
-/// run one after the other: time spent asleep is free. A thread of its own
-/// only makes the guest look at the clock now and then; it dies with the
-/// process.
-pub(crate) fn limit_cpu<T: 'static>(
+/// run one after the other: time spent asleep is free. The guest is stopped
+/// where it runs; the host's own work for it is not, and if that goes on for
+/// [`GRACE`] after the limit, `overrun` is called on another thread and has to
+/// end the process.
+pub fn limit_cpu<T: 'static>(
     store: &mut Store<T>,
     engine: &Engine,
     limiter: impl Fn(&mut T) -> &mut Limiter + Send + Sync + 'static,
+    overrun: impl FnOnce(&Exceeded) + Send + 'static,
 ) -> std::io::Result<()> {
-    let start = thread_cpu_time();
+    let start = cpu_time(ClockId::ThreadCPUTime);
+    let limits = limiter(store.data_mut()).limits.clone();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |mut context| {
         let limiter = limiter(context.data_mut());
-        if thread_cpu_time().saturating_sub(start) < limiter.limits.cpu() {
+        if cpu_time(ClockId::ThreadCPUTime).saturating_sub(start) < limiter.limits.cpu() {
             return Ok(UpdateDeadline::Continue(1));
         }
         let exceeded = Exceeded::Cpu(limiter.limits.cpu_seconds);
@@ -158,6 +165,8 @@ pub(crate) fn limit_cpu<T: 'static>(
         Err(wasmtime::Error::new(exceeded))
     });
     let engine = engine.weak();
+    let start = cpu_time(ClockId::ProcessCPUTime);
+    let hard = limits.cpu().saturating_add(GRACE);
     std::thread::Builder::new()
         .name("cpu-limit".to_owned())
         .stack_size(64 << 10)
@@ -166,13 +175,17 @@ pub(crate) fn limit_cpu<T: 'static>(
                 engine.increment_epoch();
                 drop(engine);
                 std::thread::sleep(TICK);
+                if cpu_time(ClockId::ProcessCPUTime).saturating_sub(start) > hard {
+                    overrun(&Exceeded::Cpu(limits.cpu_seconds));
+                    return;
+                }
             }
         })?;
     Ok(())
 }
 
-fn thread_cpu_time() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+fn cpu_time(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     Duration::new(
         u64::try_from(now.tv_sec).unwrap_or(0),
         u32::try_from(now.tv_nsec).unwrap_or(0),

@@ -1,45 +1,72 @@
 //! What a charm may do beyond its sandbox.
 
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::peer::Peer;
+use crate::files::system_part;
+use crate::network::NetworkRule;
 
-/// What a charm states that it needs, and gets. Nothing unless it is said.
+/// How many entries one kind of grant may have.
+const MAX_ENTRIES: usize = 256;
+
+/// What a charm may reach beyond its sandbox: nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
-    /// Whom it may connect to, over TCP or UDP.
-    pub network: Vec<Peer>,
+    /// Destinations that it may connect to, over TCP or UDP.
+    pub network: Vec<NetworkRule>,
     /// Files and directories of the machine that it may read.
     pub read: Vec<PathBuf>,
     /// Directories of the machine that it may read and write.
     pub write: Vec<PathBuf>,
     /// Variables of the environment of `dispatch` that it may see.
     pub environment: Vec<String>,
+    /// Hook tools that it may run although this host does not know them, as
+    /// those of a newer Juju. Their arguments are not checked.
+    pub hook_tools: Vec<String>,
     /// Whether the programs in its `hooks/` run, natively, with all that the
     /// machine allows.
     pub legacy_hooks: bool,
 }
 
-/// The most that an operator gives. What is not said is not narrowed.
+/// The widest grants that an operator allows. What is not named is not
+/// narrowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct MostGrants {
-    network: Option<Vec<Peer>>,
+pub struct GrantPolicy {
+    network: Option<Vec<NetworkRule>>,
     read: Option<Vec<PathBuf>>,
     write: Option<Vec<PathBuf>>,
     environment: Option<Vec<String>>,
+    hook_tools: Option<Vec<String>>,
     legacy_hooks: Option<bool>,
 }
 
 impl Grants {
-    /// What is wrong with them, if anything is.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Rejects grants that cannot be.
+    pub fn check(&self) -> Result<(), String> {
+        for (what, count) in [
+            ("network", self.network.len()),
+            ("read", self.read.len()),
+            ("write", self.write.len()),
+            ("environment", self.environment.len()),
+            ("hook-tools", self.hook_tools.len()),
+        ] {
+            if count > MAX_ENTRIES {
+                return Err(format!(
+                    "grants.{what} has {count} entries, and may have {MAX_ENTRIES}"
+                ));
+            }
+        }
         for (what, paths) in [("read", &self.read), ("write", &self.write)] {
             for path in paths {
+                if let Some(system) = system_part(path) {
+                    return Err(format!(
+                        "grants.{what} has {path:?}, and nothing of {system} can be granted"
+                    ));
+                }
                 let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
                 if !path.is_absolute() || !path.components().all(plain) || path.to_str().is_none() {
                     return Err(format!(
@@ -57,35 +84,32 @@ impl Grants {
         }
     }
 
-    /// The first directory to be written that holds the charm, or is in it: no
-    /// grant makes its code or its settings writable.
-    pub fn writes_charm(&self, charm_dir: &Path) -> Option<&Path> {
-        let mut write = self.write.iter().map(PathBuf::as_path);
-        write.find(|path| {
-            let real = path.canonicalize();
-            let real = real.as_deref().unwrap_or(path);
-            charm_dir.starts_with(real) || real.starts_with(charm_dir)
-        })
-    }
-
-    /// What is left of them when an operator gives so much at the most.
-    pub fn narrowed(&self, most: &MostGrants) -> Grants {
-        let paths = |own: &[PathBuf], most: &Option<Vec<PathBuf>>| match most {
-            Some(most) => common(own, most, narrower),
+    /// The part of these grants that an operator's policy allows.
+    pub fn narrowed(&self, policy: &GrantPolicy) -> Grants {
+        let paths = |own: &[PathBuf], policy: &Option<Vec<PathBuf>>| match policy {
+            Some(policy) => common(own, policy, narrower),
             None => own.to_vec(),
         };
         Grants {
-            network: match &most.network {
-                Some(most) => common(&self.network, most, Peer::common),
+            network: match &policy.network {
+                Some(policy) => common(&self.network, policy, NetworkRule::intersection),
                 None => self.network.clone(),
             },
-            read: paths(&self.read, &most.read),
-            write: paths(&self.write, &most.write),
-            environment: match &most.environment {
-                Some(most) => common(&self.environment, most, |a, b| (a == b).then(|| a.clone())),
+            read: paths(&self.read, &policy.read),
+            write: paths(&self.write, &policy.write),
+            environment: match &policy.environment {
+                Some(policy) => common(&self.environment, policy, |a, b| {
+                    (a == b).then(|| a.clone())
+                }),
                 None => self.environment.clone(),
             },
-            legacy_hooks: self.legacy_hooks && most.legacy_hooks.unwrap_or(true),
+            hook_tools: match &policy.hook_tools {
+                Some(policy) => {
+                    common(&self.hook_tools, policy, |a, b| (a == b).then(|| a.clone()))
+                }
+                None => self.hook_tools.clone(),
+            },
+            legacy_hooks: self.legacy_hooks && policy.legacy_hooks.unwrap_or(true),
         }
     }
 
@@ -111,6 +135,10 @@ impl Grants {
             "environment",
             self.environment.iter().map(|name| quoted(name)).collect(),
         );
+        list(
+            "hook-tools",
+            self.hook_tools.iter().map(|name| quoted(name)).collect(),
+        );
         if self.legacy_hooks {
             lines.push("legacy-hooks = true".to_owned());
         }
@@ -118,9 +146,9 @@ impl Grants {
     }
 }
 
-impl MostGrants {
-    /// What is wrong with them, if anything is.
-    pub(super) fn check(&self) -> Result<(), String> {
+impl GrantPolicy {
+    /// Rejects a policy that cannot be.
+    pub fn check(&self) -> Result<(), String> {
         let grants = Grants {
             read: self.read.clone().unwrap_or_default(),
             write: self.write.clone().unwrap_or_default(),
@@ -164,7 +192,7 @@ mod tests {
         let own = grants(
             "network = [\"10.0.0.0/8:*\", \"example.com:443\"]\nread = [\"/etc/ssl\", \"/srv\"]\nwrite = [\"/srv/data\"]\nenvironment = [\"A\", \"B\"]\nlegacy-hooks = true\n",
         );
-        for (most, wanted) in [
+        for (policy, wanted) in [
             ("", own.lines()),
             (
                 "network = [\"10.1.0.0/16:80\", \"*:443\"]",
@@ -175,34 +203,34 @@ mod tests {
                 grants("read = [\"/srv/data\"]\nwrite = [\"/srv/data\"]\nenvironment = [\"B\"]").lines(),
             ),
         ] {
-            let most: MostGrants = toml::from_str(most).unwrap();
-            assert_eq!(own.narrowed(&most).lines(), wanted, "{most:?}");
+            let policy: GrantPolicy = toml::from_str(policy).unwrap();
+            assert_eq!(own.narrowed(&policy).lines(), wanted, "{policy:?}");
         }
-        let all: MostGrants = toml::from_str("write = [\"/\"]\nlegacy-hooks = true").unwrap();
+        let all: GrantPolicy = toml::from_str("write = [\"/\"]\nlegacy-hooks = true").unwrap();
         assert!(Grants::default().narrowed(&all).is_empty());
     }
 
     #[test]
-    fn the_charm_itself_is_never_written() {
-        let charm = Path::new("/var/lib/juju/agents/unit-a-0/charm");
-        for (path, wanted) in [
-            ("/var/lib/juju", true),
-            ("/", true),
-            ("/var/lib/juju/agents/unit-a-0/charm/data", true),
-            ("/var/lib/jujud", false),
-            ("/srv", false),
+    fn what_cannot_be_granted_is_rejected() {
+        let many: Vec<String> = (0..300)
+            .map(|number| format!("\"/srv/{number}\""))
+            .collect();
+        for (text, wanted) in [
+            ("read = [\"/proc/self\"]".to_owned(), "nothing of /proc"),
+            ("write = [\"/dev\"]".to_owned(), "nothing of /dev"),
+            (
+                format!("read = [{}]", many.join(", ")),
+                "grants.read has 300 entries",
+            ),
         ] {
-            let grants = Grants {
-                write: vec![path.into()],
-                ..Grants::default()
-            };
-            assert_eq!(grants.writes_charm(charm).is_some(), wanted, "{path}");
+            let error = grants(&text).check().unwrap_err();
+            assert!(error.contains(wanted), "{error}");
         }
     }
 
     #[test]
     fn grants_are_printed_as_they_are_written() {
-        let text = "network = [\"db:5432\"]\nread = [\"/etc\"]\nlegacy-hooks = true";
+        let text = "network = [\"db:5432\"]\nread = [\"/etc\"]\nhook-tools = [\"new-tool\"]\nlegacy-hooks = true";
         assert_eq!(grants(text).lines().join("\n"), text);
     }
 }

@@ -1,0 +1,312 @@
+//! The files that a guest sees.
+//!
+//! A guest has one tree, `/`, made of roots: the charm's directory, where it is
+//! on the machine; a private `/tmp`; and whatever else is granted or handed
+//! out, each at its own path. A path that is in no root is looked for in the
+//! charm's directory, which is thereby the working directory of programs that
+//! know only one.
+//!
+//! Roots are opened once, without following a link; everything else is walked
+//! to from them (`walk`), and the kernel is only ever given a directory and one
+//! name in it (`ops`). The charm's directory is written as a native charm would
+//! write it, but for a few files (`protected`).
+
+mod errors;
+mod handles;
+mod listing;
+mod ops;
+mod protected;
+mod roots;
+mod scratch;
+mod streams;
+mod walk;
+mod wasi;
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+
+use crate::denials::DenialLog;
+use crate::disk::DiskQuota;
+use crate::memory::HostMemory;
+use handles::{Handles, OpenDirectory};
+use listing::Listings;
+use protected::Zone;
+use roots::{CHARM, Roots};
+pub use roots::{RootError, system_part};
+use walk::{Last, Located, Walk, WalkError};
+
+/// The host's own directory in the charm's.
+pub(crate) const HOST_DIR: &str = ".charmhost";
+
+/// Paths that become roots only when a guest looks for them, because somebody
+/// has to be asked where they are.
+pub trait LateRoots: Send {
+    /// The directories, asked for at most once in a dispatch. A guest may
+    /// write them.
+    fn locations(&mut self) -> Vec<PathBuf>;
+}
+
+/// The files of a guest.
+pub struct Files {
+    roots: Roots,
+    handles: Handles,
+    listings: Listings,
+    quota: DiskQuota,
+    memory: HostMemory,
+    denials: DenialLog,
+    scratch: Option<Arc<OwnedFd>>,
+    asked_late: bool,
+}
+
+/// What the operations of a guest on its files act upon.
+pub struct FilesView<'a> {
+    /// The files.
+    pub files: &'a mut Files,
+    /// The guest's handles.
+    pub table: &'a mut ResourceTable,
+    /// Roots that are not known yet.
+    pub late: &'a mut dyn LateRoots,
+}
+
+/// Names [`FilesView`] for a linker.
+pub struct FilesAccess;
+
+impl HasData for FilesAccess {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// What a guest wants to do with a path, for what is said when it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+impl Files {
+    /// The files of a charm, which are its directory and a private `/tmp`.
+    pub fn new(
+        charm_dir: &Path,
+        quota: DiskQuota,
+        memory: HostMemory,
+        denials: DenialLog,
+    ) -> Result<Self, RootError> {
+        let mut roots = Roots::new(charm_dir)?;
+        roots.defer(scratch::PATH);
+        Ok(Files {
+            roots,
+            handles: Handles::default(),
+            listings: Listings::default(),
+            quota,
+            memory,
+            denials,
+            scratch: None,
+            asked_late: false,
+        })
+    }
+
+    /// Adds a file or a directory that may be read.
+    pub fn add_readable(&mut self, path: &Path) -> Result<(), RootError> {
+        self.roots.add(path, Zone::ReadOnly)
+    }
+
+    /// Adds a directory that may be read and written.
+    pub fn add_writable(&mut self, path: &Path) -> Result<(), RootError> {
+        self.roots.add(path, Zone::Writable)
+    }
+
+    /// Every root with whether it is writable and whether it is a directory.
+    pub fn opened(&self) -> impl Iterator<Item = (BorrowedFd<'_>, bool, bool)> {
+        use std::os::fd::AsFd;
+        self.roots.iter().map(|root| {
+            let writable = root.zone == Zone::Writable;
+            (root.fd.as_fd(), writable, root.is_directory)
+        })
+    }
+
+    /// Denied operations of the guest.
+    pub fn denials(&self) -> &DenialLog {
+        &self.denials
+    }
+
+    /// Removes what the guest has left in its `/tmp`.
+    pub fn remove_scratch(&mut self) {
+        let Some(charm) = self.roots.get(CHARM) else {
+            return;
+        };
+        if let Some(scratch) = self.scratch.take() {
+            // What stays is removed before the next dispatch uses it.
+            let _ = scratch::remove(&charm.fd, &scratch);
+        }
+    }
+
+    /// Makes `/tmp`, now that it is looked for.
+    fn open_scratch(&mut self) -> Result<(), ErrorCode> {
+        self.roots.defer("");
+        let charm = self.roots.get(CHARM).ok_or(ErrorCode::NoEntry)?;
+        let opened = scratch::open(&charm.fd).map_err(|errno| {
+            let line = format!(
+                "Cannot make the charm's private /tmp in its directory .charmhost: {errno}. Is that a directory which the unit's user may write?"
+            );
+            self.denials.note(&line);
+            errors::code(errno)
+        })?;
+        let opened = Arc::new(opened);
+        self.scratch = Some(opened.clone());
+        self.roots.insert(roots::Root {
+            path: scratch::PATH.to_owned(),
+            device: rustix::fs::fstat(&opened).map_or(0, |stat| roots::id_of(&stat).0),
+            fd: opened,
+            is_directory: true,
+            zone: Zone::Writable,
+        });
+        Ok(())
+    }
+
+    /// Logs what would allow a denied operation, if there is something that
+    /// could be granted.
+    fn denied(&self, path: &str, access: Access, error: &ErrorCode) {
+        let root = self.roots.holding(path);
+        let is_denial = match error {
+            ErrorCode::NotPermitted | ErrorCode::ReadOnly => true,
+            ErrorCode::NoEntry => root.is_none(),
+            _ => false,
+        };
+        if !is_denial
+            || root.is_some_and(|(index, root)| index != CHARM && root.zone == Zone::Writable)
+        {
+            return;
+        }
+        let on_machine = Path::new(path);
+        let charm = self.roots.get(CHARM).map_or("", |root| root.path.as_str());
+        let inside = path
+            .strip_prefix(charm)
+            .filter(|_| root.is_some_and(|(index, _)| index == CHARM));
+        let first = inside.unwrap_or(path).trim_start_matches('/');
+        let first = first.split('/').next().unwrap_or_default();
+        if protected::is_hidden(first) && (inside.is_some() || root.is_none()) {
+            let operation =
+                format!("using {path}: the state is reached by the interfaces for it only");
+            return self.denials.add(&operation, None);
+        }
+        if matches!(error, ErrorCode::NotPermitted)
+            && (inside.is_some() || root.is_none())
+            && protected::is_protected(first)
+        {
+            let operation = format!("changing {path} of the charm");
+            return self.denials.add(&operation, None);
+        }
+        let operation = match access {
+            Access::Read => format!("reading {path}"),
+            Access::Write => format!("writing {path}"),
+        };
+        if system_part(on_machine).is_some() {
+            return match on_machine.exists() {
+                true => self.denials.add(&operation, None),
+                false => {}
+            };
+        }
+        // The guest does not learn what is on the machine, the log does.
+        match access {
+            Access::Read if on_machine.exists() => {
+                let grant = format!("read = [{on_machine:?}]");
+                self.denials.add(&operation, Some(&grant));
+            }
+            Access::Write => {
+                let directory = on_machine.parent().unwrap_or(on_machine);
+                if directory.exists() {
+                    let grant = format!("write = [{directory:?}]");
+                    self.denials.add(&operation, Some(&grant));
+                }
+            }
+            Access::Read => {}
+        }
+    }
+}
+
+impl FilesView<'_> {
+    /// Finds what a path names, from an open directory of the guest.
+    fn locate(
+        &mut self,
+        handle: &Resource<Descriptor>,
+        path: &str,
+        last: Last,
+        access: Access,
+    ) -> Result<Located, ErrorCode> {
+        let from = self.files.handles.directory(handle)?.clone();
+        let located = self.walk(&from, path, last);
+        if let Err(error) = &located {
+            let full = lexical(&from.path, path);
+            self.files.denied(&full, access, error);
+        }
+        located
+    }
+
+    fn walk(&mut self, from: &OpenDirectory, path: &str, last: Last) -> Result<Located, ErrorCode> {
+        loop {
+            let from = (from.path.as_str(), &from.node);
+            let found = Walk::resolve(&self.files.roots, from, path, last);
+            let found = match found {
+                Err(WalkError::Deferred) => {
+                    self.files.open_scratch()?;
+                    continue;
+                }
+                Err(WalkError::Code(error)) => Err(error),
+                Ok(located) => Ok(located),
+            };
+            // Storage can be anywhere, also below `/tmp`.
+            let may_be_late = match &found {
+                Ok(located) => {
+                    located.is_fallback(&self.files.roots)
+                        || roots::is_in(&located.path, scratch::PATH)
+                }
+                Err(error) => matches!(error, ErrorCode::NoEntry),
+            };
+            if !may_be_late || !self.ask_late() {
+                return found;
+            }
+        }
+    }
+
+    /// Asks for the roots that were not known; whether there are any.
+    fn ask_late(&mut self) -> bool {
+        if std::mem::replace(&mut self.files.asked_late, true) {
+            return false;
+        }
+        let locations = self.late.locations();
+        for location in &locations {
+            if let Err(error) = self.files.add_writable(location) {
+                let line = format!("Cannot give the charm {}: {error}.", location.display());
+                self.files.denials.note(&line);
+            }
+        }
+        !locations.is_empty()
+    }
+
+    /// Logs why an operation was denied; returns the error.
+    fn explain(&self, path: &str, access: Access, error: ErrorCode) -> ErrorCode {
+        self.files.denied(path, access, &error);
+        error
+    }
+}
+
+/// A path without dots, for messages.
+fn lexical(from: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = match path.starts_with('/') {
+        true => Vec::new(),
+        false => from.split('/').collect(),
+    };
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    format!("/{}", parts.join("/"))
+}

@@ -1,0 +1,71 @@
+//! The files of a charm's directory that a guest cannot change, as they decide
+//! what runs and what is known of it.
+
+/// What a guest may do in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zone {
+    Writable,
+    ReadOnly,
+    /// In the charm's directory, and not the guest's to change.
+    Protected,
+}
+
+/// Files and directories at the top of the charm's directory that a guest
+/// reads and cannot change: the code that Juju runs, the host's settings, and
+/// what Juju and the host read of the charm.
+const PROTECTED: [&str; 12] = [
+    ".juju-charm",
+    "actions",
+    "actions.yaml",
+    "charm.cwasm",
+    "charmcraft.yaml",
+    "charmhost.toml",
+    "config.yaml",
+    "dispatch",
+    "hooks",
+    "lxd-profile.yaml",
+    "manifest.yaml",
+    "metadata.yaml",
+];
+
+/// What a guest does not see there: the state, with SQLite's journals, and the
+/// directory of the host.
+const HIDDEN: [&str; 2] = [super::HOST_DIR, ".unit-state.db"];
+
+/// Whether a name at the top of the charm's directory is protected.
+pub(super) fn is_protected(name: &str) -> bool {
+    PROTECTED.contains(&name)
+}
+
+/// Whether a name at the top of the charm's directory is not shown.
+pub(super) fn is_hidden(name: &str) -> bool {
+    HIDDEN.iter().any(|hidden| {
+        let rest = name.strip_prefix(hidden);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_protected_and_the_state_hidden() {
+        for (name, protected, hidden) in [
+            ("dispatch", true, false),
+            ("charm.cwasm", true, false),
+            ("hooks", true, false),
+            ("hooks2", false, false),
+            ("Dispatch", false, false),
+            (".charmhost", false, true),
+            (".charmhost.toml", false, false),
+            (".unit-state.db", false, true),
+            (".unit-state.db-journal", false, true),
+            (".unit-state.db-wal", false, true),
+            (".unit-state.db.txt", false, false),
+        ] {
+            assert_eq!(is_protected(name), protected, "{name}");
+            assert_eq!(is_hidden(name), hidden, "{name}");
+        }
+    }
+}

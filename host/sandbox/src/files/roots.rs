@@ -1,0 +1,422 @@
+//! The directories and files of the machine that a guest sees, opened once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::protected::Zone;
+
+/// The index of the charm's directory among the roots.
+pub(super) const CHARM: usize = 0;
+
+/// Why a path cannot be a root.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// A part of the path is a symbolic link. Whoever can replace a link
+    /// decides where the grant leads, so none is followed.
+    #[error("{} is a symbolic link to {}; name the path that it leads to", link.display(), target.display())]
+    Link {
+        /// The link.
+        link: PathBuf,
+        /// Its target.
+        target: PathBuf,
+    },
+    /// It cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The part of the path that cannot be opened.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Neither a directory nor a regular file.
+    #[error("{} is neither a directory nor a regular file", .0.display())]
+    Kind(PathBuf),
+    /// Only directories are granted for writing.
+    #[error("{} is not a directory; grants.write takes directories", .0.display())]
+    NotDirectory(PathBuf),
+    /// The charm's own code would be writable.
+    #[error(
+        "{} holds the charm or is in it, where its code is; name the directories that it needs",
+        .0.display()
+    )]
+    HoldsCharm(PathBuf),
+    /// A file system that shows the kernel or devices.
+    #[error("{} is part of {}, which cannot be granted", path.display(), system)]
+    System {
+        /// The path.
+        path: PathBuf,
+        /// What it belongs to, for example `/proc`.
+        system: &'static str,
+    },
+}
+
+impl RootError {
+    /// Whether there is nothing at the path.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, RootError::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+/// Directories that show the kernel or devices.
+const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// The magic numbers (`statfs(2)`) of file systems that are windows on the
+/// kernel, wherever they are mounted.
+const KERNEL_FILE_SYSTEMS: [(u64, &str); 10] = [
+    (0x9fa0, "procfs"),
+    (0x6265_6572, "sysfs"),
+    (0x6462_6720, "debugfs"),
+    (0x7472_6163, "tracefs"),
+    (0x7363_6673, "securityfs"),
+    (0x1cd1, "devpts"),
+    (0x27_e0eb, "cgroup"),
+    (0x6367_7270, "cgroup2"),
+    (0xcafe_4a11, "bpf"),
+    (0x6265_6570, "configfs"),
+];
+
+/// The part of the system to which a guest's path belongs, for example `/proc`.
+pub fn system_part(path: &Path) -> Option<&'static str> {
+    SYSTEM.into_iter().find(|system| path.starts_with(system))
+}
+
+/// The kernel's file system that an open file is in, if it is in one.
+pub(super) fn kernel_file_system(fd: impl AsFd) -> Option<&'static str> {
+    let magic = u64::try_from(fs::fstatfs(fd).ok()?.f_type).ok()?;
+    let mut known = KERNEL_FILE_SYSTEMS.into_iter();
+    known
+        .find(|(other, _)| *other == magic)
+        .map(|(_, name)| name)
+}
+
+/// Opens a path without following a single link on the way to it.
+pub(super) fn open_without_links(path: &Path) -> Result<OwnedFd, RootError> {
+    let failed = |path: &Path, errno: Errno| RootError::Open {
+        path: path.to_path_buf(),
+        source: errno.into(),
+    };
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut walked = PathBuf::from("/");
+    let mut fd = fs::open("/", flags, Mode::empty()).map_err(|errno| failed(&walked, errno))?;
+    for part in path.components() {
+        let Component::Normal(part) = part else {
+            continue;
+        };
+        walked.push(part);
+        let next = fs::openat(&fd, part, flags, Mode::empty());
+        let next = next.map_err(|errno| failed(&walked, errno))?;
+        let stat = fs::fstat(&next).map_err(|errno| failed(&walked, errno))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink => {
+                let target = fs::readlinkat(&next, "", Vec::new()).unwrap_or_default();
+                return Err(RootError::Link {
+                    link: walked,
+                    target: Path::new(OsStr::from_bytes(target.as_bytes())).to_path_buf(),
+                });
+            }
+            // A file is read by this very descriptor later.
+            FileType::RegularFile => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let file = fs::openat(&fd, part, flags, Mode::empty());
+                fd = file.map_err(|errno| failed(&walked, errno))?;
+            }
+            _ => fd = next,
+        }
+    }
+    Ok(fd)
+}
+
+/// A file's identity on the machine: device and inode.
+pub(super) type FileId = (u64, u64);
+
+#[allow(clippy::useless_conversion)] // The width of both differs between architectures.
+pub(super) fn id_of(stat: &fs::Stat) -> FileId {
+    (u64::from(stat.st_dev), u64::from(stat.st_ino))
+}
+
+/// The identities of a directory and of all above it.
+fn with_ancestors(fd: &OwnedFd) -> Vec<FileId> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut found: Vec<FileId> = Vec::new();
+    let mut next = fs::openat(fd, ".", flags, Mode::empty());
+    while let Ok(directory) = next {
+        let Ok(stat) = fs::fstat(&directory) else {
+            break;
+        };
+        let id = id_of(&stat);
+        // The root of the file system is its own parent.
+        if found.last() == Some(&id) {
+            break;
+        }
+        found.push(id);
+        next = fs::openat(&directory, "..", flags, Mode::empty());
+    }
+    found
+}
+
+/// An opened directory or file that a guest sees at a path.
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    /// The guest's path, without a slash at its end.
+    pub path: String,
+    pub fd: Arc<OwnedFd>,
+    pub is_directory: bool,
+    pub zone: Zone,
+    /// The file system that it is in.
+    pub device: u64,
+}
+
+/// The roots, by the guest's paths.
+#[derive(Debug)]
+pub(super) struct Roots {
+    roots: Vec<Root>,
+    by_path: HashMap<String, usize>,
+    /// The directories above roots, each with the names that lead on.
+    above: BTreeMap<String, BTreeSet<String>>,
+    /// The path of a root that is opened when somebody looks for it, or empty.
+    deferred: String,
+}
+
+impl Roots {
+    /// The charm's directory alone.
+    pub fn new(charm_dir: &Path) -> Result<Self, RootError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = fs::open(charm_dir, flags, Mode::empty()).map_err(|errno| RootError::Open {
+            path: charm_dir.to_path_buf(),
+            source: errno.into(),
+        })?;
+        let mut roots = Roots {
+            roots: Vec::new(),
+            by_path: HashMap::new(),
+            above: BTreeMap::new(),
+            deferred: String::new(),
+        };
+        let device = fs::fstat(&fd).map_or(0, |stat| id_of(&stat).0);
+        roots.insert(Root {
+            device,
+            path: charm_dir.to_string_lossy().trim_end_matches('/').to_owned(),
+            fd: Arc::new(fd),
+            is_directory: true,
+            zone: Zone::Writable,
+        });
+        Ok(roots)
+    }
+
+    /// Adds a path of the machine, which the guest sees at the same path.
+    ///
+    /// A path in the charm's directory adds nothing to be read, as the guest
+    /// sees all of that anyway. Of two roots at one path the wider counts.
+    pub fn add(&mut self, path: &Path, zone: Zone) -> Result<(), RootError> {
+        let Some(text) = path.to_str() else {
+            return Err(RootError::Kind(path.to_path_buf()));
+        };
+        if let Some(system) = system_part(path) {
+            let path = path.to_path_buf();
+            return Err(RootError::System { path, system });
+        }
+        let text = text.trim_end_matches('/');
+        if zone == Zone::ReadOnly && self.is_in_charm(text) {
+            return Ok(());
+        }
+        let fd = open_without_links(path)?;
+        self.add_opened(text, fd, zone)
+    }
+
+    /// Adds an opened directory or file at a path of the guest.
+    pub fn add_opened(&mut self, path: &str, fd: OwnedFd, zone: Zone) -> Result<(), RootError> {
+        let named = || PathBuf::from(path);
+        let stat = fs::fstat(&fd).map_err(|errno| RootError::Open {
+            path: named(),
+            source: errno.into(),
+        })?;
+        let is_directory = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => true,
+            FileType::RegularFile => false,
+            _ => return Err(RootError::Kind(named())),
+        };
+        if let Some(system) = kernel_file_system(&fd) {
+            let path = named();
+            return Err(RootError::System { path, system });
+        }
+        if zone == Zone::Writable {
+            if !is_directory {
+                return Err(RootError::NotDirectory(named()));
+            }
+            if self.overlaps_charm(&fd) {
+                return Err(RootError::HoldsCharm(named()));
+            }
+        }
+        self.insert(Root {
+            device: id_of(&stat).0,
+            path: path.trim_end_matches('/').to_owned(),
+            fd: Arc::new(fd),
+            is_directory,
+            zone,
+        });
+        Ok(())
+    }
+
+    /// Whether a directory holds the charm's or is in it, under whatever name.
+    fn overlaps_charm(&self, fd: &OwnedFd) -> bool {
+        let Some(charm) = self.roots.get(CHARM) else {
+            return false;
+        };
+        let (above, other) = (with_ancestors(&charm.fd), with_ancestors(fd));
+        let holds = other.first().is_some_and(|id| above.contains(id));
+        let is_in = above.first().is_some_and(|id| other.contains(id));
+        holds || is_in
+    }
+
+    pub fn insert(&mut self, root: Root) {
+        if let Some(same) = self.by_path.get(&root.path) {
+            if let Some(same) = self.roots.get_mut(*same)
+                && root.zone == Zone::Writable
+            {
+                *same = root;
+            }
+            return;
+        }
+        self.name_above(&root.path);
+        self.by_path.insert(root.path.clone(), self.roots.len());
+        self.roots.push(root);
+    }
+
+    /// Leaves a root for later; an empty path ends that.
+    pub fn defer(&mut self, path: &str) {
+        self.deferred = path.to_owned();
+        self.name_above(path);
+    }
+
+    /// Whether a path is that of the root which is not opened yet.
+    pub fn is_deferred(&self, path: &str) -> bool {
+        self.deferred == path
+    }
+
+    fn name_above(&mut self, mut path: &str) {
+        while let Some((parent, name)) = path.rsplit_once('/') {
+            let names = self.above.entry(parent.to_owned()).or_default();
+            names.insert(name.to_owned());
+            path = parent;
+        }
+    }
+
+    /// The innermost root that a path is in, by the path alone.
+    pub fn holding(&self, path: &str) -> Option<(usize, &Root)> {
+        let mut path = path;
+        loop {
+            if let Some(found) = self.at(path) {
+                return Some(found);
+            }
+            path = path.rsplit_once('/')?.0;
+        }
+    }
+
+    /// The root at exactly this path.
+    pub fn at(&self, path: &str) -> Option<(usize, &Root)> {
+        let index = *self.by_path.get(path)?;
+        Some((index, self.roots.get(index)?))
+    }
+
+    pub fn get(&self, index: usize) -> Option<&Root> {
+        self.roots.get(index)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Root> {
+        self.roots.iter()
+    }
+
+    /// Whether a root lies beneath a path, which therefore has to stay.
+    pub fn is_above(&self, path: &str) -> bool {
+        self.above.contains_key(path)
+    }
+
+    /// The names that a directory has because roots lie beneath it.
+    pub fn names_in(&self, path: &str) -> impl Iterator<Item = &str> {
+        let names = self.above.get(path.trim_end_matches('/'));
+        names.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether a guest's path is the charm's directory or beneath it.
+    pub fn is_in_charm(&self, path: &str) -> bool {
+        let charm = self.roots.get(CHARM).map(|root| root.path.as_str());
+        charm.is_some_and(|charm| is_in(path, charm))
+    }
+}
+
+/// Whether a path is another one or beneath it.
+pub(super) fn is_in(path: &str, parent: &str) -> bool {
+    let rest = path.strip_prefix(parent);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn scene() -> (tempfile::TempDir, PathBuf, Roots) {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for name in ["unit/charm/hooks", "srv/data/sub", "srv/other"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        std::fs::write(base.join("srv/file"), "").unwrap();
+        symlink("data", base.join("srv/link")).unwrap();
+        let roots = Roots::new(&base.join("unit/charm")).unwrap();
+        (dir, base, roots)
+    }
+
+    #[test]
+    fn what_can_be_granted() {
+        let (_dir, base, mut roots) = scene();
+        for (path, zone, wanted) in [
+            ("srv/data", Zone::Writable, ""),
+            ("srv/file", Zone::ReadOnly, ""),
+            ("srv/file", Zone::Writable, "is not a directory"),
+            ("srv/link", Zone::ReadOnly, "is a symbolic link to data"),
+            ("srv/link/sub", Zone::Writable, "is a symbolic link to data"),
+            ("srv/missing", Zone::ReadOnly, "No such file"),
+            ("unit", Zone::ReadOnly, ""),
+            ("unit", Zone::Writable, "holds the charm"),
+            ("unit/charm/hooks", Zone::Writable, "holds the charm"),
+            ("unit/charm/hooks", Zone::ReadOnly, ""),
+        ] {
+            let added = roots.add(&base.join(path), zone);
+            let said = added.err().map(|error| error.to_string());
+            let said = said.unwrap_or_default();
+            assert!(
+                said.contains(wanted) && (wanted.is_empty() == said.is_empty()),
+                "{path} {zone:?}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_kernel_and_devices_are_never_granted() {
+        let (_dir, _, mut roots) = scene();
+        for path in ["/proc", "/proc/self", "/sys/kernel", "/dev", "/dev/null"] {
+            let refused = roots.add(Path::new(path), Zone::ReadOnly);
+            assert!(matches!(refused, Err(RootError::System { .. })), "{path}");
+        }
+        assert_eq!(system_part(Path::new("/process")), None);
+    }
+
+    #[test]
+    fn directories_above_roots_have_their_names() {
+        let (_dir, base, mut roots) = scene();
+        roots.add(&base.join("srv/data"), Zone::Writable).unwrap();
+        let base = base.to_str().unwrap();
+        let names: Vec<&str> = roots.names_in(base).collect();
+        assert_eq!(names, ["srv", "unit"]);
+        assert!(roots.is_above("") && roots.is_above(&format!("{base}/srv")));
+        assert!(!roots.is_above(&format!("{base}/srv/data")));
+    }
+}
