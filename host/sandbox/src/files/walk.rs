@@ -404,3 +404,132 @@ pub(super) fn read_link(parent: &Directory, name: &str) -> Result<String, ErrorC
 pub(super) fn moved(path: &str, from: &str, to: &str) -> Option<String> {
     is_in(path, from).then(|| format!("{to}{}", path.get(from.len()..).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A charm, a directory that may be written with a nested one that may be
+    /// read, and a directory that nobody grants.
+    fn scene() -> (tempfile::TempDir, String, Roots) {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for name in ["charm/hooks", "charm/src", "srv/data/x/sub", "outside"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        for name in ["charm/dispatch", "charm/.unit-state.db", "outside/secret"] {
+            std::fs::write(base.join(name), "").unwrap();
+        }
+        let absolute = |name: &str| base.join(name);
+        symlink(absolute("outside"), base.join("charm/out")).unwrap();
+        symlink("../../outside", base.join("srv/data/up")).unwrap();
+        symlink("src", base.join("charm/lib")).unwrap();
+        symlink("loop", base.join("charm/loop")).unwrap();
+        symlink("hooks", base.join("charm/alias")).unwrap();
+        let mut roots = Roots::new(&base.join("charm")).unwrap();
+        roots.add(&base.join("srv/data"), Zone::Writable).unwrap();
+        let sub = PathBuf::from("srv/data/x/sub");
+        roots.add(&base.join(sub), Zone::ReadOnly).unwrap();
+        let base = base.to_str().unwrap().to_owned();
+        (dir, base, roots)
+    }
+
+    fn resolve(roots: &Roots, path: &str, last: Last) -> Result<Located, ErrorCode> {
+        let top = top(roots).unwrap();
+        Walk::resolve(roots, ("", &top), path, last).map_err(|error| match error {
+            WalkError::Code(code) => code,
+            WalkError::Deferred => panic!("nothing is deferred"),
+        })
+    }
+
+    #[test]
+    fn links_lead_where_the_same_path_would() {
+        let (_dir, base, roots) = scene();
+        for (path, wanted) in [
+            ("/src/x", Ok("/src/x".to_owned())),
+            ("/lib/x", Ok("/src/x".to_owned())),
+            ("BASE/charm/lib/../dispatch", Ok("BASE/charm/dispatch".into())),
+            ("BASE/srv/data/new", Ok("BASE/srv/data/new".into())),
+            ("/../..", Ok(String::new())),
+            // Neither is in the guest's tree, so the charm's is looked into.
+            ("/out/secret", Err(ErrorCode::NoEntry)),
+            ("BASE/srv/data/up/secret", Err(ErrorCode::NoEntry)),
+            ("BASE/outside/secret", Err(ErrorCode::NoEntry)),
+            ("/loop/x", Err(ErrorCode::Loop)),
+            ("/dispatch/x", Err(ErrorCode::NotDirectory)),
+            ("/.unit-state.db", Err(ErrorCode::NotPermitted)),
+            ("/src/../.unit-state.db-journal", Err(ErrorCode::NotPermitted)),
+            ("", Err(ErrorCode::NoEntry)),
+            ("a\0b", Err(ErrorCode::Invalid)),
+        ] {
+            let found = resolve(&roots, &path.replace("BASE", &base), Last::Follow);
+            let found = found.map(|located| located.path);
+            let wanted = wanted.map(|path: String| path.replace("BASE", &base));
+            assert_eq!(found, wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_checked_before_any_work() {
+        let (_dir, _, roots) = scene();
+        for path in ["a/".repeat(150_000), "x".repeat(256), "x".repeat(4096)] {
+            let found = resolve(&roots, &path, Last::Follow);
+            assert_eq!(found.unwrap_err(), ErrorCode::NameTooLong);
+        }
+        let path = "src/../".repeat(580);
+        assert_eq!(resolve(&roots, &path, Last::Follow).unwrap().path, "");
+    }
+
+    #[test]
+    fn what_decides_what_runs_is_protected_under_every_name() {
+        let (_dir, base, roots) = scene();
+        for (path, wanted) in [
+            ("/dispatch", Zone::Protected),
+            ("BASE/charm/dispatch", Zone::Protected),
+            ("/hooks/start", Zone::Protected),
+            ("/alias/start", Zone::Protected),
+            ("BASE/charm/src/../hooks", Zone::Protected),
+            ("/src/dispatch", Zone::Writable),
+            ("BASE/srv/data/dispatch", Zone::Writable),
+            ("BASE/srv/data/x/sub/new", Zone::ReadOnly),
+            ("BASE/srv/data/x/new", Zone::Writable),
+        ] {
+            let found = resolve(&roots, &path.replace("BASE", &base), Last::Keep);
+            assert_eq!(found.unwrap().zone(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn roots_and_what_leads_to_them_stay() {
+        let (_dir, base, roots) = scene();
+        for (path, is_fixed) in [
+            ("BASE/srv/data", true),
+            ("BASE/srv/data/x", true),
+            ("BASE/srv/data/x/sub", true),
+            ("BASE/srv", true),
+            ("BASE/charm", true),
+            ("/src/..", true),
+            ("/src", false),
+            ("BASE/srv/data/y", false),
+            ("BASE/srv/data/x/sub/y", false),
+        ] {
+            let found = resolve(&roots, &path.replace("BASE", &base), Last::Keep);
+            let spot = found.unwrap().spot;
+            assert_eq!(matches!(spot, Spot::Fixed(_)), is_fixed, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_moved_keeps_what_is_below() {
+        for (path, wanted) in [
+            ("/a/b", Some("/c/d")),
+            ("/a/b/x", Some("/c/d/x")),
+            ("/a/bc", None),
+        ] {
+            assert_eq!(moved(path, "/a/b", "/c/d").as_deref(), wanted, "{path}");
+        }
+    }
+}
