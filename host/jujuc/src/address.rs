@@ -1,11 +1,16 @@
 //! Where the agent listens.
 
 use std::fmt;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
 use crate::Error;
+use crate::stream::Broken;
+use crate::timer::CallTimer;
 
 /// The agent's socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +51,25 @@ impl Address {
         }
     }
 
-    pub(crate) fn connect(&self) -> std::io::Result<UnixStream> {
-        match self {
-            Address::Path(path) => UnixStream::connect(path),
-            Address::Abstract(name) => {
-                UnixStream::connect_addr(&SocketAddr::from_abstract_name(name.as_bytes())?)
+    /// Connects. The standard library cannot set how long to wait for a
+    /// listener whose queue is full.
+    pub(crate) fn connect(&self, timer: &mut CallTimer) -> Result<UnixStream, Broken> {
+        let io = |error: Errno| Broken::Io(error.into());
+        let address = match self {
+            Address::Path(path) => SocketAddrUnix::new(path),
+            Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()),
+        };
+        let address = address.map_err(io)?;
+        let flags = SocketFlags::CLOEXEC;
+        let (family, stream) = (AddressFamily::UNIX, SocketType::STREAM);
+        let socket = rustix::net::socket_with(family, stream, flags, None).map_err(io)?;
+        loop {
+            let wait = timer.wait().map_err(Broken::Expired)?;
+            set_socket_timeout(&socket, Timeout::Send, wait).map_err(io)?;
+            match rustix::net::connect(&socket, &address) {
+                Ok(()) => return Ok(UnixStream::from(socket)),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(io(error)),
             }
         }
     }
@@ -67,6 +86,9 @@ impl fmt::Display for Address {
 
 #[cfg(test)]
 mod tests {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+
     use super::*;
 
     #[test]
@@ -100,7 +122,26 @@ mod tests {
         let name = format!("charmhost-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
         let _listener = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
-        assert!(Address::Abstract(name.clone()).connect().is_ok());
-        assert!(Address::Abstract(format!("{name}x")).connect().is_err());
+        let connect = |name: &str| {
+            let address = Address::Abstract(name.to_owned());
+            address.connect(&mut CallTimer::new(None))
+        };
+        assert!(connect(&name).is_ok());
+        assert!(connect(&format!("{name}x")).is_err());
+    }
+
+    #[test]
+    fn a_listener_that_accepts_nobody_is_waited_for_no_longer_than_allowed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.socket");
+        let (family, stream) = (AddressFamily::UNIX, SocketType::STREAM);
+        let socket = rustix::net::socket(family, stream, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let limit = std::time::Duration::from_millis(100);
+        let connect = || Address::Path(path.clone()).connect(&mut CallTimer::new(Some(limit)));
+        let first = connect();
+        assert!(first.is_ok());
+        assert!(matches!(connect(), Err(Broken::Expired(_))));
     }
 }

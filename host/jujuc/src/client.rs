@@ -1,11 +1,12 @@
 //! The charm's side of a connection.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::stream::{Broken, Values};
-use crate::wire::{self, Fields};
-use crate::{Address, Call, Error, Reply};
+use crate::stream::{Broken, TimedStream, Values};
+use crate::timer::CallTimer;
+use crate::wire::{self, Fields, METHOD, PROBE};
+use crate::{Address, Call, Error, Malformed, Reply};
 
 /// A connection to the agent, on which tools run one after the other.
 pub struct Connection {
@@ -13,74 +14,172 @@ pub struct Connection {
     values: Values,
     buffer: Vec<u8>,
     seq: u64,
+    /// Calls that were sent and not answered.
+    open: Vec<u64>,
+    /// Answers that came before the one that was waited for.
+    early: Vec<(u64, Result<Reply, String>)>,
+}
+
+/// A call that was sent, and whose reply was not received.
+#[derive(Debug)]
+#[must_use = "its reply is to be received"]
+pub struct Sent {
+    seq: u64,
+    tool: String,
 }
 
 impl Connection {
     /// Connects to the agent.
     pub fn connect(address: &Address) -> Result<Self, Error> {
-        let stream = address.connect().map_err(|source| Error::Connect {
-            address: address.to_string(),
-            source,
+        Connection::connect_within(address, &mut CallTimer::new(None))
+    }
+
+    /// Connects to the agent; one whose queue of connections is full is waited
+    /// for.
+    pub fn connect_within(address: &Address, timer: &mut CallTimer) -> Result<Self, Error> {
+        let stream = address.connect(timer).map_err(|broken| match broken {
+            Broken::Expired(expired) => Error::Timeout {
+                tool: "a hook tool".to_owned(),
+                expired,
+                sent: false,
+            },
+            Broken::Io(source) => Error::Connect {
+                address: address.to_string(),
+                source,
+            },
+            _ => Error::Connect {
+                address: address.to_string(),
+                source: ErrorKind::ConnectionReset.into(),
+            },
         })?;
         Ok(Connection::over(stream))
     }
 
-    /// Talks over a socket that is connected already.
+    /// Uses a socket that is connected already.
     pub fn over(stream: UnixStream) -> Self {
         Connection {
             stream,
             values: Values::new(),
             buffer: Vec::with_capacity(1024),
             seq: 0,
+            open: Vec::new(),
+            early: Vec::new(),
         }
     }
 
     /// Runs a tool and waits for it. A tool that ran and failed is a reply.
     pub fn call(&mut self, call: &Call) -> Result<Reply, Error> {
-        let tool = || call.tool.to_owned();
-        self.buffer.clear();
-        wire::write_call(&mut self.buffer, self.seq, call);
-        let seq = self.seq;
-        self.seq += 1;
-        if let Err(source) = self.stream.write_all(&self.buffer) {
-            return Err(match source.kind() {
-                std::io::ErrorKind::BrokenPipe => Error::Closed { tool: tool() },
-                _ => Error::Io {
-                    tool: tool(),
-                    source,
-                    sent: false,
-                },
-            });
-        }
-        let broken = |broken| match broken {
-            Broken::End | Broken::Cut => Error::Closed { tool: tool() },
-            Broken::Io(source) => Error::Io {
-                tool: tool(),
-                source,
-                sent: true,
-            },
-            Broken::Malformed(reason) => Error::Malformed {
-                tool: tool(),
-                reason,
-            },
+        self.call_within(call, &mut CallTimer::new(None))
+    }
+
+    /// Runs a tool and waits for it no longer than the timer allows. After any
+    /// error but [`Error::Rpc`] the connection is of no use.
+    pub fn call_within(&mut self, call: &Call, timer: &mut CallTimer) -> Result<Reply, Error> {
+        let sent = self.send(call, timer)?;
+        self.receive(sent, timer)
+    }
+
+    /// Sends a call. Others may be sent before its reply is received, but the
+    /// agent may run them in any order.
+    pub fn send(&mut self, call: &Call, timer: &mut CallTimer) -> Result<Sent, Error> {
+        self.send_to(METHOD, call, timer)
+    }
+
+    /// Asks whether the agent speaks this protocol, by calling a method that
+    /// it does not have; so nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// As for a call; any but [`Error::Timeout`] says that it does not.
+    pub fn probe(&mut self, timer: &mut CallTimer) -> Result<(), Error> {
+        let nothing = Call {
+            context_id: "",
+            dir: "",
+            tool: "a probe",
+            args: &[],
+            stdin: None,
         };
-        let mut header = Fields::of(self.values.next(&mut self.stream).map_err(broken)?);
-        let body = Fields::of(self.values.next(&mut self.stream).map_err(broken)?);
-        let answered = header.uint("Seq");
-        if answered != seq {
-            let text = format!("it answers call {answered}, and call {seq} was made");
-            return Err(Error::Malformed {
-                tool: tool(),
-                reason: crate::Malformed(text),
-            });
+        let sent = self.send_to(PROBE, &nothing, timer)?;
+        match self.receive(sent, timer) {
+            Err(Error::Rpc { message, .. }) if message.starts_with("rpc: can't find method") => {
+                Ok(())
+            }
+            Ok(_) => Err(Error::Malformed {
+                tool: nothing.tool.to_owned(),
+                reason: Malformed("it answers a method that does not exist".to_owned()),
+            }),
+            Err(error) => Err(error),
         }
+    }
+
+    fn send_to(&mut self, method: &str, call: &Call, timer: &mut CallTimer) -> Result<Sent, Error> {
+        self.buffer.clear();
+        wire::write_call(&mut self.buffer, method, self.seq, call);
+        let sent = Sent {
+            seq: self.seq,
+            tool: call.tool.to_owned(),
+        };
+        self.seq += 1;
+        let mut stream = TimedStream::new(&self.stream, timer);
+        match stream.write_all(&self.buffer) {
+            Ok(()) => {
+                self.open.push(sent.seq);
+                Ok(sent)
+            }
+            Err(source) => {
+                let broken = match source.kind() {
+                    ErrorKind::BrokenPipe => Broken::Cut,
+                    _ => stream.broken(source),
+                };
+                Err(failed(sent.tool, broken, false))
+            }
+        }
+    }
+
+    /// Waits for the reply to a call.
+    pub fn receive(&mut self, sent: Sent, timer: &mut CallTimer) -> Result<Reply, Error> {
+        let Sent { seq, tool } = sent;
+        loop {
+            if let Some(index) = self.early.iter().position(|(early, _)| *early == seq) {
+                let (_, answer) = self.early.swap_remove(index);
+                return answer.map_err(|message| Error::Rpc { tool, message });
+            }
+            let answer = self.next_answer(timer);
+            let answer = answer.map_err(|broken| failed(tool.clone(), broken, true))?;
+            self.early.push(answer);
+        }
+    }
+
+    fn next_answer(
+        &mut self,
+        timer: &mut CallTimer,
+    ) -> Result<(u64, Result<Reply, String>), Broken> {
+        let mut stream = TimedStream::new(&self.stream, timer);
+        let mut header = Fields::of(self.values.next(&mut stream)?);
+        let body = Fields::of(self.values.next(&mut stream)?);
+        let seq = header.uint("Seq");
+        let Some(index) = self.open.iter().position(|open| *open == seq) else {
+            let text = format!("it answers call {seq}, which was not made");
+            return Err(Broken::Malformed(Malformed(text)));
+        };
+        self.open.swap_remove(index);
         let message = header.string("Error");
-        if !message.is_empty() {
-            return Err(Error::Rpc {
-                tool: tool(),
-                message,
-            });
-        }
-        Ok(body.reply())
+        Ok(match message.is_empty() {
+            true => (seq, Ok(body.reply())),
+            false => (seq, Err(message)),
+        })
+    }
+}
+
+fn failed(tool: String, broken: Broken, sent: bool) -> Error {
+    match broken {
+        Broken::End | Broken::Cut => Error::Closed { tool, sent },
+        Broken::Io(source) => Error::Io { tool, source, sent },
+        Broken::Malformed(reason) => Error::Malformed { tool, reason },
+        Broken::Expired(expired) => Error::Timeout {
+            tool,
+            expired,
+            sent,
+        },
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong between a charm and its agent.
 
 use crate::gob::Malformed;
+use crate::timer::Expired;
 
 /// Why a call got no reply from a tool.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,8 @@ pub enum Error {
     Closed {
         /// The tool that was called.
         tool: String,
+        /// Whether the call had been sent whole.
+        sent: bool,
     },
     /// The connection broke.
     #[error("cannot talk to the Juju agent during {tool}: {source}")]
@@ -37,6 +40,16 @@ pub enum Error {
         tool: String,
         /// What the system said.
         source: std::io::Error,
+        /// Whether the call had been sent whole.
+        sent: bool,
+    },
+    /// The agent did not answer in time.
+    #[error("cannot finish {tool}: the Juju agent has {expired}")]
+    Timeout {
+        /// The tool that was called.
+        tool: String,
+        /// How long was waited.
+        expired: Expired,
         /// Whether the call had been sent whole.
         sent: bool,
     },
@@ -70,13 +83,20 @@ impl Error {
         matches!(self, Error::Rpc { message, .. } if message == crate::REQUIRES_STDIN)
     }
 
+    /// Whether the call's connection can take no other call.
+    pub fn is_of_connection(&self) -> bool {
+        !matches!(self, Error::Rpc { .. })
+    }
+
     /// Whether the tool may have run: the call must then not be repeated by
     /// other means.
     pub fn after_send(&self) -> bool {
         match self {
             Error::Address { .. } | Error::Connect { .. } | Error::Rpc { .. } => false,
-            Error::Io { sent, .. } => *sent,
-            Error::Closed { .. } | Error::Malformed { .. } => true,
+            Error::Io { sent, .. } | Error::Closed { sent, .. } | Error::Timeout { sent, .. } => {
+                *sent
+            }
+            Error::Malformed { .. } => true,
         }
     }
 }

@@ -225,10 +225,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The most that all definitions of types on a connection may have, in bytes; the
+/// protocol's have some 200.
+const MAX_TYPES: usize = 1 << 20;
+
 /// The types that one direction of a connection has defined so far.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
     defined: HashMap<i64, Type>,
+    /// How many bytes the definitions had.
+    size: usize,
 }
 
 impl Types {
@@ -241,6 +247,10 @@ impl Types {
             let Some(id) = id.checked_neg() else {
                 return malformed("a type id is out of range");
             };
+            self.size = self.size.saturating_add(message.len());
+            if self.size > MAX_TYPES {
+                return malformed("it defines types without end");
+            }
             self.define(id, &mut reader)?;
             None
         } else {

@@ -11,13 +11,16 @@ mod error;
 mod gob;
 mod server;
 mod stream;
+mod timer;
 mod wire;
 
 pub use address::Address;
-pub use client::Connection;
+pub use client::{Connection, Sent};
 pub use error::Error;
 pub use gob::{MAX_MESSAGE, Malformed};
 pub use server::serve_connection;
+pub use stream::TimedStream;
+pub use timer::{CallTimer, Expired};
 pub use wire::{Call, Reply, Request};
 
 /// What the agent answers when a tool reads its input and the call had none.

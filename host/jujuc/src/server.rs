@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use crate::stream::{Broken, Values};
+use crate::stream::{Broken, TimedStream, Values};
+use crate::timer::CallTimer;
 use crate::wire::{Answers, Fields, METHOD, Request};
 use crate::{Error, Reply};
 
@@ -18,8 +19,10 @@ pub fn serve_connection(
     let mut values = Values::new();
     let mut answers = Answers::default();
     let mut buffer = Vec::with_capacity(1024);
+    let mut timer = CallTimer::new(None);
     loop {
-        let mut header = match values.next(&mut stream) {
+        let mut reading = TimedStream::new(&stream, &mut timer);
+        let mut header = match values.next(&mut reading) {
             Ok(value) => Fields::of(value),
             Err(Broken::End) => return Ok(()),
             Err(error) => return Err(broken("a call", error)),
@@ -27,7 +30,7 @@ pub fn serve_connection(
         let method = header.string("ServiceMethod");
         let seq = header.uint("Seq");
         let body = values
-            .next(&mut stream)
+            .next(&mut reading)
             .map_err(|error| broken("a call", error))?;
         let request = Fields::of(body).request();
         let tool = request.tool.clone();
@@ -57,12 +60,17 @@ fn unknown_method(method: &str) -> String {
 fn broken(tool: &str, broken: Broken) -> Error {
     let tool = tool.to_owned();
     match broken {
-        Broken::End | Broken::Cut => Error::Closed { tool },
+        Broken::End | Broken::Cut => Error::Closed { tool, sent: false },
         Broken::Io(source) => Error::Io {
             tool,
             source,
             sent: false,
         },
         Broken::Malformed(reason) => Error::Malformed { tool, reason },
+        Broken::Expired(expired) => Error::Timeout {
+            tool,
+            expired,
+            sent: false,
+        },
     }
 }

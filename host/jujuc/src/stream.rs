@@ -1,9 +1,10 @@
-//! Reads gob values from a socket.
+//! Reads gob values from a socket, within a time.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use crate::gob::{self, Malformed, Types, Value};
+use crate::timer::{CallTimer, Expired};
 
 /// Why there is no further value.
 #[derive(Debug)]
@@ -14,6 +15,82 @@ pub(crate) enum Broken {
     Cut,
     Io(std::io::Error),
     Malformed(Malformed),
+    /// The call has taken too long.
+    Expired(Expired),
+}
+
+/// A socket that is read and written no longer than a timer allows.
+///
+/// It sets the timeouts of the socket. When the timer is over, reading and
+/// writing fail, and [`TimedStream::expired`] gives the reason.
+pub struct TimedStream<'a, 'b> {
+    stream: &'a UnixStream,
+    timer: &'a mut CallTimer<'b>,
+    expired: Option<Expired>,
+}
+
+impl<'a, 'b> TimedStream<'a, 'b> {
+    /// A stream for one call.
+    pub fn new(stream: &'a UnixStream, timer: &'a mut CallTimer<'b>) -> Self {
+        TimedStream {
+            stream,
+            timer,
+            expired: None,
+        }
+    }
+
+    /// Whether reading or writing failed because the time is over.
+    pub fn expired(&self) -> Option<Expired> {
+        self.expired
+    }
+
+    /// Why reading or writing failed.
+    pub(crate) fn broken(&self, error: std::io::Error) -> Broken {
+        match self.expired {
+            Some(expired) => Broken::Expired(expired),
+            None => Broken::Io(error),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        set_timeout: impl Fn(&UnixStream, Option<std::time::Duration>) -> std::io::Result<()>,
+        mut operate: impl FnMut(&UnixStream) -> std::io::Result<usize>,
+    ) -> std::io::Result<usize> {
+        loop {
+            let wait = self.timer.wait().map_err(|expired| {
+                self.expired = Some(expired);
+                std::io::Error::from(ErrorKind::TimedOut)
+            })?;
+            set_timeout(self.stream, wait)?;
+            match operate(self.stream) {
+                // The socket's timeout: the timer decides what it means.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Read for TimedStream<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.attempt(UnixStream::set_read_timeout, |mut stream| {
+            stream.read(buffer)
+        })
+    }
+}
+
+impl Write for TimedStream<'_, '_> {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        self.attempt(UnixStream::set_write_timeout, |mut stream| {
+            stream.write(buffer)
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// One direction of a connection.
@@ -33,7 +110,7 @@ impl Values {
     }
 
     /// The next value; types that are defined on the way are taken in.
-    pub fn next(&mut self, stream: &mut UnixStream) -> Result<Value, Broken> {
+    pub fn next(&mut self, stream: &mut TimedStream) -> Result<Value, Broken> {
         let mut defining = false;
         loop {
             let rest = self.buffer.get(self.used..).unwrap_or_default();
@@ -54,25 +131,20 @@ impl Values {
         }
     }
 
-    fn fill(&mut self, stream: &mut UnixStream, clean: bool) -> Result<(), Broken> {
+    fn fill(&mut self, stream: &mut TimedStream, clean: bool) -> Result<(), Broken> {
         self.buffer.drain(..self.used.min(self.buffer.len()));
         self.used = 0;
         let mut chunk = [0; 8192];
-        loop {
-            match stream.read(&mut chunk) {
-                Ok(0) if clean => return Err(Broken::End),
-                Ok(0) => return Err(Broken::Cut),
-                Ok(count) => {
-                    self.buffer
-                        .extend_from_slice(chunk.get(..count).unwrap_or_default());
-                    return Ok(());
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
-                    return Err(Broken::Cut);
-                }
-                Err(error) => return Err(Broken::Io(error)),
+        match stream.read(&mut chunk) {
+            Ok(0) if clean => Err(Broken::End),
+            Ok(0) => Err(Broken::Cut),
+            Ok(count) => {
+                self.buffer
+                    .extend_from_slice(chunk.get(..count).unwrap_or_default());
+                Ok(())
             }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(Broken::Cut),
+            Err(error) => Err(stream.broken(error)),
         }
     }
 }

@@ -18,6 +18,8 @@ const STRINGS: i64 = 66;
 
 /// The one method of the protocol.
 pub(crate) const METHOD: &str = "Jujuc.Main";
+/// A method that no agent has.
+pub(crate) const PROBE: &str = "Jujuc.Probe";
 
 /// A hook tool to run.
 #[derive(Debug, Clone, Copy)]
@@ -63,13 +65,13 @@ pub struct Request {
 }
 
 /// Writes the call of a client; the first on a connection defines the types.
-pub(crate) fn write_call(out: &mut Vec<u8>, seq: u64, call: &Call) {
+pub(crate) fn write_call(out: &mut Vec<u8>, method: &str, seq: u64, call: &Call) {
     let first = seq == 0;
     if first {
         let fields = [("ServiceMethod", STRING), ("Seq", UINT)];
         gob::define_struct(out, HEADER, "Request", &fields);
     }
-    write_header(out, METHOD, seq, "");
+    write_header(out, method, seq, "");
     if first {
         let fields = [
             ("ContextId", STRING),

@@ -380,6 +380,14 @@ fn garbage_is_told_as_such() {
 }
 
 #[test]
+fn types_without_end_are_refused() {
+    let definition = b"\x16\xff\x83\x02\x01\x01\x08[]string\x01\xff\x84\x00\x01\x0c\x00\x00";
+    let error = call_against(definition.repeat(100_000)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("it defines types without end"), "{text}");
+}
+
+#[test]
 fn a_missing_socket_is_named() {
     let address = charmhost_jujuc::Address::parse("unix", "/nowhere/agent.socket").unwrap();
     let error = Connection::connect(&address).err().unwrap();
