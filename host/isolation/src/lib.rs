@@ -26,6 +26,7 @@
 mod error;
 mod ids;
 mod probe;
+mod root;
 mod spec;
 #[doc(hidden)]
 pub mod wire;
@@ -33,5 +34,6 @@ mod world;
 
 pub use error::{Error, Refusal};
 pub use probe::probe;
+pub use root::Root;
 pub use spec::{Bind, Network, Spec};
 pub use world::{World, confine_beside_this_program};

@@ -2,17 +2,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
 use crate::wire::{self, Failure, Report, Step};
-use crate::{Error, Network, Spec, ids, probe};
+use crate::{Error, Network, Root, Spec, ids, probe};
 
 /// The `confine` program in the directory of the running program.
 ///
@@ -139,6 +139,7 @@ impl World {
         let inside = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
         Ok(self
             .root()
+            .path()
             .join(inside.strip_prefix("/").unwrap_or(&inside)))
     }
 
@@ -148,10 +149,7 @@ impl World {
     ///
     /// As for reading a file.
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut file = self.open(path.as_ref(), OFlags::RDONLY, Mode::empty())?;
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
+        self.root().read(path)
     }
 
     /// Writes a file of the world, in a directory that exists. A new file may
@@ -161,9 +159,13 @@ impl World {
     ///
     /// As for writing a file.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-        let mut file = self.open(path.as_ref(), flags, Mode::from_raw_mode(0o644))?;
-        file.write_all(bytes)
+        self.root().write(path, bytes)
+    }
+
+    /// The world's `/`, to open files in without holding the world. After the
+    /// world's end nothing can be opened in it.
+    pub fn root(&self) -> Root {
+        Root::of_process(self.pid)
     }
 
     /// Makes a directory of the world and all above it that do not exist.
@@ -197,18 +199,8 @@ impl World {
         self.pid
     }
 
-    fn root(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root", self.pid))
-    }
-
-    /// Opens a file as the world names it: symbolic links lead to files of the
-    /// world, not of the machine.
     fn open(&self, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
-        let path_flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, self.root(), path_flags, Mode::empty())?;
-        let flags = flags | OFlags::CLOEXEC;
-        let file = rustix::fs::openat2(&root, path, flags, mode, ResolveFlags::IN_ROOT)?;
-        Ok(File::from(file))
+        self.root().open(path, flags, mode)
     }
 }
 
