@@ -1,10 +1,10 @@
 //! Where programs run: in a world of their own, or on this machine.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use charmhost_isolation::World;
+use charmhost_isolation::{Root, World};
 
 /// Where programs run.
 #[derive(Debug)]
@@ -28,11 +28,11 @@ impl Place {
         }
     }
 
-    /// Where the agent finds the place's `/`.
-    pub fn root(&self) -> io::Result<PathBuf> {
+    /// The place's `/`.
+    pub fn root(&self) -> Root {
         match self {
-            Place::World(world) => world.path_on_host("/"),
-            Place::Machine => Ok(PathBuf::from("/")),
+            Place::World(world) => world.root(),
+            Place::Machine => Root::default(),
         }
     }
 

@@ -69,10 +69,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
         },
         actions: Vec::new(),
     };
-    unit.model.root = unit
-        .place
-        .root()
-        .map_err(|source| Error::io("reach", home.dir.path(), source))?;
+    unit.model.root = unit.place.root();
     let report = Play::new(&mut unit, observer).run(prepared.events, scenario.expect.as_ref())?;
     drop(unit);
     home.remove()?;

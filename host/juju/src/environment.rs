@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use charmhost_hook_tools::{AgentSocket, Options};
+
 use crate::JujuVersion;
 
 /// The environment of a dispatch, read once and never changed.
@@ -84,17 +86,6 @@ pub struct Environment {
     /// How to reach the agent, if Juju says so.
     pub agent: Option<AgentSocket>,
     reentrant: bool,
-}
-
-/// Where the agent listens, as Juju wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentSocket {
-    /// `unix`, or `tcp` for pod-spec charms: `JUJU_AGENT_SOCKET_NETWORK`.
-    pub network: String,
-    /// A path, or `@` and an abstract name: `JUJU_AGENT_SOCKET_ADDRESS`.
-    pub address: String,
-    /// What names the running hook: `JUJU_CONTEXT_ID`.
-    pub context_id: String,
 }
 
 /// The id of a storage instance, as `data/0`.
@@ -213,6 +204,28 @@ impl Environment {
             name.push_str("_action");
         }
         name
+    }
+
+    /// How the hook tools of the agent are called, for
+    /// [`charmhost_hook_tools::AgentTransport`]. `CHARMHOST_HOOK_TOOLS` may
+    /// force a way.
+    pub fn hook_tools(&self, vars: impl Fn(&str) -> Option<OsString>) -> Options {
+        let text = |name: &str| {
+            let value = vars(name).unwrap_or_default();
+            value.to_string_lossy().into_owned()
+        };
+        let needed = ["JUJU_AGENT_SOCKET_ADDRESS", "JUJU_CONTEXT_ID"];
+        let missing = needed.into_iter().find(|name| text(name).is_empty());
+        Options {
+            agent: self
+                .agent
+                .clone()
+                .ok_or(missing.unwrap_or("JUJU_AGENT_SOCKET_ADDRESS")),
+            charm_dir: self.charm_dir.clone(),
+            juju_version: text("JUJU_VERSION"),
+            path: vars("PATH"),
+            choice: text("CHARMHOST_HOOK_TOOLS"),
+        }
     }
 
     /// Whether Juju runs this in a restricted context, where few hook tools

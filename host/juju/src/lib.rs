@@ -2,39 +2,28 @@
 //!
 //! What the agent says when it runs a charm ([`Environment`], [`Event`]), what
 //! the charm says of itself ([`Metadata`]), and what the charm can ask for: the
-//! hook tools, raw over a [`Transport`] or typed with ops's caches in a
-//! [`Model`]. Nothing here knows of WebAssembly.
+//! hook tools, typed with ops's caches in a [`Model`]. Nothing here knows of
+//! WebAssembly.
 
 mod dispatch_event;
 mod environment;
-mod error;
 mod event;
-mod exec;
-mod files;
-mod memory;
 mod metadata;
 mod model;
 mod relations;
 mod results;
-mod rpc;
 mod snapshot;
-mod transport;
 mod values;
 mod version;
 
-pub use environment::{AgentSocket, Environment, EnvironmentError, StorageId};
-pub use error::ToolError;
+pub use environment::{Environment, EnvironmentError, StorageId};
 pub use event::{
     ActionEvent, CheckEvent, Event, NoticeEvent, RelationEvent, SecretEvent, SecretRevisionEvent,
     StorageEvent, WorkloadEvent,
 };
-pub use exec::ExecTransport;
-pub use memory::MemoryTransport;
 pub use metadata::{Endpoint, Metadata, MetadataError, Role};
 pub use model::Model;
 pub use relations::{Databag, Own, Owner, Relation, Relations};
 pub use results::flatten_results;
-pub use rpc::RpcTransport;
-pub use transport::{ToolOutput, Transport, TransportError, transport};
 pub use values::{ConfigValue, Level, Port, Protocol, Scope, StatusName, StatusValue};
 pub use version::JujuVersion;

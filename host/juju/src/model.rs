@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use charmhost_hook_tools::{ToolError, ToolOutput, Transport, names_file};
 use serde_json::Value;
 
-use crate::files;
-use crate::{
-    ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue, ToolError, ToolOutput,
-    Transport,
-};
+use crate::{ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue};
 
 /// How long Juju guarantees leadership after it has confirmed it.
 const LEADERSHIP: Duration = Duration::from_secs(30);
@@ -55,8 +52,22 @@ impl Model {
         self.echo = true;
     }
 
-    /// Runs any tool. One that ran and failed is an output. The agent is not to
-    /// open files by its arguments.
+    /// Sets how long one call of a hook tool may take; without it, calls wait
+    /// for ever.
+    pub fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.transport.set_timeout(limit);
+    }
+
+    /// Makes ready for a restriction of this process: see
+    /// [`Transport::prepare_restriction`].
+    pub fn prepare_restriction(&mut self) -> std::io::Result<()> {
+        self.transport.prepare_restriction()
+    }
+
+    /// Runs any tool. One that ran and failed is an output.
+    ///
+    /// What a guest may pass is not decided here, but no value in any call may
+    /// become a flag that has the agent open a file.
     pub fn run(
         &mut self,
         tool: &str,
@@ -66,8 +77,8 @@ impl Model {
         if args.iter().any(|arg| arg.contains('\0')) {
             return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
         }
-        if let Some(arg) = files::opens_file(tool, args) {
-            return Err(ToolError::opens_file(tool, arg));
+        if let Some(arg) = names_file(tool, args) {
+            return Err(ToolError::opens_file(tool, &arg));
         }
         self.transport.run(tool, args, stdin)
     }

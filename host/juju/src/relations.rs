@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use charmhost_hook_tools::ToolError;
 use serde_json::{Map, Value};
 
-use crate::{Environment, Metadata, Model, Role, ToolError};
+use crate::{Environment, Metadata, Model, Role};
 
 /// What a databag holds.
 pub type Databag = BTreeMap<String, String>;

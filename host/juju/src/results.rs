@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ToolError;
+use charmhost_hook_tools::ToolError;
 
 /// Names that Juju keeps for itself in results, in any part of a key.
 const RESERVED: [&str; 4] = ["stdout", "stdout-encoding", "stderr", "stderr-encoding"];

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use charmhost_framework::Framework;
+use charmhost_hook_tools::{AgentTransport, Policy};
 use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
@@ -42,13 +43,17 @@ pub fn dispatch(
         Ok(environment) => environment,
         Err(error) => return complain(&error),
     };
-    let transport = match charmhost_juju::transport(&environment, &vars) {
-        Ok(transport) => transport,
+    let transport = match AgentTransport::new(environment.hook_tools(&vars)) {
+        Ok(transport) => Box::new(transport),
         // Nothing is to be done, so nothing needs an agent.
         Err(_) if environment.is_reentrant() => return 0,
         Err(error) => return complain(&error),
     };
     let mut model = Model::new(transport, &environment.charm_dir);
+    let policy = policy(&vars);
+    if let Ok(policy) = &policy {
+        model.set_timeout(policy.hook_tool_timeout());
+    }
     if environment.is_reentrant() {
         let line = format!("Charm called itself via {}.", environment.dispatch_path);
         model.log(Level::Debug, &line);
@@ -59,7 +64,7 @@ pub fn dispatch(
     }
     let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
     model.log(Level::Debug, &up);
-    match Prepared::new(&environment, &mut model, &vars) {
+    match Prepared::new(&environment, &mut model, policy) {
         Ok(prepared) => {
             let may_run = prepared.settings.grants.legacy_hooks;
             if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
@@ -90,7 +95,7 @@ impl Prepared {
     fn new(
         environment: &Environment,
         model: &mut Model,
-        vars: impl Fn(&str) -> Option<OsString>,
+        policy: Result<OperatorPolicy, String>,
     ) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
@@ -100,7 +105,8 @@ impl Prepared {
             let line = format!("Event {name} not defined for {}.", metadata.name);
             model.log(Level::Debug, &line);
         }
-        let settings = settings(environment, vars)?;
+        let stated = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
+        let settings = stated.narrowed(&policy?);
         Ok(Prepared {
             metadata,
             event,
@@ -137,6 +143,7 @@ impl Prepared {
             local: Some(local),
             relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
+            hook_tools: Policy::new(self.settings.grants.hook_tools.iter().cloned()),
             environment,
             metadata: self.metadata,
             model,
@@ -160,15 +167,10 @@ impl Prepared {
     }
 }
 
-/// What the charm states, as far as the operator allows it.
-fn settings(
-    environment: &Environment,
-    vars: impl Fn(&str) -> Option<OsString>,
-) -> Result<Settings, String> {
-    let stated = Settings::load(&environment.charm_dir).map_err(|error| error.to_string())?;
+/// What the operator allows charms.
+fn policy(vars: impl Fn(&str) -> Option<OsString>) -> Result<OperatorPolicy, String> {
     let file = vars(POLICY_VARIABLE).filter(|file| !file.is_empty());
-    let policy = OperatorPolicy::load(file.map(Into::into)).map_err(|error| error.to_string())?;
-    Ok(stated.narrowed(&policy))
+    OperatorPolicy::load(file.map(Into::into)).map_err(|error| error.to_string())
 }
 
 /// The sandbox of a charm, with all of its roots opened.
@@ -215,6 +217,13 @@ const STORAGE: &str = "/var/lib/juju/storage";
 /// host needs for it.
 fn restrict_process(state: &mut State, restrict: impl FnOnce(&Rules) -> Restriction) {
     let charm = &mut state.charm;
+    if let Err(error) = charm.model.prepare_restriction() {
+        let line = format!(
+            "The kernel does not restrict this dispatch: no other process can run hook tools: {error}."
+        );
+        charm.model.log(Level::Debug, &line);
+        return;
+    }
     let storage: Vec<PathBuf> = match charm.metadata.storage.is_empty() {
         true => Vec::new(),
         false => {

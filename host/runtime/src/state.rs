@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use charmhost_framework::{Effects, Framework};
-use charmhost_juju::{
-    Environment, Level, Metadata, Model, Relations, Scope, StatusValue, ToolError,
-};
+use charmhost_hook_tools::{Policy, ToolError};
+use charmhost_juju::{Environment, Level, Metadata, Model, Relations, Scope, StatusValue};
 use charmhost_sandbox::{
     FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
     SandboxView,
@@ -43,6 +42,8 @@ pub(crate) struct CharmState {
     pub model: Model,
     pub relations: Relations,
     pub containers: Containers,
+    /// Which hook tools the guest may run, and how.
+    pub hook_tools: Policy,
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,

@@ -43,7 +43,7 @@ impl Kind {
                 Ok(number) if number.is_finite() => Ok(number.into()),
                 _ => Err(expected("a number")),
             },
-            Kind::Boolean => match crate::tools::parse_bool(text) {
+            Kind::Boolean => match charmhost_hook_tools::parse_bool(text) {
                 Some(value) => Ok(value.into()),
                 None => Err(expected("true or false")),
             },

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Action, Context, Model, Ports, Relation, Secret, Status};
 use crate::report::{LogLine, Notice};
@@ -136,12 +137,15 @@ impl Hook {
         &mut self.model.leader_settings
     }
 
-    /// A file that a tool is told of, as the agent finds it: relative to the
-    /// caller's directory, and in the charm's own file system.
-    pub fn path_from(&self, dir: &std::path::Path, file: &str) -> std::path::PathBuf {
-        let path = dir.join(file);
-        let inside = path.strip_prefix("/").unwrap_or(&path);
-        self.model.root.join(inside)
+    /// Reads a file that an argument of a tool names: relative to the caller's
+    /// directory, and in the charm's file system, also through links.
+    pub fn read_file(&self, dir: &Path, file: &str) -> std::io::Result<Vec<u8>> {
+        self.model.root.read(dir.join(file))
+    }
+
+    /// Writes such a file.
+    pub fn write_file(&self, dir: &Path, file: &str, bytes: &[u8]) -> std::io::Result<()> {
+        self.model.root.write(dir.join(file), bytes)
     }
 
     /// Asks for storage when the hook succeeds.

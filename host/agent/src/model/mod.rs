@@ -10,8 +10,8 @@ mod relation;
 mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
+use charmhost_isolation::Root;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -103,8 +103,8 @@ pub struct Model {
     pub principal: Option<String>,
     /// Whether the charm asked for a reboot.
     pub reboot: bool,
-    /// Where the agent finds what the charm sees as `/`.
-    pub root: PathBuf,
+    /// The charm's `/`.
+    pub root: Root,
 }
 
 /// A storage instance.
@@ -147,7 +147,7 @@ impl Default for Model {
             leader_settings: Databag::new(),
             principal: None,
             reboot: false,
-            root: PathBuf::from("/"),
+            root: Root::default(),
         }
     }
 }

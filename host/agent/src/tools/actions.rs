@@ -3,56 +3,23 @@
 use serde_json::Value;
 
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Action, Hook};
 
-pub const GET: Tool = Tool {
-    name: "action-get",
-    usage: "[options] [<key>[.<key>.<key>...]]",
-    purpose: "Print the parameters of the running action, or one of them.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: get,
-};
+pub fn fail(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let message = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    let reason = message.unwrap_or("action failed without reason given, check action for errors");
+    running(hook)?.failure = Some(reason.to_owned());
+    Ok(None)
+}
 
-pub const SET: Tool = Tool {
-    name: "action-set",
-    usage: "<key>=<value> [<key>=<value> ...]",
-    purpose: "Set results of the running action.",
-    flags: &[],
-    formats: Formats::None,
-    run: set,
-};
-
-pub const FAIL: Tool = Tool {
-    name: "action-fail",
-    usage: "[\"<failure message>\"]",
-    purpose: "Declare the running action failed; it goes on all the same.",
-    flags: &[],
-    formats: Formats::None,
-    run: |hook, call| {
-        let message = call.arguments.at_most_one().map_err(Refusal::Usage)?;
-        let reason =
-            message.unwrap_or("action failed without reason given, check action for errors");
-        running(hook)?.failure = Some(reason.to_owned());
-        Ok(None)
-    },
-};
-
-pub const LOG: Tool = Tool {
-    name: "action-log",
-    usage: "<message>",
-    purpose: "Tell the operator how the running action gets on.",
-    flags: &[],
-    formats: Formats::None,
-    run: |hook, call| {
-        if call.arguments.args.is_empty() {
-            return Err(Refusal::Usage("no message specified".to_owned()));
-        }
-        running(hook)?.log.push(call.arguments.args.join(" "));
-        Ok(None)
-    },
-};
+pub fn log(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    if call.arguments.args.is_empty() {
+        return Err(Refusal::Usage("no message specified".to_owned()));
+    }
+    running(hook)?.log.push(call.arguments.args.join(" "));
+    Ok(None)
+}
 
 const RESERVED: [&str; 4] = ["stdout", "stdout-encoding", "stderr", "stderr-encoding"];
 
@@ -61,7 +28,7 @@ fn running(hook: &mut Hook) -> Result<&mut Action, Refusal> {
     hook.action_mut().ok_or_else(none)
 }
 
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let key = call.arguments.at_most_one().map_err(Refusal::Usage)?;
     let action = running(hook)?;
     let value = match key {
@@ -71,7 +38,7 @@ fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(Some(Shown::Value(value)))
 }
 
-fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let mut results = Vec::new();
     for arg in &call.arguments.args {
         let wrong = || Refusal::Usage(format!("argument {arg:?} must be of the form key...=value"));

@@ -2,21 +2,11 @@
 
 use serde_json::Value;
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::Hook;
 
-pub const GET: Tool = Tool {
-    name: "config-get",
-    usage: "[options] [<key>]",
-    purpose: "Print the application's configuration, or one value of it.",
-    flags: &[Flag::switch(&["a", "all"])],
-    formats: Formats::Smart,
-    run: get,
-};
-
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let all = call.arguments.is("a");
     let config = &hook.model().config;
     let value = match call.arguments.at_most_one().map_err(Refusal::Usage)? {

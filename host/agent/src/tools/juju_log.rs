@@ -1,20 +1,10 @@
 //! `juju-log`.
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Hook, Level};
 
-pub const LOG: Tool = Tool {
-    name: "juju-log",
-    usage: "[options] <message>",
-    purpose: "Write a message to the log of the model.",
-    flags: &[Flag::switch(&["debug"]), Flag::text(&["l", "log-level"])],
-    formats: Formats::Deprecated,
-    run: log,
-};
-
-fn log(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn log(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     if call.arguments.args.is_empty() {
         return Err(Refusal::Usage("no message specified".to_owned()));
     }

@@ -1,7 +1,6 @@
-//! The hook tools, one small module each, in one table.
+//! The hook tools, as Juju runs them.
 
 mod actions;
-mod arguments;
 mod config_get;
 mod format;
 #[cfg(test)]
@@ -23,34 +22,11 @@ mod yaml;
 
 use std::path::Path;
 
+use charmhost_hook_tools::{Kind, Output, ParseError, Parsed, TOOLS, Tool, Version, parse, tool};
 use charmhost_jujuc::{REQUIRES_STDIN, Reply, Request};
 
 use crate::model::Hook;
-use arguments::{Flag, ParseError, Parsed};
 use format::Shown;
-
-/// What a tool does with `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Formats {
-    /// There is no such flag.
-    None,
-    /// The flag is there, does nothing, and is called deprecated.
-    Deprecated,
-    /// `smart` by default, and `-o FILE`.
-    Smart,
-    /// `yaml` by default, no `smart`, and `-o FILE`.
-    Yaml,
-}
-
-/// A hook tool.
-struct Tool {
-    name: &'static str,
-    usage: &'static str,
-    purpose: &'static str,
-    flags: &'static [Flag],
-    formats: Formats,
-    run: fn(&mut Hook, &Call) -> Result<Option<Shown>, Refusal>,
-}
 
 /// One call of a tool.
 struct Call<'a> {
@@ -83,85 +59,60 @@ impl Refusal {
     }
 }
 
-/// The tools by name, each with the versions of Juju that have it.
-const TOOLS: &[(&Tool, Since)] = &[
-    (&actions::GET, Since::Always),
-    (&actions::SET, Since::Always),
-    (&actions::FAIL, Since::Always),
-    (&actions::LOG, Since::Always),
-    (&version::SET, Since::Always),
-    (&config_get::GET, Since::Always),
-    (&model::CREDENTIAL, Since::Always),
-    (&model::GOAL, Since::Always),
-    (&is_leader::GET, Since::Always),
-    (&juju_log::LOG, Since::Always),
-    (&model::REBOOT, Since::Always),
-    (&model::LEADER_GET, Since::Before4),
-    (&model::LEADER_SET, Since::Before4),
-    (&network::GET, Since::Always),
-    (&ports::OPEN, Since::Always),
-    (&ports::CLOSE, Since::Always),
-    (&ports::LIST, Since::Always),
-    (&relations::IDS, Since::Always),
-    (&relations::LIST, Since::Always),
-    (&relations::GET, Since::Always),
-    (&relations::SET, Since::Always),
-    (&relations::MODEL, Since::Version(3, 6, 1)),
-    (&model::RESOURCE, Since::Always),
-    (&secret_writes::ADD, Since::Version(3, 0, 0)),
-    (&secret_writes::SET, Since::Version(3, 0, 0)),
-    (&secrets::GET, Since::Version(3, 0, 0)),
-    (&secrets::INFO, Since::Version(3, 0, 3)),
-    (&secrets::IDS, Since::Version(3, 0, 0)),
-    (&secret_writes::GRANT, Since::Version(3, 0, 0)),
-    (&secret_writes::REVOKE, Since::Version(3, 0, 0)),
-    (&secret_writes::REMOVE, Since::Version(3, 0, 0)),
-    (&state::GET, Since::Always),
-    (&state::SET, Since::Always),
-    (&state::DELETE, Since::Always),
-    (&status::GET, Since::Always),
-    (&status::SET, Since::Always),
-    (&storage::LIST, Since::Always),
-    (&storage::GET, Since::Always),
-    (&storage::ADD, Since::Always),
-    (&network::UNIT, Since::Always),
-];
+/// What a tool does: what it prints, if it prints anything.
+type Run = fn(&mut Hook, &Call) -> Result<Option<Shown>, Refusal>;
 
-/// Which versions of Juju have a tool.
-#[derive(Clone, Copy)]
-enum Since {
-    Always,
-    /// This one and later ones.
-    Version(u32, u32, u32),
-    Before4,
+/// The simulated tools; those of pod-spec charms, payloads and metrics are not.
+fn implementation(tool: &str) -> Option<Run> {
+    Some(match tool {
+        "action-fail" => actions::fail,
+        "action-get" => actions::get,
+        "action-log" => actions::log,
+        "action-set" => actions::set,
+        "application-version-set" => version::set,
+        "close-port" => ports::close,
+        "config-get" => config_get::get,
+        "credential-get" => model::credential,
+        "goal-state" => model::goal,
+        "is-leader" => is_leader::get,
+        "juju-log" => juju_log::log,
+        "juju-reboot" => model::reboot,
+        "leader-get" => model::leader_get,
+        "leader-set" => model::leader_set,
+        "network-get" => network::get,
+        "open-port" => ports::open,
+        "opened-ports" => ports::list,
+        "relation-get" => relations::get,
+        "relation-ids" => relations::ids,
+        "relation-list" => relations::list,
+        "relation-model-get" => relations::model,
+        "relation-set" => relations::set,
+        "resource-get" => model::resource,
+        "secret-add" => secret_writes::add,
+        "secret-get" => secrets::get,
+        "secret-grant" => secret_writes::grant,
+        "secret-ids" => secrets::ids,
+        "secret-info-get" => secrets::info,
+        "secret-remove" => secret_writes::remove,
+        "secret-revoke" => secret_writes::revoke,
+        "secret-set" => secret_writes::set,
+        "state-delete" => state::delete,
+        "state-get" => state::get,
+        "state-set" => state::set,
+        "status-get" => status::get,
+        "status-set" => status::set,
+        "storage-add" => storage::add,
+        "storage-get" => storage::get,
+        "storage-list" => storage::list,
+        "unit-get" => network::unit,
+        _ => return None,
+    })
 }
 
-impl Since {
-    fn includes(self, version: &str) -> bool {
-        let number = |part: &str| {
-            let digits = part.split(|c: char| !c.is_ascii_digit()).next();
-            digits
-                .and_then(|digits| digits.parse::<u32>().ok())
-                .unwrap_or_default()
-        };
-        let mut parts = version.split(['.', '-']).map(number);
-        let mut next = || parts.next().unwrap_or_default();
-        let version = (next(), next(), next());
-        match self {
-            Since::Always => true,
-            Since::Version(major, minor, patch) => version >= (major, minor, patch),
-            Since::Before4 => version < (4, 0, 0),
-        }
-    }
-}
-
-const FORMAT_FLAGS: &[Flag] = &[Flag::format(), Flag::text(&["o", "output"])];
-const YAML_FLAGS: &[Flag] = &[Flag::yaml_format(), Flag::text(&["o", "output"])];
-const DEPRECATED_FORMAT_FLAGS: &[Flag] = &[Flag::text(&["format"])];
-
-/// The names of all tools.
+/// The names of all simulated tools.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TOOLS.iter().map(|(tool, _)| tool.name)
+    let names = TOOLS.iter().map(|tool| tool.name);
+    names.filter(|name| implementation(name).is_some())
 }
 
 /// Runs the tool that a request names. The error is the text with which the
@@ -173,75 +124,75 @@ pub fn run(hook: &mut Hook, request: &Request) -> Result<Reply, String> {
     if !Path::new(&request.dir).is_absolute() {
         return Err("bad request: Dir is not absolute".to_owned());
     }
-    let version = &hook.model().juju_version;
-    let mut tools = TOOLS.iter().filter(|(_, since)| since.includes(version));
-    let Some((tool, _)) = tools.find(|(tool, _)| tool.name == request.tool) else {
-        return Err(format!("bad request: unknown command: {}", request.tool));
-    };
-    tool.call(hook, request)
+    let version = Version::parse(&hook.model().juju_version);
+    let known = tool(&request.tool).filter(|tool| tool.is_in(version));
+    match known.zip(implementation(&request.tool)) {
+        Some((tool, run)) => call(tool, run, hook, request),
+        None => Err(format!("bad request: unknown command: {}", request.tool)),
+    }
 }
 
-impl Tool {
-    fn call(&self, hook: &mut Hook, request: &Request) -> Result<Reply, String> {
-        let format_flags = match self.formats {
-            Formats::None => &[],
-            Formats::Deprecated => DEPRECATED_FORMAT_FLAGS,
-            Formats::Smart => FORMAT_FLAGS,
-            Formats::Yaml => YAML_FLAGS,
-        };
-        let arguments = match arguments::parse(&[self.flags, format_flags], &request.args) {
-            Ok(arguments) => arguments,
-            Err(ParseError::Help) => return Ok(printed(self.help())),
-            Err(ParseError::Wrong(text)) => return Ok(refused(2, &text)),
-        };
-        let call = Call {
-            arguments,
-            dir: Path::new(&request.dir),
-            stdin: request.stdin.as_deref(),
-        };
-        let mut reply = match (self.run)(hook, &call) {
-            Ok(None) => Reply::default(),
-            Ok(Some(shown)) => self.output(hook, &call, shown),
-            Err(Refusal::Failed(text)) => refused(1, &text),
-            Err(Refusal::Usage(text)) => refused(2, &text),
-            Err(Refusal::NeedsStdin) => return Err(REQUIRES_STDIN.to_owned()),
-        };
-        if self.formats == Formats::Deprecated
-            && call.arguments.value("format").is_some()
-            && reply.code != 2
-        {
-            let warning = format!("--format flag deprecated for command {:?}", self.name);
-            reply.stderr.splice(0..0, warning.into_bytes());
-        }
-        Ok(reply)
+fn call(
+    tool: &'static Tool,
+    run: Run,
+    hook: &mut Hook,
+    request: &Request,
+) -> Result<Reply, String> {
+    let arguments = match parse(tool.flags, &request.args) {
+        Ok(arguments) => arguments,
+        Err(ParseError::Help) => return Ok(printed(help(tool))),
+        Err(ParseError::Wrong(text)) => return Ok(refused(2, &text)),
+    };
+    let call = Call {
+        arguments,
+        dir: Path::new(&request.dir),
+        stdin: request.stdin.as_deref(),
+    };
+    let mut reply = match run(hook, &call) {
+        Ok(None) => Reply::default(),
+        Ok(Some(shown)) => output(tool, hook, &call, shown),
+        Err(Refusal::Failed(text)) => refused(1, &text),
+        Err(Refusal::Usage(text)) => refused(2, &text),
+        Err(Refusal::NeedsStdin) => return Err(REQUIRES_STDIN.to_owned()),
+    };
+    let ignores_format = tool
+        .flags
+        .iter()
+        .any(|flag| flag.kind == Kind::IgnoredFormat);
+    if ignores_format && call.arguments.value("format").is_some() && reply.code != 2 {
+        let warning = format!("--format flag deprecated for command {:?}", tool.name);
+        reply.stderr.splice(0..0, warning.into_bytes());
     }
+    Ok(reply)
+}
 
-    /// Prints to where `-o` says, which is a file in the caller's directory.
-    fn output(&self, hook: &Hook, call: &Call, shown: Shown) -> Reply {
-        let default = match self.formats {
-            Formats::Yaml => "yaml",
-            _ => "smart",
-        };
-        let text = shown.print(call.arguments.value("format").unwrap_or(default));
-        match call.arguments.value("o") {
-            None | Some("") => printed(text),
-            Some(file) => match std::fs::write(hook.path_from(call.dir, file), text) {
-                Ok(()) => Reply::default(),
-                Err(error) => refused(1, &format!("cannot write {file:?}: {error}")),
-            },
-        }
+/// Prints to where `-o` says, which is a file in the caller's directory.
+fn output(tool: &Tool, hook: &Hook, call: &Call, shown: Shown) -> Reply {
+    let default = match tool.output {
+        Output::Yaml => "yaml",
+        _ => "smart",
+    };
+    let prints_value = matches!(tool.output, Output::Smart | Output::Yaml);
+    let format = call.arguments.value("format").filter(|_| prints_value);
+    let text = shown.print(format.unwrap_or(default));
+    match call.arguments.value("o") {
+        None | Some("") => printed(text),
+        Some(file) => match hook.write_file(call.dir, file, text.as_bytes()) {
+            Ok(()) => Reply::default(),
+            Err(error) => refused(1, &format!("cannot write {file:?}: {error}")),
+        },
     }
+}
 
-    fn help(&self) -> String {
-        let mut text = format!(
-            "Usage: {} {}\n\nSummary:\n{}\n",
-            self.name, self.usage, self.purpose
-        );
-        if self.formats == Formats::Smart {
-            text.push_str("\nOptions:\n--format (= smart)\n    smart, yaml or json\n-o, --output (= \"\")\n    write to a file instead\n");
-        }
-        text
+fn help(tool: &Tool) -> String {
+    let mut text = format!(
+        "Usage: {} {}\n\nSummary:\n{}\n",
+        tool.name, tool.usage, tool.purpose
+    );
+    if tool.output == Output::Smart {
+        text.push_str("\nOptions:\n--format (= smart)\n    smart, yaml or json\n-o, --output (= \"\")\n    write to a file instead\n");
     }
+    text
 }
 
 fn printed(text: String) -> Reply {
@@ -259,11 +210,27 @@ fn refused(code: i32, text: &str) -> Reply {
     }
 }
 
-/// A boolean in any of the spellings that Go takes.
-pub fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_of_charms_is_simulated() {
+        let missing = |tool: &&str| implementation(tool).is_none();
+        let missing: Vec<&str> = TOOLS.iter().map(|tool| tool.name).filter(missing).collect();
+        let wanted = [
+            "add-metric",
+            "k8s-raw-get",
+            "k8s-raw-set",
+            "k8s-spec-get",
+            "k8s-spec-set",
+            "payload-register",
+            "payload-status-set",
+            "payload-unregister",
+            "pod-spec-get",
+            "pod-spec-set",
+        ];
+        assert_eq!(missing, wanted);
+        assert_eq!(names().count(), TOOLS.len() - wanted.len());
     }
 }

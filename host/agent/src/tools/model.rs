@@ -3,104 +3,57 @@
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool, pairs};
+use super::{Call, Refusal, pairs};
 use crate::model::{Context, Hook, update};
 
-pub const RESOURCE: Tool = Tool {
-    name: "resource-get",
-    usage: "<resource name>",
-    purpose: "Print the path of a resource's file.",
-    flags: &[],
-    formats: Formats::None,
-    run: |hook, call| {
-        let Some(name) = call.arguments.at_most_one().map_err(Refusal::Usage)? else {
-            return Err(Refusal::Usage("missing required resource name".to_owned()));
-        };
-        match hook.model().resources.get(name) {
-            Some(path) => Ok(Some(Shown::Raw(path.clone()))),
-            None => Err(Refusal::Failed(format!(
-                "could not download resource: resource {name:?} not found"
-            ))),
-        }
-    },
-};
+pub fn resource(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let Some(name) = call.arguments.at_most_one().map_err(Refusal::Usage)? else {
+        return Err(Refusal::Usage("missing required resource name".to_owned()));
+    };
+    match hook.model().resources.get(name) {
+        Some(path) => Ok(Some(Shown::Raw(path.clone()))),
+        None => Err(Refusal::Failed(format!(
+            "could not download resource: resource {name:?} not found"
+        ))),
+    }
+}
 
-pub const GOAL: Tool = Tool {
-    name: "goal-state",
-    usage: "[options]",
-    purpose: "Print which units and relations there shall be.",
-    flags: &[],
-    formats: Formats::Yaml,
-    run: goal,
-};
+pub fn reboot(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    call.arguments.none().map_err(Refusal::Usage)?;
+    if matches!(hook.context(), Context::Action(_)) {
+        let text = "juju-reboot is not supported when running an action.";
+        return Err(Refusal::Failed(text.to_owned()));
+    }
+    hook.request_reboot();
+    Ok(None)
+}
 
-pub const CREDENTIAL: Tool = Tool {
-    name: "credential-get",
-    usage: "[options]",
-    purpose: "Print how the cloud is reached.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: credential,
-};
+pub fn leader_get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let settings = &hook.model().leader_settings;
+    let value = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
+        None | Some("" | "-") => json!(settings),
+        Some(key) => settings
+            .get(key)
+            .map_or(Value::Null, |value| value.as_str().into()),
+    };
+    Ok(Some(Shown::Value(value)))
+}
 
-pub const REBOOT: Tool = Tool {
-    name: "juju-reboot",
-    usage: "[options]",
-    purpose: "Reboot the machine.",
-    flags: &[Flag::switch(&["now"])],
-    formats: Formats::None,
-    run: |hook, call| {
-        call.arguments.none().map_err(Refusal::Usage)?;
-        if matches!(hook.context(), Context::Action(_)) {
-            let text = "juju-reboot is not supported when running an action.";
-            return Err(Refusal::Failed(text.to_owned()));
-        }
-        hook.request_reboot();
-        Ok(None)
-    },
-};
-
-pub const LEADER_GET: Tool = Tool {
-    name: "leader-get",
-    usage: "[options] [<key>]",
-    purpose: "Print the leader's settings.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        let settings = &hook.model().leader_settings;
-        let value = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
-            None | Some("" | "-") => json!(settings),
-            Some(key) => settings
-                .get(key)
-                .map_or(Value::Null, |value| value.as_str().into()),
-        };
-        Ok(Some(Shown::Value(value)))
-    },
-};
-
-pub const LEADER_SET: Tool = Tool {
-    name: "leader-set",
-    usage: "<key>=<value> [...]",
-    purpose: "Change the leader's settings, at once.",
-    flags: &[],
-    formats: Formats::None,
-    run: |hook, call| {
-        let changes = pairs::read(hook, call)?;
-        if !hook.model().leader {
-            let text = "cannot write leadership settings: cannot write settings: not the leader";
-            return Err(Refusal::Failed(text.to_owned()));
-        }
-        update(hook.leader_settings_mut(), changes);
-        Ok(None)
-    },
-};
+pub fn leader_set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let changes = pairs::read(hook, call)?;
+    if !hook.model().leader {
+        let text = "cannot write leadership settings: cannot write settings: not the leader";
+        return Err(Refusal::Failed(text.to_owned()));
+    }
+    update(hook.leader_settings_mut(), changes);
+    Ok(None)
+}
 
 /// When everything came to be. It does not change from one run to the next.
 const SINCE: &str = "2026-01-02 03:04:05Z";
 
-fn goal(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn goal(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
     let model = hook.model();
     let is = |status: &str| json!({"status": status, "since": SINCE});
@@ -147,7 +100,7 @@ const CREDENTIAL_KEYS: [(&str, &str, &str); 9] = [
     ),
 ];
 
-fn credential(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn credential(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
     let Some(spec) = &hook.model().cloud_spec else {
         let text = "cannot access cloud credentials: permission denied";

@@ -2,45 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool, relations};
+use super::{Call, Refusal, relations};
 use crate::model::{BindAddress, Hook, Network};
 
-pub const GET: Tool = Tool {
-    name: "network-get",
-    usage: "[options] <binding>",
-    purpose: "Print the network of a binding.",
-    flags: &[
-        Flag::text(&["r", "relation"]),
-        Flag::switch(&["bind-address"]),
-        Flag::switch(&["ingress-address"]),
-        Flag::switch(&["egress-subnets"]),
-        Flag::switch(&["primary-address"]),
-    ],
-    formats: Formats::Smart,
-    run: get,
-};
+pub fn unit(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let networks = &hook.model().networks;
+    let address = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
+        Some("private-address") => networks.private_address(),
+        Some("public-address") => &networks.public_address,
+        Some(other) => return Err(Refusal::Usage(format!("unknown setting {other:?}"))),
+        None => return Err(Refusal::Usage("no setting specified".to_owned())),
+    };
+    Ok(Some(Shown::Value(address.into())))
+}
 
-pub const UNIT: Tool = Tool {
-    name: "unit-get",
-    usage: "[options] <setting>",
-    purpose: "Print an address of the unit: private-address or public-address.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        let networks = &hook.model().networks;
-        let address = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
-            Some("private-address") => networks.private_address(),
-            Some("public-address") => &networks.public_address,
-            Some(other) => return Err(Refusal::Usage(format!("unknown setting {other:?}"))),
-            None => return Err(Refusal::Usage("no setting specified".to_owned())),
-        };
-        Ok(Some(Shown::Value(address.into())))
-    },
-};
-
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     relations::chosen(hook, call)?;
     let binding = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
         None => return Err(Refusal::Usage("no arguments specified".to_owned())),

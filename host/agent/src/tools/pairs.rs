@@ -35,7 +35,8 @@ fn from_file(hook: &Hook, call: &Call, file: &str) -> Result<Vec<(String, String
     let failed = |text: String| Refusal::Failed(text);
     let bytes = match file {
         "-" => call.stdin()?.to_vec(),
-        path => std::fs::read(hook.path_from(call.dir, path))
+        path => hook
+            .read_file(call.dir, path)
             .map_err(|error| failed(format!("cannot read {path:?}: {error}")))?,
     };
     let text = String::from_utf8(bytes)

@@ -2,45 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Hook, PortRange};
 
-const FLAGS: &[Flag] = &[Flag::text(&["endpoints"])];
+pub fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    call.arguments.none().map_err(Refusal::Usage)?;
+    let with_endpoints = call.arguments.is("endpoints");
+    Ok(Some(Shown::Lines(hook.ports().listed(with_endpoints))))
+}
 
-pub const OPEN: Tool = Tool {
-    name: "open-port",
-    usage: "[options] <port>[/<protocol>] or <from>-<to>[/<protocol>] or icmp",
-    purpose: "Open a port or a range of ports when the hook succeeds.",
-    flags: FLAGS,
-    formats: Formats::Deprecated,
-    run: open,
-};
-
-pub const CLOSE: Tool = Tool {
-    name: "close-port",
-    usage: "[options] <port>[/<protocol>] or <from>-<to>[/<protocol>] or icmp",
-    purpose: "Close a port or a range of ports when the hook succeeds.",
-    flags: FLAGS,
-    formats: Formats::Deprecated,
-    run: close,
-};
-
-pub const LIST: Tool = Tool {
-    name: "opened-ports",
-    usage: "[options]",
-    purpose: "Print the open ports, with the changes of this hook.",
-    flags: &[Flag::switch(&["endpoints"])],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        call.arguments.none().map_err(Refusal::Usage)?;
-        let with_endpoints = call.arguments.is("endpoints");
-        Ok(Some(Shown::Lines(hook.ports().listed(with_endpoints))))
-    },
-};
-
-fn open(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn open(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (range, endpoints) = request(hook, call)?;
     let unit = hook.model().unit.clone();
     let opened = hook.ports_mut().open(range, endpoints);
@@ -52,7 +24,7 @@ fn open(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(None)
 }
 
-fn close(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn close(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (range, endpoints) = request(hook, call)?;
     let known = hook.model().endpoints.clone();
     hook.ports_mut().close(range, &endpoints, &known);

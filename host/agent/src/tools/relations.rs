@@ -3,68 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{Flag, unrecognized};
 use super::format::Shown;
 use super::pairs;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Context, Databag, Hook, Relation, update};
+use charmhost_hook_tools::unrecognized;
 
-const RELATION: Flag = Flag::text(&["r", "relation"]);
-
-pub const IDS: Tool = Tool {
-    name: "relation-ids",
-    usage: "[options] [<endpoint>]",
-    purpose: "Print the relations of an endpoint.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: ids,
-};
-
-pub const LIST: Tool = Tool {
-    name: "relation-list",
-    usage: "[options]",
-    purpose: "Print the units of a relation, or its application.",
-    flags: &[RELATION, Flag::switch(&["app"])],
-    formats: Formats::Smart,
-    run: list,
-};
-
-pub const GET: Tool = Tool {
-    name: "relation-get",
-    usage: "[options] [<key>|-] [<unit or application>]",
-    purpose: "Print what a unit or an application says in a relation.",
-    flags: &[RELATION, Flag::switch(&["app"])],
-    formats: Formats::Smart,
-    run: get,
-};
-
-pub const SET: Tool = Tool {
-    name: "relation-set",
-    usage: "[options] key=value [key=value ...]",
-    purpose: "Say something in a relation when the hook succeeds.",
-    flags: &[
-        RELATION,
-        Flag::switch(&["app"]),
-        Flag::text(&["file"]),
-        Flag::text(&["format"]),
-    ],
-    formats: Formats::None,
-    run: set,
-};
-
-pub const MODEL: Tool = Tool {
-    name: "relation-model-get",
-    usage: "[options]",
-    purpose: "Print the model of the other side of a relation.",
-    flags: &[RELATION],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        let id = required(hook, call)?;
-        let remote = relation(hook, id)?.remote_model_uuid.clone();
-        let uuid = remote.unwrap_or_else(|| hook.model().uuid.clone());
-        Ok(Some(Shown::Value(json!({ "uuid": uuid }))))
-    },
-};
+pub fn model(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let id = required(hook, call)?;
+    let remote = relation(hook, id)?.remote_model_uuid.clone();
+    let uuid = remote.unwrap_or_else(|| hook.model().uuid.clone());
+    Ok(Some(Shown::Value(json!({ "uuid": uuid }))))
+}
 
 /// The relation that `-r` names, or the current one.
 pub fn chosen(hook: &Hook, call: &Call) -> Result<Option<u32>, Refusal> {
@@ -94,7 +44,7 @@ fn denied() -> Refusal {
     Refusal::Failed("permission denied".to_owned())
 }
 
-fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let named = call.arguments.at_most_one().map_err(Refusal::Usage)?;
     let current = match hook.context() {
         Context::Relation { id, .. } => hook.relations().get(id),
@@ -111,7 +61,7 @@ fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(Some(Shown::Lines(names)))
 }
 
-fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = required(hook, call)?;
     call.arguments.none().map_err(Refusal::Usage)?;
     let relation = relation(hook, id)?;
@@ -121,7 +71,7 @@ fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     }))
 }
 
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = required(hook, call)?;
     let (key, named) = match call.arguments.args.as_slice() {
         [] => ("", None),
@@ -203,7 +153,7 @@ fn databag(hook: &Hook, id: u32, entity: &str, of_app: bool) -> Result<Databag, 
         .ok_or_else(denied)
 }
 
-fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = required(hook, call)?;
     let changes = pairs::read(hook, call)?;
     let of_app = call.arguments.is("app");

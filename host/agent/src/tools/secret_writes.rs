@@ -6,69 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::arguments::{Flag, unrecognized};
 use super::format::Shown;
 use super::secrets::parse_uri;
-use super::{Call, Formats, Refusal, Tool, relations};
+use super::{Call, Refusal, relations};
 use crate::model::{Content, Context, Grant, Hook, Secret, SecretOwner};
-
-const VALUES: &[Flag] = &[
-    Flag::text(&["owner"]),
-    Flag::text(&["label"]),
-    Flag::text(&["description"]),
-    Flag::text(&["rotate"]),
-    Flag::text(&["expire"]),
-    Flag::text(&["file"]),
-];
-
-pub const ADD: Tool = Tool {
-    name: "secret-add",
-    usage: "[options] [key[#base64|#file]=value ...]",
-    purpose: "Make a secret when the hook succeeds; its URI is printed at once.",
-    flags: VALUES,
-    formats: Formats::None,
-    run: add,
-};
-
-pub const SET: Tool = Tool {
-    name: "secret-set",
-    usage: "[options] <ID> [key[#base64|#file]=value ...]",
-    purpose: "Change a secret when the hook succeeds.",
-    flags: VALUES,
-    formats: Formats::None,
-    run: set,
-};
-
-pub const REMOVE: Tool = Tool {
-    name: "secret-remove",
-    usage: "[options] <ID>",
-    purpose: "Remove a secret, or one revision of it, when the hook succeeds.",
-    flags: &[Flag::text(&["revision"])],
-    formats: Formats::None,
-    run: remove,
-};
-
-pub const GRANT: Tool = Tool {
-    name: "secret-grant",
-    usage: "[options] <ID>",
-    purpose: "Show a secret to the other side of a relation.",
-    flags: &[Flag::text(&["r", "relation"]), Flag::text(&["unit"])],
-    formats: Formats::None,
-    run: grant,
-};
-
-pub const REVOKE: Tool = Tool {
-    name: "secret-revoke",
-    usage: "[options] <ID>",
-    purpose: "Show a secret to somebody no longer.",
-    flags: &[
-        Flag::text(&["r", "relation"]),
-        Flag::text(&["app", "application"]),
-        Flag::text(&["unit"]),
-    ],
-    formats: Formats::None,
-    run: revoke,
-};
+use charmhost_hook_tools::unrecognized;
 
 /// How many bytes a secret may hold, as base64.
 const MAX_CONTENT: usize = 1_000_000;
@@ -129,7 +71,8 @@ fn content(hook: &Hook, call: &Call, values: &[String]) -> Result<Content, Refus
     if let Some(file) = call.arguments.value("file").filter(|file| !file.is_empty()) {
         let bytes = match file {
             "-" => call.stdin()?.to_vec(),
-            path => std::fs::read(hook.path_from(call.dir, path))
+            path => hook
+                .read_file(call.dir, path)
                 .map_err(|error| Refusal::Failed(opening(path, &error)))?,
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -176,7 +119,7 @@ fn value_of(
         "base64" => BASE64
             .decode(value)
             .map_err(|_| usage(format!("secret value for {name:?} is no base64")))?,
-        "file" => std::fs::read(hook.path_from(call.dir, value)).map_err(|error| {
+        "file" => hook.read_file(call.dir, value).map_err(|error| {
             let reason = opening(value, &error);
             usage(format!("reading content for secret key {name:?}: {reason}"))
         })?,
@@ -288,7 +231,7 @@ fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let said = said(hook, call, &call.arguments.args)?;
     if said.content.0.is_empty() {
         return Err(usage("missing secret value or filename"));
@@ -339,7 +282,7 @@ fn own<'a>(hook: &'a mut Hook, id: &str) -> Result<Option<&'a mut Secret>, Refus
     }
 }
 
-fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (id, values) = uri(call)?;
     let said = said(hook, call, values)?;
     let Some(secret) = own(hook, id)? else {
@@ -366,7 +309,7 @@ fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(None)
 }
 
-fn remove(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn remove(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (id, rest) = uri(call)?;
     if !rest.is_empty() {
         return Err(usage(unrecognized(rest)));
@@ -393,7 +336,7 @@ fn remove(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(None)
 }
 
-fn grant(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn grant(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (id, rest) = uri(call)?;
     if !rest.is_empty() {
         return Err(usage(unrecognized(rest)));
@@ -418,7 +361,7 @@ fn grant(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(None)
 }
 
-fn revoke(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn revoke(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (id, rest) = uri(call)?;
     if !rest.is_empty() {
         return Err(usage(unrecognized(rest)));

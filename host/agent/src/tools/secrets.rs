@@ -5,49 +5,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Flag, unrecognized};
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Content, Hook, Secret, secret_id};
+use charmhost_hook_tools::unrecognized;
 
-pub const GET: Tool = Tool {
-    name: "secret-get",
-    usage: "[options] [<ID>] [<key>[#base64]]",
-    purpose: "Print what a secret holds.",
-    flags: &[
-        Flag::text(&["label"]),
-        Flag::switch(&["peek"]),
-        Flag::switch(&["refresh"]),
-    ],
-    formats: Formats::Yaml,
-    run: get,
-};
-
-pub const INFO: Tool = Tool {
-    name: "secret-info-get",
-    usage: "[options] [<ID>]",
-    purpose: "Print what is known of an own secret, but not what it holds.",
-    flags: &[Flag::text(&["label"])],
-    formats: Formats::Yaml,
-    run: info,
-};
-
-pub const IDS: Tool = Tool {
-    name: "secret-ids",
-    usage: "[options]",
-    purpose: "Print the ids of the own secrets.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        call.arguments.none().map_err(Refusal::Usage)?;
-        let own = hook.secrets().values().filter(|secret| secret.is_own());
-        let ids: Vec<String> = own.map(|secret| secret.id.clone()).collect();
-        Ok(Some(match ids.is_empty() {
-            true => Shown::Value(Value::Null),
-            false => Shown::Lines(ids),
-        }))
-    },
-};
+pub fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    call.arguments.none().map_err(Refusal::Usage)?;
+    let own = hook.secrets().values().filter(|secret| secret.is_own());
+    let ids: Vec<String> = own.map(|secret| secret.id.clone()).collect();
+    Ok(Some(match ids.is_empty() {
+        true => Shown::Value(Value::Null),
+        false => Shown::Lines(ids),
+    }))
+}
 
 /// The id in a URI that a tool was given.
 pub fn parse_uri(uri: &str) -> Result<&str, Refusal> {
@@ -59,7 +30,7 @@ fn not_found(name: &str) -> Refusal {
     Refusal::Failed(format!("secret {name:?} not found"))
 }
 
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let arguments = &call.arguments;
     let label = arguments.value("label").filter(|label| !label.is_empty());
     let (uri, key) = match (arguments.args.as_slice(), label) {
@@ -152,7 +123,7 @@ fn shown(content: &Content, key: Option<&str>) -> Result<Option<Shown>, Refusal>
     Ok(Some(Shown::Value(text.into())))
 }
 
-fn info(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn info(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let uri = call.arguments.at_most_one().map_err(Refusal::Usage)?;
     let label = call
         .arguments

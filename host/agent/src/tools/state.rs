@@ -3,50 +3,24 @@
 
 use serde_json::Value;
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool, pairs};
+use super::{Call, Refusal, pairs};
 use crate::model::Hook;
 
-pub const GET: Tool = Tool {
-    name: "state-get",
-    usage: "[options] [<key>]",
-    purpose: "Print the state kept with the controller, or one value of it.",
-    flags: &[Flag::switch(&["strict"])],
-    formats: Formats::Smart,
-    run: get,
-};
-
-pub const SET: Tool = Tool {
-    name: "state-set",
-    usage: "[options] key=value [key=value ...]",
-    purpose: "Keep values with the controller when the hook succeeds.",
-    flags: &[Flag::text(&["file"])],
-    formats: Formats::None,
-    run: set,
-};
-
-pub const DELETE: Tool = Tool {
-    name: "state-delete",
-    usage: "<key>",
-    purpose: "Delete a value kept with the controller when the hook succeeds.",
-    flags: &[],
-    formats: Formats::None,
-    run: |hook, call| {
-        let key = call.arguments.at_most_one().map_err(Refusal::Usage)?;
-        // Without a key nothing is deleted, and that is no error.
-        if let Some(key) = key.filter(|key| hook.state().contains_key(*key)) {
-            hook.state_mut().remove(key);
-        }
-        Ok(None)
-    },
-};
+pub fn delete(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let key = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    // Without a key nothing is deleted, and that is no error.
+    if let Some(key) = key.filter(|key| hook.state().contains_key(*key)) {
+        hook.state_mut().remove(key);
+    }
+    Ok(None)
+}
 
 /// How many bytes a value may have; how many a key.
 const MAX_VALUE: usize = 65536;
 const MAX_KEY: usize = 256;
 
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let value = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
         None | Some("" | "-") if hook.state().is_empty() => return Ok(Some(Shown::NoMap)),
         None | Some("" | "-") => Value::Object(hook.state().clone()),
@@ -61,7 +35,7 @@ fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(Some(Shown::Value(value)))
 }
 
-fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let pairs = pairs::read(hook, call)?;
     for (key, value) in &pairs {
         let too_long = |what: &str, max: usize| {

@@ -2,37 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Flag, unrecognized};
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Hook, Status};
-
-const FLAGS: &[Flag] = &[Flag::switch(&["application"])];
-
-pub const SET: Tool = Tool {
-    name: "status-set",
-    usage: "[options] <maintenance | blocked | waiting | active> [message]",
-    purpose: "Set the status of the unit, or of the application.",
-    flags: FLAGS,
-    formats: Formats::None,
-    run: set,
-};
-
-pub const GET: Tool = Tool {
-    name: "status-get",
-    usage: "[options]",
-    purpose: "Print the status of the unit, or of the application.",
-    flags: &[
-        Flag::switch(&["application"]),
-        Flag::switch(&["include-data"]),
-    ],
-    formats: Formats::Smart,
-    run: get,
-};
+use charmhost_hook_tools::unrecognized;
 
 const SETTABLE: [&str; 4] = ["maintenance", "blocked", "waiting", "active"];
 
-fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (status, message, rest) = match call.arguments.args.as_slice() {
         [] => {
             let text = "invalid args, require <status> [message]";
@@ -61,7 +38,7 @@ fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(None)
 }
 
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
     let model = hook.model();
     let with_data = call.arguments.is("include-data");

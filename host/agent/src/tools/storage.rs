@@ -2,44 +2,18 @@
 
 use serde_json::json;
 
-use super::arguments::Flag;
 use super::format::Shown;
-use super::{Call, Formats, Refusal, Tool};
+use super::{Call, Refusal};
 use crate::model::{Context, Hook};
 
-pub const LIST: Tool = Tool {
-    name: "storage-list",
-    usage: "[options] [<storage-name>]",
-    purpose: "Print the unit's storage instances.",
-    flags: &[],
-    formats: Formats::Smart,
-    run: |hook, call| {
-        let name = call.arguments.at_most_one().map_err(Refusal::Usage)?;
-        let of_name = |id: &&String| name.is_none_or(|name| id.split('/').next() == Some(name));
-        let ids = hook.model().storages.keys().filter(of_name);
-        Ok(Some(Shown::Lines(ids.cloned().collect())))
-    },
-};
+pub fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+    let name = call.arguments.at_most_one().map_err(Refusal::Usage)?;
+    let of_name = |id: &&String| name.is_none_or(|name| id.split('/').next() == Some(name));
+    let ids = hook.model().storages.keys().filter(of_name);
+    Ok(Some(Shown::Lines(ids.cloned().collect())))
+}
 
-pub const GET: Tool = Tool {
-    name: "storage-get",
-    usage: "[options] [<key>]",
-    purpose: "Print the kind and the location of a storage instance.",
-    flags: &[Flag::text(&["s"])],
-    formats: Formats::Smart,
-    run: get,
-};
-
-pub const ADD: Tool = Tool {
-    name: "storage-add",
-    usage: "<storage name>[=<count>] ...",
-    purpose: "Ask for more storage when the hook succeeds.",
-    flags: &[],
-    formats: Formats::None,
-    run: add,
-};
-
-fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = match (call.arguments.value("s"), hook.context()) {
         (Some(id), _) => {
             let wrong = |reason: String| {
@@ -75,7 +49,7 @@ fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     Ok(Some(Shown::Value(value)))
 }
 
-fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
+pub fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     if call.arguments.args.is_empty() {
         let text = "storage add requires a storage directive";
         return Err(Refusal::Usage(text.to_owned()));

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::{MemoryTransport, Protocol};
+use charmhost_hook_tools::MemoryTransport;
+
+use crate::Protocol;
 
 type Calls = Arc<Mutex<Vec<String>>>;
 

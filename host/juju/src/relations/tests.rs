@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::{MemoryTransport, ToolOutput};
+use charmhost_hook_tools::{MemoryTransport, ToolOutput};
 
 type Calls = Arc<Mutex<Vec<String>>>;
 

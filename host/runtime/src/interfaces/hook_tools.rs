@@ -1,8 +1,9 @@
 //! `charmhost:hook-tools/hook-tools`.
 
-use charmhost_juju::ToolError;
+use charmhost_hook_tools::Denied;
 
 use super::{Error, error};
+use crate::bindings::errors::Denial;
 use crate::bindings::hook_tools::{Host, ToolOutput};
 use crate::state::State;
 
@@ -13,11 +14,15 @@ impl Host for State {
         args: Vec<String>,
         input: Option<Vec<u8>>,
     ) -> Result<ToolOutput, Error> {
-        let output = self.charm.model.run(&tool, &args, input.as_deref());
-        if let Err(ToolError::Denied { tool, text }) = &output {
-            let what = format!("running {tool}: {text}");
-            self.sandbox.denials().add(&what, None);
+        if let Err(Denied { reason, grant }) = self.charm.hook_tools.check(&tool, &args) {
+            let what = format!("running {tool}: {reason}");
+            self.sandbox.denials().add(&what, grant.as_deref());
+            return Err(Error::Denied(Denial {
+                message: format!("cannot run {tool}: {reason}"),
+                grant: grant.unwrap_or_default(),
+            }));
         }
+        let output = self.charm.model.run(&tool, &args, input.as_deref());
         let output = output.map_err(error)?;
         Ok(ToolOutput {
             code: output.code,

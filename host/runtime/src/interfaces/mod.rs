@@ -16,7 +16,7 @@ mod store;
 mod stored_state;
 mod unit;
 
-use charmhost_juju::ToolError;
+use charmhost_hook_tools::ToolError;
 use charmhost_sandbox::HostMemoryExceeded;
 
 use crate::bindings::{errors, events as wit_events};
@@ -41,6 +41,7 @@ fn error(error: ToolError) -> Error {
         ToolError::RelationGone { .. } => Error::RelationGone(text),
         ToolError::NotFound { .. } | ToolError::UnknownTool { .. } => Error::NotFound(text),
         ToolError::InvalidInput { .. } => Error::InvalidInput(text),
+        ToolError::Timeout { .. } => Error::Timeout(text),
         ToolError::Denied { .. } => Error::Denied(errors::Denial {
             message: text,
             grant: String::new(),

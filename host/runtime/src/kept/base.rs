@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use charmhost_juju::{Level, Model, ToolError};
+use charmhost_hook_tools::ToolError;
+use charmhost_juju::{Level, Model};
 use charmhost_store::{COMMIT, Changes, Notice, Store, Unreadable, juju};
 
 use crate::settings::{Mode, StateSettings, Storage};

@@ -1,4 +1,6 @@
-//! Why a hook tool did not do what it was asked.
+//! Why a hook tool failed.
+
+use std::time::Duration;
 
 use charmhost_jujuc::Error as RpcError;
 
@@ -28,10 +30,13 @@ pub enum ToolError {
     /// This Juju has no such tool.
     #[error("cannot run {tool}: {text}")]
     UnknownTool { tool: String, text: String },
-    /// The agent would touch files of the machine for the charm.
+    /// The agent would open files of the machine for the charm.
     #[error("cannot run {tool}: {text}")]
     Denied { tool: String, text: String },
-    /// The agent cannot be reached; the text says it all.
+    /// The agent did not answer within the limit that the operator set.
+    #[error("cannot run {tool}: {text}")]
+    Timeout { tool: String, text: String },
+    /// The agent cannot be reached; the text is the whole message.
     #[error("{text}")]
     Unreachable { tool: String, text: String },
     /// Anything else.
@@ -50,8 +55,8 @@ const RELATION_TOOLS: [&str; 6] = [
 ];
 
 impl ToolError {
-    /// From a tool that ran and failed.
-    pub(crate) fn failed(tool: &str, code: i32, stderr: &[u8]) -> Self {
+    /// The error of a tool that ran and failed.
+    pub fn failed(tool: &str, code: i32, stderr: &[u8]) -> Self {
         let raw = String::from_utf8_lossy(stderr);
         let text = raw
             .trim_end()
@@ -84,16 +89,27 @@ impl ToolError {
     }
 
     /// An argument names a file.
-    pub(crate) fn opens_file(tool: &str, arg: &str) -> Self {
+    pub fn opens_file(tool: &str, arg: &str) -> Self {
         ToolError::Denied {
             tool: tool.to_owned(),
             text: format!("with {arg} the agent opens a file of the machine with its own rights"),
         }
     }
 
+    pub(crate) fn timeout(tool: &str, limit: Duration) -> Self {
+        let seconds = limit.as_secs_f64();
+        ToolError::Timeout {
+            tool: tool.to_owned(),
+            text: format!(
+                "the agent has not answered for {seconds} s (limits.hook-tool-seconds of the operator)"
+            ),
+        }
+    }
+
     pub(crate) fn from_rpc(tool: &str, error: RpcError) -> Self {
         let text = error.to_string();
         match error {
+            RpcError::Timeout { expired, .. } => ToolError::timeout(tool, expired.limit),
             error if error.is_unknown_tool() => {
                 ToolError::unknown_tool(tool, "this Juju has no such hook tool")
             }
@@ -119,14 +135,16 @@ impl ToolError {
         }
     }
 
-    pub(crate) fn invalid(tool: &str, text: impl Into<String>) -> Self {
+    /// Arguments that cannot be right.
+    pub fn invalid(tool: &str, text: impl Into<String>) -> Self {
         ToolError::InvalidInput {
             tool: tool.to_owned(),
             text: text.into(),
         }
     }
 
-    pub(crate) fn unexpected(tool: &str, text: impl Into<String>) -> Self {
+    /// Output that cannot be understood, and anything else.
+    pub fn unexpected(tool: &str, text: impl Into<String>) -> Self {
         ToolError::Other {
             tool: tool.to_owned(),
             text: text.into(),

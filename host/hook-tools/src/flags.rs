@@ -1,6 +1,7 @@
-//! The arguments of a hook tool: GNU flags, anywhere between the others.
+//! The arguments of a hook tool: GNU flags, anywhere between the others
+//! (juju-hook-tools §3.1).
 
-/// What a flag takes.
+/// What a flag takes, and what it has the agent do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing, or `=true` and the like.
@@ -11,10 +12,19 @@ pub enum Kind {
     Format,
     /// The same without `smart`.
     YamlFormat,
+    /// Any text; the flag is deprecated and does nothing.
+    IgnoredFormat,
+    /// The name of a file that the agent reads.
+    FileInput {
+        /// Whether `-` stands for the standard input.
+        stdin: bool,
+    },
+    /// The name of a file that the agent writes.
+    FileOutput,
 }
 
 /// A flag of a tool.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Flag {
     /// Its names, without dashes; the first is the one to look it up by.
     pub names: &'static [&'static str],
@@ -23,53 +33,37 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// A flag that takes nothing.
-    pub const fn switch(names: &'static [&'static str]) -> Self {
-        Flag {
-            names,
-            kind: Kind::Switch,
-        }
+    pub(crate) const fn new(names: &'static [&'static str], kind: Kind) -> Self {
+        Flag { names, kind }
     }
 
-    /// A flag that takes text.
-    pub const fn text(names: &'static [&'static str]) -> Self {
-        Flag {
-            names,
-            kind: Kind::Text,
-        }
+    pub(crate) const fn switch(names: &'static [&'static str]) -> Self {
+        Flag::new(names, Kind::Switch)
     }
 
-    /// The flag `--format`.
-    pub const fn format() -> Self {
-        Flag {
-            names: &["format"],
-            kind: Kind::Format,
-        }
+    pub(crate) const fn text(names: &'static [&'static str]) -> Self {
+        Flag::new(names, Kind::Text)
     }
 
-    /// `--format` of a tool that has no `smart`.
-    pub const fn yaml_format() -> Self {
-        Flag {
-            names: &["format"],
-            kind: Kind::YamlFormat,
-        }
+    fn key(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
     }
 }
 
-/// Arguments, taken apart.
+/// Parsed arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     flags: Vec<(&'static str, String)>,
-    /// What is no flag.
+    /// The arguments that are no flags.
     pub args: Vec<String>,
 }
 
-/// Why arguments could not be taken apart.
+/// Why arguments cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// Help was asked for.
     Help,
-    /// They are wrong; in the words of Juju.
+    /// They are wrong, in the words of Juju.
     Wrong(String),
 }
 
@@ -79,14 +73,14 @@ impl Parsed {
         self.value(name) == Some("true")
     }
 
-    /// What a flag was given; the last time counts.
+    /// The value of a flag; the last one counts.
     pub fn value(&self, name: &str) -> Option<&str> {
         let mut given = self.flags.iter().rev();
         let found = given.find(|(flag, _)| *flag == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The one argument there may be.
+    /// The only argument, or none.
     pub fn at_most_one(&self) -> Result<Option<&str>, String> {
         match self.args.as_slice() {
             [] => Ok(None),
@@ -110,14 +104,32 @@ pub fn unrecognized(args: &[String]) -> String {
     format!("unrecognized args: [{}]", quoted.join(" "))
 }
 
-/// Takes arguments apart. `-x5`, `-x 5`, `--long 5` and `--long=5` are the
-/// same; short switches may be joined; `--` ends the flags; `-` is no flag.
-pub fn parse(flags: &[&'static [Flag]], args: &[String]) -> Result<Parsed, ParseError> {
+/// Parses arguments, and checks the values of switches and formats.
+/// `-x5`, `-x 5`, `--long 5` and `--long=5` are the same; short switches may be
+/// joined; `--` ends the flags; `-` is no flag.
+pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
+    let rest = walk(flags, args, |flag, name, value| {
+        let value = checked(flag, name, value)?;
+        parsed.flags.push((flag.key(), value));
+        Ok(())
+    })?;
+    parsed.args = rest;
+    Ok(parsed)
+}
+
+/// Goes through arguments: `each` gets every flag, the name that it was given
+/// by, and its value. Gives what is no flag.
+pub(crate) fn walk(
+    flags: &'static [Flag],
+    args: &[String],
+    mut each: impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
+) -> Result<Vec<String>, ParseError> {
+    let mut others = Vec::new();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         if arg == "--" {
-            parsed.args.extend(rest.cloned());
+            others.extend(rest.cloned());
             break;
         } else if let Some(long) = arg.strip_prefix("--") {
             let (name, value) = match long.split_once('=') {
@@ -130,22 +142,22 @@ pub fn parse(flags: &[&'static [Flag]], args: &[String]) -> Result<Parsed, Parse
                 (None, Kind::Switch) => "true",
                 (None, _) => next(&mut rest, name)?,
             };
-            parsed.flags.push(checked(flag, name, value)?);
-        } else if arg.len() > 1 && arg.starts_with('-') {
-            short(flags, &arg[1..], &mut rest, &mut parsed)?;
+            each(flag, name, value)?;
+        } else if let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+            short(flags, letters, &mut rest, &mut each)?;
         } else {
-            parsed.args.push(arg.clone());
+            others.push(arg.clone());
         }
     }
-    Ok(parsed)
+    Ok(others)
 }
 
-/// Short flags that stand together in one argument.
+/// Goes through short flags that are joined in one argument.
 fn short<'a>(
-    flags: &[&'static [Flag]],
+    flags: &'static [Flag],
     mut letters: &'a str,
     rest: &mut std::slice::Iter<'a, String>,
-    parsed: &mut Parsed,
+    each: &mut impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
 ) -> Result<(), ParseError> {
     while let Some(letter) = letters.chars().next() {
         let (name, after) = letters.split_at(letter.len_utf8());
@@ -156,14 +168,13 @@ fn short<'a>(
             _ if after.is_empty() => next(rest, name)?,
             _ => std::mem::take(&mut letters),
         };
-        parsed.flags.push(checked(flag, name, value)?);
+        each(flag, name, value)?;
     }
     Ok(())
 }
 
-fn find(flags: &[&'static [Flag]], name: &str) -> Result<&'static Flag, ParseError> {
-    let mut all = flags.iter().flat_map(|flags| flags.iter());
-    match all.find(|flag| flag.names.contains(&name)) {
+fn find(flags: &'static [Flag], name: &str) -> Result<&'static Flag, ParseError> {
+    match flags.iter().find(|flag| flag.names.contains(&name)) {
         Some(flag) => Ok(flag),
         None if name == "help" || name == "h" => Err(ParseError::Help),
         None => Err(ParseError::Wrong(format!(
@@ -178,20 +189,15 @@ fn next<'a>(rest: &mut std::slice::Iter<'a, String>, name: &str) -> Result<&'a s
     rest.next().map(String::as_str).ok_or_else(missing)
 }
 
-fn checked(
-    flag: &'static Flag,
-    name: &str,
-    value: &str,
-) -> Result<(&'static str, String), ParseError> {
+fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {
     let refuse = |reason: String| {
         let name = dashed(name);
         ParseError::Wrong(format!(
             "invalid value {value:?} for option {name}: {reason}"
         ))
     };
-    let key = flag.names.first().copied().unwrap_or_default();
     let value = match flag.kind {
-        Kind::Switch => match super::parse_bool(value) {
+        Kind::Switch => match parse_bool(value) {
             Some(on) => on.to_string(),
             None => {
                 return Err(refuse(format!(
@@ -207,10 +213,19 @@ fn checked(
         }
         _ => value.to_owned(),
     };
-    Ok((key, value))
+    Ok(value)
 }
 
-fn dashed(name: &str) -> String {
+/// A boolean in any of the spellings that Go takes.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+pub(crate) fn dashed(name: &str) -> String {
     match name.chars().nth(1) {
         Some(_) => format!("--{name}"),
         None => format!("-{name}"),
@@ -225,12 +240,12 @@ mod tests {
         Flag::switch(&["a", "all"]),
         Flag::switch(&["b"]),
         Flag::text(&["r", "relation"]),
-        Flag::format(),
+        Flag::new(&["format"], Kind::Format),
     ];
 
     fn shown(args: &str) -> String {
         let args: Vec<String> = args.split(' ').map(str::to_owned).collect();
-        match parse(&[FLAGS], &args) {
+        match parse(FLAGS, &args) {
             Ok(parsed) => {
                 let flags = parsed
                     .flags

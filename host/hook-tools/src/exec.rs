@@ -1,0 +1,150 @@
+//! Hook tools as programs on `PATH`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use charmhost_jujuc::CallTimer;
+
+use crate::spawn::{DirectSpawn, Spawn, SpawnError};
+use crate::spawner::ForkedSpawn;
+use crate::table::tool;
+use crate::{ToolError, ToolOutput, Transport};
+
+/// Whether a hook tool may have the name. Beside the hook tools Juju keeps
+/// programs that do more than a hook tool may: `jujud`, `jujuc`, `juju-exec`,
+/// `containeragent`, `pebble`. Names of hook tools are words with hyphens, and
+/// those that begin with `juju-` are in the table.
+pub(crate) fn is_tool_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !word.is_empty() && word.chars().all(letter)
+    };
+    tool(name).is_some()
+        || (name.contains('-') && !name.starts_with("juju-") && name.split('-').all(is_word))
+}
+
+/// Starts a program for each call.
+pub struct ExecTransport {
+    path: OsString,
+    spawn: Box<dyn Spawn>,
+    timeout: Option<Duration>,
+}
+
+impl ExecTransport {
+    /// A transport that takes the tools from the directory of `path` that
+    /// `juju-log` is in, and has `spawn` run them.
+    pub fn new(path: Option<OsString>, spawn: Box<dyn Spawn>) -> Self {
+        ExecTransport {
+            path: path.unwrap_or_default(),
+            spawn,
+            timeout: None,
+        }
+    }
+
+    /// A transport that runs the tools as children of this process.
+    pub fn direct(path: Option<OsString>) -> Self {
+        ExecTransport::new(path, Box::new(DirectSpawn))
+    }
+
+    /// Looks where Juju keeps its tools, and nowhere else: a guest that may
+    /// run hook tools must not reach the other programs on `PATH` this way.
+    fn find(&self, tool: &str) -> Option<PathBuf> {
+        let mut dirs = std::env::split_paths(&self.path);
+        let tools = dirs.find(|dir| dir.join("juju-log").is_file())?;
+        Some(tools.join(tool)).filter(|path| path.is_file())
+    }
+
+    /// Whether there is such a tool.
+    pub fn has(&self, tool: &str) -> bool {
+        is_tool_name(tool) && self.find(tool).is_some()
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        tool: &str,
+        args: &[String],
+        stdin: Option<&[u8]>,
+        timer: &mut CallTimer,
+    ) -> Result<ToolOutput, ToolError> {
+        let program = Some(tool)
+            .filter(|tool| is_tool_name(tool))
+            .and_then(|tool| self.find(tool))
+            .ok_or_else(|| ToolError::unknown_tool(tool, "there is no such hook tool on PATH"))?;
+        let output = self.spawn.spawn(&program, args, stdin, timer);
+        output.map_err(|error| match error {
+            SpawnError::Expired(expired) => ToolError::timeout(tool, expired.limit),
+            SpawnError::Io(error) => {
+                let text = format!("cannot run {}: {error}", program.display());
+                ToolError::unreachable(tool, text)
+            }
+        })
+    }
+}
+
+impl Transport for ExecTransport {
+    fn run(
+        &mut self,
+        tool: &str,
+        args: &[String],
+        stdin: Option<&[u8]>,
+    ) -> Result<ToolOutput, ToolError> {
+        let mut timer = CallTimer::new(self.timeout);
+        self.call(tool, args, stdin, &mut timer)
+    }
+
+    fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.timeout = limit;
+    }
+
+    fn prepare_restriction(&mut self) -> std::io::Result<()> {
+        self.spawn = Box::new(ForkedSpawn::fork()?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn tools() -> (tempfile::TempDir, ExecTransport) {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "#!/bin/sh\necho \"$@\"; cat; echo complaint >&2; exit 3\n";
+        let path = dir.path().join("juju-log");
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("/bin:/usr/bin:{}", dir.path().display());
+        let transport = ExecTransport::direct(Some(path.into()));
+        (dir, transport)
+    }
+
+    #[test]
+    fn a_tool_gets_its_arguments_and_input_and_its_end_is_reported() {
+        let (_dir, mut transport) = tools();
+        let args = ["a b".to_owned(), "-c".to_owned()];
+        let output = transport.run("juju-log", &args, Some(b"input")).unwrap();
+        assert_eq!(output.code, 3);
+        assert_eq!(output.stdout, b"a b -c\ninput");
+        assert_eq!(output.stderr, b"complaint\n");
+    }
+
+    #[test]
+    fn other_programs_on_the_path_are_out_of_reach() {
+        let (dir, mut transport) = tools();
+        let beside = ["jujud", "juju-exec", "jujuc", "containeragent", "pebble"];
+        for own in beside {
+            std::fs::copy(dir.path().join("juju-log"), dir.path().join(own)).unwrap();
+        }
+        let elsewhere = ["sh", "/bin/sh", "../../bin/sh", "", "..", ".", "-", "a-/b"];
+        for tool in beside.into_iter().chain(elsewhere) {
+            let error = transport.run(tool, &[], None).unwrap_err();
+            assert!(
+                matches!(error, ToolError::UnknownTool { .. }),
+                "{tool:?}: {error}"
+            );
+        }
+        assert!(!ExecTransport::direct(None).has("juju-log"));
+    }
+}

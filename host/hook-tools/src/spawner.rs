@@ -1,0 +1,262 @@
+//! A process that runs programs for this one, which is about to restrict itself:
+//! children inherit a restriction, and hook tools need what a guest must not
+//! have.
+
+use std::ffi::OsStr;
+use std::io::{Error, ErrorKind, Result, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use charmhost_jujuc::{CallTimer, Expired, TimedStream};
+
+use crate::ToolOutput;
+use crate::frame::{Fields, Reader, Writer};
+use crate::spawn::{self, Spawn, SpawnError};
+
+/// What a reply begins with.
+const ENDED: &[u8] = b"ended";
+const EXPIRED: &[u8] = b"expired";
+const FAILED: &[u8] = b"failed";
+
+/// Runs programs in a process that was forked from this one.
+///
+/// That process has no file of this one open but their socket pair, nothing on
+/// its standard streams, and ends when the socket is closed, as it is by the end
+/// of this process; a program that runs then is killed.
+#[derive(Debug)]
+pub struct ForkedSpawn {
+    /// None once a request could not be sent whole.
+    socket: Option<UnixStream>,
+    reader: Reader,
+    /// Requests whose replies were not read.
+    open: u32,
+}
+
+impl ForkedSpawn {
+    /// Forks the process.
+    ///
+    /// # Errors
+    ///
+    /// As for a fork; and if this process has more than one thread, after which
+    /// a forked one may wait for ever for a lock that no thread of it holds.
+    pub fn fork() -> Result<Self> {
+        let threads = std::fs::read_dir("/proc/self/task")?.count();
+        if threads != 1 {
+            let text = format!("cannot fork: the process has {threads} threads");
+            return Err(Error::other(text));
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        if fork()? == Side::Child {
+            drop(ours);
+            // Nothing of the parent's stack may be unwound here.
+            let served = std::panic::catch_unwind(|| serve(theirs));
+            std::process::exit(i32::from(!matches!(served, Ok(Ok(())))));
+        }
+        Ok(ForkedSpawn {
+            socket: Some(ours),
+            reader: Reader::default(),
+            open: 0,
+        })
+    }
+}
+
+impl Drop for ForkedSpawn {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            // It fails if the process has ended.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Spawn for ForkedSpawn {
+    fn spawn(
+        &mut self,
+        program: &Path,
+        args: &[String],
+        stdin: Option<&[u8]>,
+        timer: &mut CallTimer,
+    ) -> std::result::Result<ToolOutput, SpawnError> {
+        let request = request(program, args, stdin, timer)?;
+        let gone = || {
+            Error::new(
+                ErrorKind::BrokenPipe,
+                "the process that runs hook tools has ended",
+            )
+        };
+        let socket = self.socket.take().ok_or_else(gone)?;
+        let mut stream = TimedStream::new(&socket, timer);
+        if let Err(error) = stream.write_all(&request) {
+            return Err(failed(&stream, error));
+        }
+        self.open += 1;
+        loop {
+            match self.reader.next(&mut stream) {
+                Ok(Some(reply)) => {
+                    self.open -= 1;
+                    // Before it come those of programs that took too long.
+                    if self.open == 0 {
+                        self.socket = Some(socket);
+                        return read_reply(&reply, timer);
+                    }
+                }
+                Ok(None) => return Err(gone().into()),
+                Err(error) => {
+                    let error = failed(&stream, error);
+                    if matches!(error, SpawnError::Expired(_)) {
+                        self.socket = Some(socket);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+fn failed(stream: &TimedStream, error: Error) -> SpawnError {
+    match stream.expired() {
+        Some(expired) => expired.into(),
+        None => error.into(),
+    }
+}
+
+fn request(
+    program: &Path,
+    args: &[String],
+    stdin: Option<&[u8]>,
+    timer: &CallTimer,
+) -> Result<Vec<u8>> {
+    let mut writer = Writer::default();
+    let limit = timer.left().map_or(u64::MAX, |left| {
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1)
+    });
+    writer.field(&limit.to_be_bytes())?;
+    writer.field(program.as_os_str().as_bytes())?;
+    match stdin {
+        Some(stdin) => {
+            writer.field(b"input")?;
+            writer.field(stdin)?;
+        }
+        None => writer.field(b"none")?,
+    }
+    for arg in args {
+        writer.field(arg.as_bytes())?;
+    }
+    writer.finish()
+}
+
+fn read_reply(reply: &[u8], timer: &CallTimer) -> std::result::Result<ToolOutput, SpawnError> {
+    let mut fields = Fields::of(reply);
+    match fields.need()? {
+        ENDED => {
+            let code = fields.number()? as u32;
+            Ok(ToolOutput {
+                code: code.cast_signed(),
+                stdout: fields.need()?.to_vec(),
+                stderr: fields.need()?.to_vec(),
+            })
+        }
+        EXPIRED => Err(SpawnError::Expired(Expired {
+            limit: timer.limit().unwrap_or_default(),
+        })),
+        _ => {
+            let text = String::from_utf8_lossy(fields.need()?).into_owned();
+            Err(Error::other(text).into())
+        }
+    }
+}
+
+/// What the forked process does: it runs what is asked for until the socket is
+/// closed.
+fn serve(mut socket: UnixStream) -> Result<()> {
+    close_files(&socket)?;
+    let mut reader = Reader::default();
+    while let Some(request) = reader.next(&mut socket)? {
+        let reply = answer(&socket, &request)?;
+        socket.write_all(&reply)?;
+    }
+    Ok(())
+}
+
+/// Closes every file but the socket. The standard streams go to `/dev/null`:
+/// whoever reads what the parent prints must not wait for this process.
+fn close_files(socket: &UnixStream) -> Result<()> {
+    use std::os::fd::AsRawFd;
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    drop(null);
+    let mut open = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        open.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    let ours = socket.as_raw_fd();
+    for file in open.into_iter().filter(|file| *file > 2 && *file != ours) {
+        // The one by which the directory was read is closed already.
+        let _ = nix::unistd::close(file);
+    }
+    Ok(())
+}
+
+fn answer(socket: &UnixStream, request: &[u8]) -> Result<Vec<u8>> {
+    let mut fields = Fields::of(request);
+    let limit = match fields.number()? {
+        u64::MAX => None,
+        limit => Some(Duration::from_millis(limit)),
+    };
+    let program = Path::new(OsStr::from_bytes(fields.need()?));
+    let stdin = match fields.need()? {
+        b"input" => Some(fields.need()?),
+        _ => None,
+    };
+    let mut args = Vec::new();
+    while let Some(arg) = fields.next()? {
+        args.push(OsStr::from_bytes(arg));
+    }
+    let mut timer = CallTimer::new(limit);
+    let mut writer = Writer::default();
+    match spawn::run(program, &args, stdin, &mut timer, Some(socket.as_fd())) {
+        Ok(output) => {
+            writer.field(ENDED)?;
+            let code = u64::from(output.code.cast_unsigned());
+            writer.field(&code.to_be_bytes())?;
+            writer.field(&output.stdout)?;
+            writer.field(&output.stderr)?;
+        }
+        Err(SpawnError::Expired(_)) => writer.field(EXPIRED)?,
+        Err(SpawnError::Io(error)) => {
+            writer.field(FAILED)?;
+            writer.field(error.to_string().as_bytes())?;
+        }
+    }
+    writer.finish()
+}
+
+/// Which process has returned from a fork.
+#[derive(PartialEq, Eq)]
+enum Side {
+    Parent,
+    Child,
+}
+
+#[allow(unsafe_code, reason = "there is no safe fork")]
+fn fork() -> Result<Side> {
+    // SAFETY: a fork of a process with several threads leaves locks of the
+    // others, such as the allocator's, taken for ever, so that only functions
+    // that are safe in signal handlers may be called. The caller has seen that
+    // this thread is the only one, and no other can start one meanwhile; then
+    // the child is a copy like any other, and may do what it likes.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Child => Ok(Side::Child),
+        nix::unistd::ForkResult::Parent { .. } => Ok(Side::Parent),
+    }
+}
