@@ -18,6 +18,7 @@ mod exit_codes;
 mod faults;
 mod files;
 mod grants;
+mod hook_tools;
 mod isolation;
 mod mutants;
 mod native;
