@@ -355,10 +355,13 @@ fn deferred(charm: &Path, state: &Map<String, Value>) -> Vec<String> {
 
 /// The notices in a file, as the next dispatch will find them.
 fn in_file(path: &Path, committed: Option<&str>) -> Result<Vec<Kept>, charmhost_store::Error> {
-    let store = Store::open(path)?;
-    if let Some(number) = store.held()? {
-        // Only looked at: nothing is committed.
-        store.settle(committed == Some(number.to_string().as_str()))?;
+    let store = Store::open(path, charmhost_store::DEFAULT_LIMIT)?;
+    if let Some(number) = store.prepared()? {
+        // Only looked at: the transaction is not committed.
+        match committed == Some(number.to_string().as_str()) {
+            true => store.commit_prepared()?,
+            false => store.rollback_prepared()?,
+        }
     }
     store.notices()
 }

@@ -1,14 +1,15 @@
 //! Observers, deliveries, and the order of one dispatch.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use charmhost_juju::{Event as JujuEvent, StatusValue};
 
+use crate::equal::EqualIndex;
 use crate::error::{check_name, check_path, undefined_event, unknown_event};
-use crate::queue::{Kept, Queue};
+use crate::queue::{DeferredNotice, Queue};
 use crate::{Collected, Collecting, Delivery, Effects, Error, Event, Settlement};
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Observer {
     source: String,
     event: String,
@@ -28,13 +29,13 @@ enum Stage {
     End,
 }
 
-/// A delivery that was handed out.
-struct Underway {
+/// A delivery that is not settled.
+struct InFlight {
     id: u32,
     event: Event,
-    /// What would be kept of it.
-    kept: Kept,
-    /// Whether it was kept before this dispatch.
+    /// The notice that is queued if it is deferred.
+    notice: DeferredNotice,
+    /// Whether the notice comes from an earlier dispatch.
     is_old: bool,
 }
 
@@ -46,12 +47,14 @@ pub struct Framework {
     event: Option<JujuEvent>,
     restricted: bool,
     defines: Defines,
-    /// The custom events, each with the path of the object that has it.
-    custom: Vec<(String, String)>,
-    observers: Vec<Observer>,
+    /// The custom events by the path of the object that has them.
+    custom: HashMap<String, HashSet<String>>,
+    /// By the name of the event, in the order of registration.
+    observers: HashMap<String, Vec<Observer>>,
     stage: Stage,
-    planned: VecDeque<(Delivery, Underway)>,
-    unsettled: Vec<Underway>,
+    pending: VecDeque<(Delivery, InFlight)>,
+    in_flight: BTreeMap<u32, InFlight>,
+    in_flight_equal: EqualIndex<u32>,
     queue: Queue,
     last_id: u32,
     collecting: Option<Collecting>,
@@ -60,8 +63,10 @@ pub struct Framework {
 
 /// Events that every charm has beside those of its metadata.
 const LIFECYCLE: [&str; 2] = ["collect_app_status", "collect_unit_status"];
-/// Why an event is kept whose handler failed, and somebody made light of it.
+/// The reason of an event whose handler was started and did not settle it.
 const UNFINISHED: &str = "its handler did not finish";
+/// How many notices without a handler are logged one by one.
+const MAX_LINES: usize = 20;
 /// Events of the framework itself, whose source is the empty path.
 const FRAMEWORK: [&str; 2] = ["pre_commit", "commit"];
 
@@ -75,15 +80,16 @@ impl Framework {
             event,
             restricted,
             defines,
-            custom: Vec::new(),
-            observers: Vec::new(),
+            custom: HashMap::new(),
+            observers: HashMap::new(),
             stage: if restricted {
                 Stage::Event
             } else {
                 Stage::Deferred
             },
-            planned: VecDeque::new(),
-            unsettled: Vec::new(),
+            pending: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            in_flight_equal: EqualIndex::default(),
             queue,
             last_id: 0,
             collecting: None,
@@ -101,14 +107,15 @@ impl Framework {
             return Err(Error::TakenEvent(name.to_owned()));
         }
         if !self.has_custom(source, name) {
-            self.custom.push((source.to_owned(), name.to_owned()));
+            let events = self.custom.entry(source.to_owned()).or_default();
+            events.insert(name.to_owned());
         }
         Ok(())
     }
 
     fn has_custom(&self, source: &str, name: &str) -> bool {
-        let mut custom = self.custom.iter();
-        custom.any(|(object, event)| object == source && event == name)
+        let events = self.custom.get(source);
+        events.is_some_and(|events| events.contains(name))
     }
 
     /// Registers an observer for deliveries that are not planned yet. One that
@@ -144,19 +151,22 @@ impl Framework {
             observer: observer.to_owned(),
             method: method.to_owned(),
         };
-        self.observers.push(observer);
+        self.observers
+            .entry(event.to_owned())
+            .or_default()
+            .push(observer);
         Ok(())
     }
 
     /// The next delivery, or none at the end of the dispatch.
     ///
-    /// What is unsettled has not been handled to its end, and is kept if it can
-    /// be. Effects that belong between two deliveries, such as setting the
+    /// Deliveries that are not settled were not handled to their end, and are
+    /// queued again if they can be. Effects that belong between two deliveries, such as setting the
     /// status that won, happen here.
     pub fn next<E: Effects>(&mut self, effects: &mut E) -> Result<Option<Delivery>, E::Error> {
-        self.keep_unsettled();
+        self.requeue_unsettled();
         loop {
-            if let Some((delivery, underway)) = self.planned.pop_front() {
+            if let Some((delivery, in_flight)) = self.pending.pop_front() {
                 if let Some(deferral) = &delivery.deferred {
                     let name = delivery.event.name();
                     effects.debug(&format!(
@@ -164,7 +174,7 @@ impl Framework {
                         deferral.place, deferral.queued
                     ));
                 }
-                self.unsettled.push(underway);
+                self.start(in_flight);
                 return Ok(Some(delivery));
             }
             self.finish_collecting(effects)?;
@@ -174,24 +184,40 @@ impl Framework {
         }
     }
 
-    fn keep_unsettled(&mut self) -> usize {
-        let unsettled = std::mem::take(&mut self.unsettled);
+    fn start(&mut self, in_flight: InFlight) {
+        let InFlight { id, notice, .. } = &in_flight;
+        self.in_flight_equal.insert(notice, *id);
+        self.in_flight.insert(*id, in_flight);
+    }
+
+    /// Whether an equal event is being handled by the same observer right now.
+    fn is_in_flight(&self, notice: &DeferredNotice) -> bool {
+        let mut candidates = self.in_flight_equal.candidates(notice);
+        candidates.any(|id| {
+            let other = self.in_flight.get(id);
+            other.is_some_and(|other| other.notice.equals(notice))
+        })
+    }
+
+    fn requeue_unsettled(&mut self) -> usize {
+        let unsettled = std::mem::take(&mut self.in_flight);
+        self.in_flight_equal = EqualIndex::default();
         let count = unsettled.len();
-        for unfinished in unsettled {
+        for unfinished in unsettled.into_values() {
             if unfinished.event.is_deferrable() {
-                self.keep(unfinished, UNFINISHED);
+                self.defer(unfinished, UNFINISHED);
             }
         }
         count
     }
 
-    /// Keeps what a guest has left behind that ended before there was nothing
-    /// more to do; gives how many deliveries that were.
+    /// Queues the deliveries that a guest has left behind that ended early;
+    /// returns how many these are.
     pub fn close(&mut self) -> usize {
-        let planned = std::mem::take(&mut self.planned);
-        self.unsettled
-            .extend(planned.into_iter().map(|(_, underway)| underway));
-        self.keep_unsettled()
+        for (_, in_flight) in std::mem::take(&mut self.pending) {
+            self.start(in_flight);
+        }
+        self.requeue_unsettled()
     }
 
     /// Plans the deliveries of the next stage; false when there is none left.
@@ -246,84 +272,76 @@ impl Framework {
         Ok(())
     }
 
-    /// Plans the events that were deferred before, for the observers that there
-    /// still are. For the others the host forgets what it has kept itself; what
-    /// came from elsewhere stays, for a charm that can read it.
+    /// Plans the events that were deferred before, for the observers that the
+    /// charm still has. Notices of this host without an observer are dropped;
+    /// those of native ops stay, for a revision that handles them.
     fn plan_deferred<E: Effects>(&mut self, effects: &mut E) {
-        let kept: Vec<Kept> = self.queue.kept().to_vec();
-        let queued = kept.len();
-        for (place, kept) in kept.into_iter().enumerate() {
-            let known = self.observers.iter().any(|observer| {
-                observer.observer == kept.observer
-                    && observer.method == kept.method
-                    && observer.event == kept.name
-                    && observer.source == kept.source
-            });
-            let Some(event) = kept.event.clone().filter(|_| known) else {
-                let doing = match kept.is_foreign() || kept.event.is_none() {
-                    true => "Keeping",
-                    false => {
-                        self.queue.handled(&kept);
-                        "Dropping"
-                    }
-                };
-                effects.debug(&format!(
-                    "{doing} deferred event {} for {}.{}, which is not there now.",
-                    kept.name, kept.observer, kept.method
-                ));
+        let notices: Vec<DeferredNotice> = self.queue.notices().cloned().collect();
+        let queued = notices.len();
+        let observers: HashSet<Observer> = self.observers.values().flatten().cloned().collect();
+        let (mut kept, mut dropped) = (Unhandled::default(), Unhandled::default());
+        for (index, notice) in notices.into_iter().enumerate() {
+            // Whoever read the queue has logged why there is no event.
+            let Some(event) = notice.event.clone() else {
                 continue;
             };
+            if !observers.contains(&Observer::of(&notice)) {
+                match notice.since {
+                    None => kept.log(&notice, "keeping it in", effects),
+                    Some(_) => {
+                        dropped.log(&notice, "dropping it from", effects);
+                        self.queue.drop_notice(&notice);
+                    }
+                }
+                continue;
+            }
             self.last_id += 1;
             let delivery = Delivery {
                 id: self.last_id,
-                observer: kept.observer.clone(),
-                method: kept.method.clone(),
-                source: kept.source.clone(),
+                observer: notice.observer.clone(),
+                method: notice.method.clone(),
+                source: notice.source.clone(),
                 event: event.clone(),
-                deferred: Some(kept.deferral(place + 1, queued)),
+                deferred: Some(notice.deferral(index + 1, queued)),
             };
-            let underway = Underway {
+            let in_flight = InFlight {
                 id: self.last_id,
                 event,
-                kept,
+                notice,
                 is_old: true,
             };
-            self.planned.push_back((delivery, underway));
+            self.pending.push_back((delivery, in_flight));
         }
+        kept.log_rest("keeping them in", effects);
+        dropped.log_rest("dropping them from", effects);
     }
 
     /// Plans an event of the charm's own path, or of the framework's.
     fn plan<E: Effects>(&mut self, of_charm: bool, event: Event, effects: &mut E) {
         let name = event.name();
-        let matches = |observer: &&Observer| {
-            let source = &observer.source;
-            let fits = if of_charm {
-                !source.is_empty() && !source.contains('/')
-            } else {
-                source.is_empty()
-            };
-            fits && observer.event == name
+        let fits = |observer: &&Observer| match of_charm {
+            true => !observer.source.is_empty() && !observer.source.contains('/'),
+            false => observer.source.is_empty(),
         };
         let counter = self.queue.count();
-        let observers = self.observers.iter().filter(matches);
-        for observer in observers {
-            let kept = kept(observer, &event, counter, self.last_id + 1);
+        let observers = self.observers.get(&name).into_iter().flatten();
+        let mut planned = HashSet::new();
+        for observer in observers.filter(fits) {
+            let notice = notice(observer, &event, counter);
             // An observer that is registered twice is called once.
-            let mut planned = self.planned.iter();
-            let twice = planned.any(|(_, underway)| underway.kept.equals(&kept));
-            if twice || self.queue.has_equal(&kept) {
-                effects.info(&skipping(&kept));
+            if !planned.insert(observer) || self.queue.has_equal(&notice) {
+                effects.info(&skipping(&notice));
                 continue;
             }
             self.last_id += 1;
             let delivery = delivery(self.last_id, observer, event.clone());
-            let underway = Underway {
+            let in_flight = InFlight {
                 id: self.last_id,
                 event: event.clone(),
-                kept,
+                notice,
                 is_old: false,
             };
-            self.planned.push_back((delivery, underway));
+            self.pending.push_back((delivery, in_flight));
         }
     }
 
@@ -347,23 +365,23 @@ impl Framework {
         effects.debug(&format!("Emitting custom event {name}."));
         let counter = self.queue.count();
         let mut deliveries = Vec::new();
-        let of_event = |observer: &&Observer| observer.source == source && observer.event == name;
-        for observer in self.observers.iter().filter(of_event) {
-            let kept = kept(observer, &event, counter, self.last_id + 1);
-            let handles = self
-                .unsettled
-                .iter()
-                .any(|underway| underway.kept.equals(&kept));
-            if handles || self.queue.has_equal(&kept) {
-                effects.info(&skipping(&kept));
+        let observers = self.observers.get(name).into_iter().flatten();
+        let observers: Vec<Observer> = observers
+            .filter(|observer| observer.source == source)
+            .cloned()
+            .collect();
+        for observer in &observers {
+            let notice = notice(observer, &event, counter);
+            if self.is_in_flight(&notice) || self.queue.has_equal(&notice) {
+                effects.info(&skipping(&notice));
                 continue;
             }
             self.last_id += 1;
             deliveries.push(delivery(self.last_id, observer, event.clone()));
-            self.unsettled.push(Underway {
+            self.start(InFlight {
                 id: self.last_id,
                 event: event.clone(),
-                kept,
+                notice,
                 is_old: false,
             });
         }
@@ -377,35 +395,37 @@ impl Framework {
         settlement: &Settlement,
         effects: &mut E,
     ) -> Result<(), Error> {
-        let found = self.unsettled.iter().position(|underway| underway.id == id);
-        let Some(position) = found else {
+        let Some(in_flight) = self.in_flight.get(&id) else {
             return Err(Error::UnknownDelivery(id));
         };
-        if let (Settlement::Deferred(_), Some(underway)) =
-            (settlement, self.unsettled.get(position))
-            && !underway.event.is_deferrable()
-        {
-            return Err(Error::NotDeferrable(underway.event.name()));
+        if matches!(settlement, Settlement::Deferred(_)) && !in_flight.event.is_deferrable() {
+            return Err(Error::NotDeferrable(in_flight.event.name()));
         }
-        let underway = self.unsettled.remove(position);
-        if let Settlement::Deferred(reason) = settlement {
-            effects.debug(&format!("Deferring {}: {reason}", underway.event.name()));
-        }
+        let Some(in_flight) = self.in_flight.remove(&id) else {
+            return Err(Error::UnknownDelivery(id));
+        };
+        self.in_flight_equal.remove(&in_flight.notice, &id);
         match settlement {
-            Settlement::Handled => self.queue.handled(&underway.kept),
-            Settlement::Deferred(reason) => self.keep(underway, reason),
+            Settlement::Handled => self.queue.drop_notice(&in_flight.notice),
+            Settlement::Deferred(reason) => {
+                effects.debug(&format!("Deferring {}: {reason}", in_flight.event.name()));
+                self.defer(in_flight, reason);
+            }
         }
         Ok(())
     }
 
-    fn keep(&mut self, underway: Underway, reason: &str) {
-        match underway.is_old {
-            true => self.queue.deferred_again(&underway.kept, reason),
-            false => self.queue.add(underway.kept, reason),
+    fn defer(&mut self, in_flight: InFlight, reason: &str) {
+        let InFlight {
+            id, notice, is_old, ..
+        } = in_flight;
+        match is_old {
+            true => self.queue.deferred_again(&notice, reason),
+            false => self.queue.add(id, notice, reason),
         }
     }
 
-    /// The events to keep, after the dispatch.
+    /// The deferred events.
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
@@ -418,10 +438,44 @@ impl Framework {
     }
 }
 
-/// What would be kept of an event on its way to an observer.
-fn kept(observer: &Observer, event: &Event, counter: u64, place: u32) -> Kept {
-    Kept {
-        place,
+impl Observer {
+    fn of(notice: &DeferredNotice) -> Self {
+        Observer {
+            source: notice.source.clone(),
+            event: notice.name.clone(),
+            observer: notice.observer.clone(),
+            method: notice.method.clone(),
+        }
+    }
+}
+
+/// Notices without a handler: the first ones are logged one by one.
+#[derive(Default)]
+struct Unhandled(usize);
+
+impl Unhandled {
+    fn log(&mut self, notice: &DeferredNotice, doing: &str, effects: &mut impl Effects) {
+        self.0 += 1;
+        if self.0 <= MAX_LINES {
+            effects.debug(&format!(
+                "No handler for deferred event {} on {}.{} in this revision; {doing} the queue.",
+                notice.name, notice.observer, notice.method
+            ));
+        }
+    }
+
+    fn log_rest(&self, doing: &str, effects: &mut impl Effects) {
+        if let Some(rest @ 1..) = self.0.checked_sub(MAX_LINES) {
+            effects.debug(&format!(
+                "No handler for {rest} more deferred events in this revision; {doing} the queue."
+            ));
+        }
+    }
+}
+
+/// The notice of an event for an observer, if it is deferred.
+fn notice(observer: &Observer, event: &Event, counter: u64) -> DeferredNotice {
+    DeferredNotice {
         event_path: format!("{}/on/{}[{counter}]", observer.source, event.name()),
         source: observer.source.clone(),
         name: event.name(),
@@ -429,16 +483,16 @@ fn kept(observer: &Observer, event: &Event, counter: u64, place: u32) -> Kept {
         method: observer.method.clone(),
         snapshot: event.snapshot(),
         event: Some(event.clone()),
-        since: 0.0,
+        since: None,
         count: 0,
         reason: String::new(),
     }
 }
 
-fn skipping(kept: &Kept) -> String {
+fn skipping(notice: &DeferredNotice) -> String {
     format!(
         "Skipping notice ({}/{}/{}) - already in the queue.",
-        kept.event_path, kept.observer, kept.method
+        notice.event_path, notice.observer, notice.method
     )
 }
 

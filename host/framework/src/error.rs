@@ -59,7 +59,16 @@ pub(crate) fn undefined_event(source: &str, name: &str) -> Error {
     }
 }
 
+/// The longest name, in bytes.
+const MAX_NAME: usize = 255;
+/// The longest path, in bytes. With the name and the number of an event it is
+/// shorter than what a state file may hold.
+const MAX_PATH: usize = 4096;
+
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
+    if name.len() > MAX_NAME {
+        return Err(too_long(what, name, "it must have at most 255 bytes"));
+    }
     let mut chars = name.chars();
     let starts_well = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
     if starts_well && chars.all(|c| c.is_alphanumeric() || c == '_') {
@@ -73,9 +82,21 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
     })
 }
 
+fn too_long(what: &'static str, value: &str, rule: &'static str) -> Error {
+    let start = value.get(..value.floor_char_boundary(40));
+    Error::Malformed {
+        what,
+        value: format!("{}…", start.unwrap_or_default()),
+        rule,
+    }
+}
+
 /// Paths are saved with deferred events: one that cannot be read back would
 /// lose them.
 pub(crate) fn check_path(what: &'static str, path: &str) -> Result<(), Error> {
+    if path.len() > MAX_PATH {
+        return Err(too_long(what, path, "it must have at most 4096 bytes"));
+    }
     let well_formed = path.split('/').all(|element| {
         let (kind, key) = match element.split_once('[') {
             None => (element, ""),

@@ -6,6 +6,7 @@
 //! then `pre_commit` and `commit`. It knows nothing of WebAssembly.
 
 mod deliveries;
+mod equal;
 mod error;
 mod event;
 mod queue;
@@ -14,7 +15,7 @@ mod status;
 pub use deliveries::Framework;
 pub use error::Error;
 pub use event::{Delivery, Event, Settlement};
-pub use queue::{Deferral, Kept, Queue};
+pub use queue::{Change, Deferral, DeferredNotice, Queue};
 pub use status::{Collected, Collecting};
 
 use charmhost_juju::{Scope, StatusValue};

@@ -1,18 +1,23 @@
-//! The events that were deferred, each for one observer.
+//! Deferred events, each for one observer.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use crate::Event;
+use crate::equal::EqualIndex;
 
-/// An event that is kept for an observer.
+/// How much of a reason is saved, in bytes.
+const MAX_REASON: usize = 4096;
+
+/// A deferred event for one observer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct DeferredNotice {
     /// `<source>/on/<name>[<counter>]`; the same for all observers of one
     /// emission.
     pub event_path: String,
-    /// The path of the object whose event it is.
+    /// The path of the object that has the event.
     pub source: String,
     /// The event's name with underscores.
     pub name: String,
@@ -22,28 +27,21 @@ pub struct Kept {
     pub method: String,
     /// The event's data.
     pub snapshot: Value,
-    /// The event; none if its data does not make one.
+    /// The event; none if its data cannot be read.
     pub event: Option<Event>,
-    /// Its place among the events of this dispatch, in the order of their
-    /// emission; 0 if it was kept before.
-    pub place: u32,
-    /// When it was first deferred: seconds since 1970-01-01 UTC; 0 if this host
-    /// does not know.
-    pub since: f64,
+    /// When it was first deferred: seconds since 1970-01-01 UTC; none if native
+    /// ops deferred it.
+    pub since: Option<f64>,
     /// How often it was deferred.
     pub count: u32,
-    /// What the charm said the last time.
+    /// The reason that the charm gave the last time.
     pub reason: String,
 }
 
-impl Kept {
-    /// Whether something else than this host has kept it, as native ops.
-    pub(crate) fn is_foreign(&self) -> bool {
-        self.since == 0.0
-    }
-
-    /// Whether it is the same event, with the same data, for the same observer.
-    pub(crate) fn equals(&self, other: &Kept) -> bool {
+impl DeferredNotice {
+    /// Whether it is the same event, with the same data, for the same observer
+    /// (ops §4.4).
+    pub(crate) fn equals(&self, other: &DeferredNotice) -> bool {
         self.source == other.source
             && self.name == other.name
             && self.observer == other.observer
@@ -51,16 +49,17 @@ impl Kept {
             && self.snapshot == other.snapshot
     }
 
-    /// Whether it is the very same entry.
-    fn is(&self, other: &Kept) -> bool {
-        self.event_path == other.event_path
-            && self.observer == other.observer
-            && self.method == other.method
+    fn id(&self) -> NoticeId {
+        NoticeId {
+            event_path: self.event_path.clone(),
+            observer: self.observer.clone(),
+            method: self.method.clone(),
+        }
     }
 
     pub(crate) fn deferral(&self, place: usize, queued: usize) -> Deferral {
         Deferral {
-            since: self.since,
+            since: self.since.unwrap_or_default(),
             count: self.count,
             reason: self.reason.clone(),
             place,
@@ -69,43 +68,86 @@ impl Kept {
     }
 }
 
-/// What is known of an event that comes again.
+/// What makes a notice one of its own. Several can share one if something else
+/// than this host has made them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct NoticeId {
+    event_path: String,
+    observer: String,
+    method: String,
+}
+
+/// The earlier deferrals of an event that is delivered again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deferral {
-    /// When it was first deferred: seconds since 1970-01-01 UTC.
+    /// When it was first deferred: seconds since 1970-01-01 UTC; 0 if native
+    /// ops deferred it.
     pub since: f64,
     /// How often it was deferred.
     pub count: u32,
-    /// What the charm said the last time.
+    /// The reason that the charm gave the last time.
     pub reason: String,
     /// Its place in the queue, from 1.
     pub place: usize,
-    /// How many there are.
+    /// How many notices are in the queue.
     pub queued: usize,
 }
 
-/// The events that are kept, in their order, and what a dispatch does to them.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A change of the queue in this dispatch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change<'a> {
+    /// A notice from an earlier dispatch was handled or dropped.
+    Drop(&'a DeferredNotice),
+    /// A notice from an earlier dispatch was deferred again.
+    Update(&'a DeferredNotice),
+    /// An event of this dispatch was deferred. Notices are added behind all
+    /// others, in the order of these changes.
+    Add(&'a DeferredNotice),
+}
+
+/// Where a notice is in the queue: by the delivery that was deferred in this
+/// dispatch, 0 for notices from earlier ones; then by age.
+type Position = (u32, usize);
+
+/// The queue of deferred events in its order, and what a dispatch has changed
+/// in it.
+#[derive(Debug, Clone, Default)]
 pub struct Queue {
-    kept: Vec<Kept>,
+    notices: BTreeMap<Position, DeferredNotice>,
+    by_id: HashMap<NoticeId, Vec<Position>>,
+    equal: EqualIndex<Position>,
     /// How many events were ever emitted.
     counter: u64,
-    changed: bool,
+    /// How many notices were ever in the queue.
+    last: usize,
+    dropped: Vec<DeferredNotice>,
+    updated: BTreeSet<Position>,
 }
 
 impl Queue {
-    /// What was kept before this dispatch.
-    pub fn new(kept: Vec<Kept>, counter: u64) -> Self {
-        Queue {
-            kept,
+    /// The queue as earlier dispatches have left it.
+    pub fn new(notices: Vec<DeferredNotice>, counter: u64) -> Self {
+        let mut queue = Queue {
             counter,
-            changed: false,
+            ..Queue::default()
+        };
+        for notice in notices {
+            queue.insert(0, notice);
         }
+        queue
     }
 
-    /// What is kept now.
-    pub fn kept(&self) -> &[Kept] {
-        &self.kept
+    fn insert(&mut self, delivery: u32, notice: DeferredNotice) {
+        let position = (delivery, self.last);
+        self.last += 1;
+        self.by_id.entry(notice.id()).or_default().push(position);
+        self.equal.insert(&notice, position);
+        self.notices.insert(position, notice);
+    }
+
+    /// The notices, in their order.
+    pub fn notices(&self) -> impl ExactSizeIterator<Item = &DeferredNotice> {
+        self.notices.values()
     }
 
     /// How many events were ever emitted.
@@ -113,9 +155,18 @@ impl Queue {
         self.counter
     }
 
-    /// Whether it is another one than at the start.
-    pub fn is_changed(&self) -> bool {
-        self.changed
+    /// What this dispatch has changed, in the order in which it is to be
+    /// written.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let dropped = self.dropped.iter().map(Change::Drop);
+        let updated = self
+            .updated
+            .iter()
+            .filter_map(|position| self.notices.get(position).map(Change::Update));
+        let added = self.notices.range((1, 0)..);
+        dropped
+            .chain(updated)
+            .chain(added.map(|(_, notice)| Change::Add(notice)))
     }
 
     /// Counts an emission.
@@ -124,36 +175,58 @@ impl Queue {
         self.counter
     }
 
-    pub(crate) fn has_equal(&self, kept: &Kept) -> bool {
-        self.kept.iter().any(|other| other.equals(kept))
+    pub(crate) fn has_equal(&self, notice: &DeferredNotice) -> bool {
+        let mut candidates = self.equal.candidates(notice);
+        candidates.any(|position| {
+            let other = self.notices.get(position);
+            other.is_some_and(|other| other.equals(notice))
+        })
     }
 
-    pub(crate) fn handled(&mut self, kept: &Kept) {
-        let before = self.kept.len();
-        self.kept.retain(|other| !other.is(kept));
-        self.changed |= self.kept.len() != before;
-    }
-
-    pub(crate) fn add(&mut self, mut kept: Kept, reason: &str) {
-        kept.since = now();
-        kept.count = 1;
-        kept.reason = reason.to_owned();
-        // Nested events are settled before those that they are emitted in.
-        let later = self.kept.iter().position(|other| other.place > kept.place);
-        self.kept.insert(later.unwrap_or(self.kept.len()), kept);
-        self.changed = true;
-    }
-
-    pub(crate) fn deferred_again(&mut self, kept: &Kept, reason: &str) {
-        if let Some(kept) = self.kept.iter_mut().find(|other| other.is(kept)) {
-            kept.count += 1;
-            kept.reason = reason.to_owned();
-            if kept.since == 0.0 {
-                kept.since = now();
+    /// Drops a notice, if it is there.
+    pub(crate) fn drop_notice(&mut self, notice: &DeferredNotice) {
+        for position in self.by_id.remove(&notice.id()).unwrap_or_default() {
+            let Some(dropped) = self.notices.remove(&position) else {
+                continue;
+            };
+            self.equal.remove(&dropped, &position);
+            self.updated.remove(&position);
+            if position.0 == 0 {
+                self.dropped.push(dropped);
             }
-            self.changed = true;
         }
     }
+
+    /// Adds an event that was deferred, by the number of its delivery: nested
+    /// events are settled before those in whose handlers they are emitted, and
+    /// come after them.
+    pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, reason: &str) {
+        let notice = DeferredNotice {
+            since: Some(now()),
+            count: 1,
+            reason: shortened(reason),
+            ..notice
+        };
+        self.insert(delivery, notice);
+    }
+
+    pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, reason: &str) {
+        let positions = self.by_id.get(&notice.id());
+        let Some(position) = positions.and_then(|positions| positions.first()) else {
+            return;
+        };
+        if let Some(notice) = self.notices.get_mut(position) {
+            notice.count = notice.count.saturating_add(1);
+            notice.reason = shortened(reason);
+            notice.since.get_or_insert_with(now);
+            self.updated.insert(*position);
+        }
+    }
+}
+
+fn shortened(reason: &str) -> String {
+    let end = reason.floor_char_boundary(MAX_REASON);
+    reason.get(..end).unwrap_or_default().to_owned()
 }
 
 fn now() -> f64 {

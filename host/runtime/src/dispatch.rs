@@ -15,9 +15,9 @@ use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
 use crate::containers::Containers;
-use crate::kept::Local;
 use crate::legacy;
-use crate::settings::{Settings, Storage};
+use crate::local_state::{LocalState, Opened};
+use crate::settings::Settings;
 use crate::state::{CharmState, State};
 use crate::trap::Failure;
 use crate::{COMPILED_NAME, artifact, engine, world};
@@ -124,15 +124,21 @@ impl Prepared {
         let restricted = environment.is_restricted();
         let names = self.metadata.event_names();
         let defines = Box::new(move |name: &str| names.contains(name));
-        let settings = &self.settings.state;
-        if restricted && settings.storage == Storage::Juju {
-            let name = environment.event_name();
-            let line = format!("Ignoring {name}: Juju keeps no state in its context.");
-            model.log(Level::Debug, &line);
-            return 0;
-        }
-        let (local, queue) = match Local::open(&environment, settings, &self.metadata, &mut model) {
-            Ok(opened) => opened,
+        let host_buffer = self.settings.limits.host_buffer();
+        let opened = LocalState::open(
+            &environment,
+            &self.settings.state,
+            &self.metadata,
+            &mut model,
+            host_buffer,
+        );
+        let (local, queue) = match opened {
+            Ok(Opened::Ready(local, queue)) => (local, queue),
+            Ok(Opened::Unavailable(reason)) => {
+                let line = format!("Ignoring {}: {reason}.", environment.event_name());
+                model.log(Level::Debug, &line);
+                return 0;
+            }
             Err(error) => {
                 model.log(Level::Error, &error.to_string());
                 return complain(&error);
@@ -140,7 +146,7 @@ impl Prepared {
         };
         let mut charm = CharmState {
             framework: Framework::new(self.event, restricted, defines, queue),
-            local: Some(local),
+            local,
             relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
             hook_tools: Policy::new(self.settings.grants.hook_tools.iter().cloned()),
@@ -159,7 +165,6 @@ impl Prepared {
             }
         };
         let Settings { limits, .. } = self.settings;
-        let host_buffer = limits.host_buffer();
         let mut state = State::new(charm, limits, memory, sandbox);
         state.log_denials();
         restrict_process(&mut state, restrict);
@@ -346,11 +351,10 @@ fn save(charm: &mut CharmState) -> u8 {
         );
         charm.model.log(Level::Warning, &line);
     }
-    let local = charm.local.take();
-    let saved = local.map(|local| local.write(charm.framework.queue(), &mut charm.model));
-    match saved {
-        None | Some(Ok(())) => 0,
-        Some(Err(error)) => {
+    let queue = charm.framework.queue();
+    match charm.local.commit(queue, &mut charm.model) {
+        Ok(()) => 0,
+        Err(error) => {
             charm.model.log(Level::Error, &error.to_string());
             complain(&error)
         }

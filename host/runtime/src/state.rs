@@ -14,7 +14,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
-use crate::kept::Local;
+use crate::local_state::LocalState;
 use crate::trap::CrashReport;
 
 /// What an entry of the host's lists takes beside its texts, in bytes.
@@ -47,8 +47,8 @@ pub(crate) struct CharmState {
     pub framework: Framework,
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,
-    /// The local state; none once it is saved.
-    pub local: Option<Local>,
+    /// The local state, locked until the process ends.
+    pub local: LocalState,
     /// Why the guest says that it is about to fail.
     pub crash: Option<CrashReport>,
 }

@@ -1,22 +1,26 @@
-//! What a dispatch changes, before it is written.
+//! Changes of a dispatch that are not written yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Notice;
 
-/// Changes to a state: snapshots that are saved or forgotten, notices that are
+/// Changes to a state: snapshots that are saved or deleted, notices that are
 /// added or dropped. Nothing is written before all of them are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     snapshots: BTreeMap<String, Option<Vec<u8>>>,
-    dropped: Vec<Notice>,
-    added: Vec<Notice>,
+    dropped: BTreeSet<Notice>,
+    /// By the order in which they were added.
+    added: BTreeMap<usize, Notice>,
+    /// Where equal notices are in `added`.
+    positions: BTreeMap<Notice, Vec<usize>>,
+    next: usize,
 }
 
 impl Changes {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.snapshots.is_empty() && self.dropped.is_empty() && self.added.is_empty()
+        self.snapshots.is_empty() && !self.has_notices()
     }
 
     /// Saves bytes under a handle.
@@ -24,19 +28,19 @@ impl Changes {
         self.snapshots.insert(handle, Some(bytes));
     }
 
-    /// Forgets what is under a handle.
-    pub fn forget(&mut self, handle: String) {
+    /// Deletes the snapshot under a handle.
+    pub fn delete(&mut self, handle: String) {
         self.snapshots.insert(handle, None);
     }
 
-    /// What becomes of a handle: its bytes, or none if it is forgotten; the
-    /// outer none if it does not change.
+    /// The change of a handle: its new bytes, or the inner none if it is
+    /// deleted; the outer none if it does not change.
     pub fn snapshot(&self, handle: &str) -> Option<Option<&[u8]>> {
         self.snapshots.get(handle).map(Option::as_deref)
     }
 
-    /// The handles that change, with their bytes, or none if they are
-    /// forgotten.
+    /// The handles that change, each with its new bytes, or none if it is
+    /// deleted.
     pub fn snapshots(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         let snapshots = self.snapshots.iter();
         snapshots.map(|(handle, bytes)| (handle.as_str(), bytes.as_deref()))
@@ -44,31 +48,36 @@ impl Changes {
 
     /// Adds a notice behind all others.
     pub fn add_notice(&mut self, notice: Notice) {
-        self.added.push(notice);
+        self.positions
+            .entry(notice.clone())
+            .or_default()
+            .push(self.next);
+        self.added.insert(self.next, notice);
+        self.next += 1;
     }
 
     /// Drops every notice that is equal.
     pub fn drop_notice(&mut self, notice: Notice) {
-        self.added.retain(|other| *other != notice);
-        if !self.dropped.contains(&notice) {
-            self.dropped.push(notice);
+        for position in self.positions.remove(&notice).unwrap_or_default() {
+            self.added.remove(&position);
         }
+        self.dropped.insert(notice);
     }
 
     /// The notices that are dropped; those that are added come after.
-    pub fn dropped(&self) -> &[Notice] {
+    pub fn dropped(&self) -> &BTreeSet<Notice> {
         &self.dropped
     }
 
     /// The notices that are added, in their order.
-    pub fn added(&self) -> &[Notice] {
-        &self.added
+    pub fn added(&self) -> impl Iterator<Item = &Notice> {
+        self.added.values()
     }
 
-    /// The notices that there are with the changes, from those that there were.
+    /// The notices after the changes, from those before.
     pub fn notices(&self, before: Vec<Notice>) -> Vec<Notice> {
-        let kept = before.into_iter().filter(|old| !self.dropped.contains(old));
-        kept.chain(self.added.iter().cloned()).collect()
+        let remaining = before.into_iter().filter(|old| !self.dropped.contains(old));
+        remaining.chain(self.added().cloned()).collect()
     }
 
     /// Whether any notice changes.
@@ -95,7 +104,7 @@ mod tests {
         assert!(changes.is_empty());
         changes.save("a".to_owned(), vec![1]);
         changes.save("b".to_owned(), vec![2]);
-        changes.forget("a".to_owned());
+        changes.delete("a".to_owned());
         assert_eq!(changes.snapshot("a"), Some(None));
         assert_eq!(changes.snapshot("b"), Some(Some(&[2][..])));
         assert_eq!(changes.snapshot("c"), None);
@@ -106,10 +115,15 @@ mod tests {
     fn notices_are_dropped_wherever_they_are_and_added_behind() {
         let mut changes = Changes::default();
         changes.add_notice(notice("new"));
+        changes.add_notice(notice("twice"));
+        changes.add_notice(notice("twice"));
         changes.drop_notice(notice("new"));
         changes.drop_notice(notice("old"));
         changes.add_notice(notice("old"));
         let before = ["old", "other", "old"].map(notice).to_vec();
+        let after = ["other", "twice", "twice", "old"].map(notice);
+        assert_eq!(changes.notices(before.clone()), after);
+        changes.drop_notice(notice("twice"));
         assert_eq!(changes.notices(before), ["other", "old"].map(notice));
     }
 }

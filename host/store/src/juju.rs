@@ -1,26 +1,32 @@
-//! State that is kept by Juju, in the form in which ops keeps it there: each
-//! value is a YAML document under its handle, and all notices are a list under
-//! one key.
+//! State that Juju stores, in the form in which ops stores it there (ops §5.5):
+//! each value is a YAML document under its handle, and all notices are a list
+//! under one key.
 //!
-//! This only makes and reads the texts; `state-get`, `state-set` and
-//! `state-delete` are the caller's to run.
+//! This only makes and reads the texts; the caller runs `state-get`,
+//! `state-set` and `state-delete`.
 
 use serde_json::Value;
 
 use crate::pickle::{self, Unreadable};
-use crate::{Changes, Notice};
+use crate::{Budget, Changes, Notice};
 
 /// The key of the notices.
 pub const NOTICES: &str = "#notices#";
 
-/// Reads what `state-get` gave for a handle.
+/// Checks that a value can be read again once Juju stores it: the bounds of
+/// YAML documents are not those of pickles.
+pub fn check(value: &Value) -> Result<(), Unreadable> {
+    self::value(&charmhost_yaml::to_string(value)).map(drop)
+}
+
+/// Reads what `state-get` printed for a handle.
 pub fn value(text: &str) -> Result<Value, Unreadable> {
     charmhost_yaml::parse(text).map_err(|error| Unreadable::new(error.to_string()))
 }
 
-/// Reads what `state-get` gave for [`NOTICES`].
+/// Reads what `state-get` printed for [`NOTICES`].
 pub fn notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
-    let unreadable = || Unreadable::new("it is not a list of notices".to_owned());
+    let unreadable = || Unreadable::new("it is not a list of notices");
     let list = match value(text)? {
         Value::Null => return Ok(Vec::new()),
         Value::Array(list) => list,
@@ -41,15 +47,19 @@ pub fn notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
     notices.ok_or_else(unreadable)
 }
 
-/// The input for `state-set --file -`, and the keys to delete. `notices` are
-/// those that there were.
-pub fn write(changes: &Changes, before: Vec<Notice>) -> Result<(String, Vec<&str>), Unreadable> {
+/// The input for `state-set --file -`, and the keys to delete. `before` are the
+/// notices without the changes; `limit` is for the bytes of one value.
+pub fn write(
+    changes: &Changes,
+    before: Vec<Notice>,
+    limit: usize,
+) -> Result<(String, Vec<&str>), Unreadable> {
     let mut input = String::new();
     let mut deleted = Vec::new();
     for (handle, bytes) in changes.snapshots() {
         match bytes {
             Some(bytes) => {
-                let value = pickle::decode(bytes)?;
+                let value = pickle::decode(bytes, &mut Budget::new(limit))?;
                 entry(&mut input, handle, &charmhost_yaml::to_string(&value));
             }
             None => deleted.push(handle),
@@ -98,9 +108,9 @@ mod tests {
         let mut changes = Changes::default();
         let state = json!({"n": 1, "text": "a\nb: c", "list": [null, true]});
         changes.save("Charm/S[a]".to_owned(), pickle::write(&state));
-        changes.forget("Charm/S[b]".to_owned());
+        changes.delete("Charm/S[b]".to_owned());
         changes.add_notice(notice("on_start"));
-        let (input, deleted) = write(&changes, vec![notice("before")]).unwrap();
+        let (input, deleted) = write(&changes, vec![notice("before")], 1 << 20).unwrap();
         assert_eq!(deleted, ["Charm/S[b]"]);
         let map = charmhost_yaml::parse(&input).unwrap();
         let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap();

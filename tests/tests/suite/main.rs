@@ -28,5 +28,6 @@ mod scenarios;
 mod sdk;
 mod sim;
 mod state;
+mod state_limits;
 mod support;
 mod wit;

@@ -316,7 +316,7 @@ fn what_cannot_be_read_is_kept_and_told() {
     assert!(
         has(
             &logs,
-            "WARNING Keeping the deferred event Queue/on/start[1], whose data cannot be read: it holds bytes."
+            "WARNING Cannot read the data of deferred event Queue/on/start[1]: it holds bytes; keeping it in the queue."
         ),
         "{logs:?}"
     );

@@ -3,7 +3,7 @@
 use charmhost_juju::{Scope, StatusName};
 
 use super::*;
-use crate::queue::{Kept, Queue};
+use crate::queue::{Change, DeferredNotice, Queue};
 
 /// A model that notes what the framework did to it.
 #[derive(Default)]
@@ -254,9 +254,29 @@ fn nested_events_are_kept_behind_those_that_they_were_emitted_in() {
     framework.done(first.id, &later(""), notes).unwrap();
     let second = framework.next(notes).unwrap().unwrap();
     framework.done(second.id, &later(""), notes).unwrap();
-    let kept = framework.queue().kept();
-    let methods: Vec<&str> = kept.iter().map(|kept| kept.method.as_str()).collect();
-    assert_eq!(methods, ["first", "second", "ready"]);
+    assert_eq!(
+        changes(framework.queue()),
+        ["add first", "add second", "add ready"]
+    );
+}
+
+/// The changes of a queue, as `add method`.
+fn changes(queue: &Queue) -> Vec<String> {
+    let changes = queue.changes().map(|change| match change {
+        Change::Drop(notice) => format!("drop {}", notice.method),
+        Change::Update(notice) => format!("update {}", notice.method),
+        Change::Add(notice) => format!("add {}", notice.method),
+    });
+    changes.collect()
+}
+
+fn notices(queue: &Queue) -> Vec<DeferredNotice> {
+    queue.notices().cloned().collect()
+}
+
+/// The queue as the next dispatch finds it.
+fn saved(queue: &Queue) -> Queue {
+    Queue::new(notices(queue), queue.counter())
 }
 
 #[test]
@@ -264,10 +284,10 @@ fn what_a_guest_has_not_settled_comes_again() {
     let mut framework = framework(Some(JujuEvent::Start));
     framework.observe("Charm", "start", "Charm", "on").unwrap();
     assert_eq!(run(&mut framework, &mut Notes::default()).len(), 1);
-    let (called, queue) = dispatch(framework.queue().clone(), &[]);
+    let (called, queue) = dispatch(saved(framework.queue()), &[]);
     // Nobody has the method `on` here.
-    assert_eq!((called.len(), queue.kept().len()), (2, 0));
-    assert_eq!(framework.queue().kept()[0].reason, UNFINISHED);
+    assert_eq!((called.len(), queue.notices().len()), (2, 0));
+    assert_eq!(notices(framework.queue())[0].reason, UNFINISHED);
 }
 
 #[test]
@@ -331,33 +351,31 @@ fn dispatch(queue: Queue, deferring: &[&str]) -> (Vec<String>, Queue) {
 fn an_event_is_deferred_for_each_observer_alone() {
     let (called, queue) = dispatch(Queue::default(), &["a"]);
     assert_eq!(called, ["a", "b"]);
-    assert_eq!(queue.kept().len(), 1);
-    assert_eq!(queue.kept()[0].event_path, "Charm/on/start[1]");
-    assert_eq!(queue.kept()[0].count, 1);
-    assert!(queue.is_changed());
+    let [notice] = notices(&queue).try_into().unwrap();
+    assert_eq!(notice.event_path, "Charm/on/start[1]");
+    assert_eq!(notice.count, 1);
+    assert_eq!(changes(&queue), ["add a"]);
     // The event comes again before the new one. Once it is handled, the new one
     // is another.
-    let (called, queue) = dispatch(queue, &[]);
+    let (called, queue) = dispatch(saved(&queue), &[]);
     assert_eq!(called, ["a again", "a", "b"]);
-    assert!(queue.kept().is_empty());
+    assert_eq!(changes(&queue), ["drop a"]);
 }
 
 #[test]
 fn an_equal_event_is_not_kept_twice() {
     let (_, queue) = dispatch(Queue::default(), &["a"]);
-    let (called, queue) = dispatch(queue, &["a"]);
+    let (called, queue) = dispatch(saved(&queue), &["a"]);
     assert_eq!(called, ["a again", "b"]);
-    assert_eq!(queue.kept().len(), 1);
-    assert_eq!(
-        (queue.kept()[0].count, queue.kept()[0].reason.as_str()),
-        (2, "not yet")
-    );
+    assert_eq!(changes(&queue), ["update a"]);
+    let [notice] = notices(&queue).try_into().unwrap();
+    assert_eq!((notice.count, notice.reason.as_str()), (2, "not yet"));
 }
 
 #[test]
 fn nothing_deferred_changes_nothing() {
     let (_, queue) = dispatch(Queue::default(), &[]);
-    assert!(!queue.is_changed());
+    assert_eq!(queue.changes().count(), 0);
 }
 
 #[test]
@@ -373,43 +391,75 @@ fn what_a_guest_leaves_behind_that_ends_early_comes_again() {
         .done(first.id, &Settlement::Handled, notes)
         .unwrap();
     assert_eq!(framework.close(), 1);
-    let kept = framework.queue().kept();
-    assert_eq!((kept.len(), kept[0].method.as_str()), (1, "b"));
+    assert_eq!(changes(framework.queue()), ["add b"]);
     assert_eq!(framework.close(), 0);
 }
 
-/// What is in the queue after a dispatch of a charm that has no such handler
-/// any more.
-fn after_a_change_of_charm(change: impl Fn(Kept) -> Kept) -> Queue {
+/// The queue after a dispatch of a revision that has no such handler.
+fn after_a_change_of_charm(change: impl Fn(DeferredNotice) -> DeferredNotice) -> Queue {
     let (_, queue) = dispatch(Queue::default(), &["a"]);
-    let gone = |kept: Kept| Kept {
+    let gone = |notice: DeferredNotice| DeferredNotice {
         method: "gone".to_owned(),
-        ..change(kept)
+        ..change(notice)
     };
-    let kept: Vec<Kept> = queue.kept().iter().cloned().map(gone).collect();
-    let (called, queue) = dispatch(Queue::new(kept, 1), &[]);
+    let gone = notices(&queue).into_iter().map(gone).collect();
+    let (called, queue) = dispatch(Queue::new(gone, 1), &[]);
     assert_eq!(called, ["a", "b"]);
     queue
 }
 
 #[test]
-fn what_was_kept_for_an_observer_that_is_gone_is_dropped() {
-    assert_eq!(after_a_change_of_charm(|kept| kept).kept(), []);
+fn notices_of_an_observer_that_is_gone_are_dropped() {
+    let queue = after_a_change_of_charm(|notice| notice);
+    assert_eq!(changes(&queue), ["drop gone"]);
 }
 
 #[test]
-fn what_others_have_kept_for_an_unknown_observer_stays() {
-    let foreign = |kept| Kept { since: 0.0, ..kept };
-    let unreadable = |kept| Kept {
+fn notices_of_ops_for_an_unknown_observer_stay_and_unreadable_ones_too() {
+    let foreign = |notice| DeferredNotice {
+        since: None,
+        ..notice
+    };
+    let unreadable = |notice| DeferredNotice {
         event: None,
-        ..kept
+        ..notice
     };
     for queue in [
         after_a_change_of_charm(foreign),
         after_a_change_of_charm(unreadable),
     ] {
-        assert_eq!(queue.kept().len(), 1);
-        assert!(!queue.is_changed());
+        assert_eq!(queue.notices().len(), 1);
+        assert_eq!(queue.changes().count(), 0);
+    }
+}
+
+#[test]
+fn many_notices_without_a_handler_are_a_few_lines() {
+    let (_, queue) = dispatch(Queue::default(), &["a"]);
+    let [notice] = notices(&queue).try_into().unwrap();
+    for (since, doing) in [(None, "keeping them in"), (Some(1.0), "dropping them from")] {
+        let notice = |number: usize| DeferredNotice {
+            event_path: format!("Charm/on/start[{number}]"),
+            method: "gone".to_owned(),
+            since,
+            ..notice.clone()
+        };
+        let queue = Queue::new((0..1000).map(notice).collect(), 1000);
+        let mut framework = framework_with(None, queue);
+        let mut notes = Notes::default();
+        assert!(run(&mut framework, &mut notes).is_empty());
+        let lines: Vec<&String> = notes
+            .done
+            .iter()
+            .filter(|line| line.starts_with("No handler for"))
+            .collect();
+        assert_eq!(lines.len(), 21);
+        assert_eq!(
+            *lines[20],
+            format!("No handler for 980 more deferred events in this revision; {doing} the queue.")
+        );
+        let left = if since.is_some() { 0 } else { 1000 };
+        assert_eq!(framework.queue().notices().len(), left);
     }
 }
 
@@ -488,6 +538,13 @@ fn bad_registrations_are_refused_by_name() {
             "Charm",
             "on",
             "source \"Charm/Lib[a][b]\" is malformed",
+        ),
+        (
+            &"x".repeat(4097),
+            "x",
+            "Charm",
+            "on",
+            "it must have at most 4096 bytes",
         ),
         (
             "Charm//Lib",

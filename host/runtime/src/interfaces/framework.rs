@@ -53,6 +53,11 @@ impl Host for State {
         self.hold(&[&source, &event_name, &snapshot])
             .map_err(full)?;
         let charm = &mut self.charm;
+        charm.local.check_event(&snapshot).map_err(|reason| {
+            Error::InvalidInput(format!(
+                "cannot emit {event_name} of {source}: its data could not be read again if it were deferred: {reason}"
+            ))
+        })?;
         let effects = &mut ModelEffects(&mut charm.model);
         let deliveries = charm
             .framework

@@ -4,16 +4,10 @@ use charmhost_store::Notice;
 
 use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};
-use crate::kept::{Error as KeptError, Local};
+use crate::local_state::Error as StateError;
 use crate::state::State;
 
 impl State {
-    /// The local state, which is there until the guest has returned.
-    fn local(&mut self) -> Result<&mut Local, Error> {
-        let local = self.charm.local.as_mut();
-        local.ok_or_else(|| Error::Other("the dispatch has ended".to_owned()))
-    }
-
     fn hold_notice(&self, item: &wit::Notice) -> Result<(), Error> {
         let texts = [&item.event_path, &item.observer_path, &item.method];
         self.hold(&texts.map(String::as_str)).map_err(full)
@@ -22,27 +16,30 @@ impl State {
 
 impl Host for State {
     fn load_snapshot(&mut self, path: String) -> Result<Option<Vec<u8>>, Error> {
-        self.local()?.bytes(&path).map_err(other)
+        let bytes = self.charm.local.bytes(&path).map_err(other)?;
+        bytes
+            .transpose()
+            .map_err(|reason| Error::Other(format!("cannot load the snapshot {path:?}: {reason}")))
     }
 
     fn save_snapshot(&mut self, path: String, data: Vec<u8>) -> Result<(), Error> {
         self.hold_snapshot(&path, data.len()).map_err(full)?;
-        self.local()?.save_bytes(path, data);
-        Ok(())
+        let saved = self.charm.local.save_bytes(path, data);
+        saved.map_err(|reason| Error::InvalidInput(format!("cannot save a snapshot: {reason}")))
     }
 
     fn drop_snapshot(&mut self, path: String) -> Result<(), Error> {
         self.hold_snapshot(&path, 0).map_err(full)?;
-        self.local()?.forget(path);
+        self.charm.local.delete(path);
         Ok(())
     }
 
     fn list_snapshots(&mut self) -> Result<Vec<String>, Error> {
-        self.local()?.handles().map_err(other)
+        self.charm.local.handles().map_err(other)
     }
 
     fn list_notices(&mut self) -> Result<Vec<wit::Notice>, Error> {
-        let notices = self.local()?.notices().map_err(other)?;
+        let notices = self.charm.local.notices().map_err(other)?;
         let notice = |notice: Notice| wit::Notice {
             event_path: notice.event_path,
             observer_path: notice.observer_path,
@@ -53,13 +50,13 @@ impl Host for State {
 
     fn add_notice(&mut self, item: wit::Notice) -> Result<(), Error> {
         self.hold_notice(&item)?;
-        self.local()?.add_notice(notice(item));
-        Ok(())
+        let added = self.charm.local.add_notice(notice(item));
+        added.map_err(|reason| Error::InvalidInput(format!("cannot add a notice: {reason}")))
     }
 
     fn drop_notice(&mut self, item: wit::Notice) -> Result<(), Error> {
         self.hold_notice(&item)?;
-        self.local()?.drop_notice(notice(item));
+        self.charm.local.drop_notice(notice(item));
         Ok(())
     }
 }
@@ -72,6 +69,6 @@ fn notice(notice: wit::Notice) -> Notice {
     }
 }
 
-fn other(error: KeptError) -> Error {
+fn other(error: StateError) -> Error {
     Error::Other(error.to_string())
 }

@@ -7,10 +7,7 @@ use crate::state::State;
 impl Host for State {
     fn load(&mut self, name: String) -> Result<Option<String>, Error> {
         check(&name)?;
-        let Some(local) = &self.charm.local else {
-            return Ok(None);
-        };
-        match local.value(&name) {
+        match self.charm.local.value(&name) {
             Ok(None) => Ok(None),
             Ok(Some(Ok(value))) => Ok(Some(value.to_string())),
             Ok(Some(Err(error))) => Err(Error::Other(format!(
@@ -22,15 +19,11 @@ impl Host for State {
 
     fn save(&mut self, name: String, value: String) -> Result<(), Error> {
         check(&name)?;
-        self.hold_snapshot(&name, value.len()).map_err(full)?;
-        let value: serde_json::Value = serde_json::from_str(&value).map_err(|error| {
-            Error::InvalidInput(format!(
-                "cannot save the state {name:?}: it is not JSON: {error}"
-            ))
-        })?;
-        if let Some(local) = &mut self.charm.local {
-            local.save(name, &value);
-        }
+        let rejected =
+            |reason| Error::InvalidInput(format!("cannot save the state {name:?}: {reason}"));
+        let data = self.charm.local.encode(&value).map_err(rejected)?;
+        self.hold_snapshot(&name, data.len()).map_err(full)?;
+        self.charm.local.save_encoded(name, data);
         Ok(())
     }
 }

@@ -1,0 +1,75 @@
+//! What can go wrong with the state file.
+
+use std::path::PathBuf;
+
+use crate::limits::size;
+use crate::lock::TIMEOUT;
+use crate::open::QUERY_TIME;
+
+/// Why the state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file or its directory cannot be opened or created.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The file or the directory.
+        path: PathBuf,
+        /// The reason from the system.
+        source: std::io::Error,
+    },
+    /// Another process has locked it.
+    #[error("cannot open {}: it is locked by another process (waited {} s)", .0.display(), TIMEOUT.as_secs())]
+    Locked(PathBuf),
+    /// Something else is at the path of the state file or of its journal.
+    #[error(
+        "cannot open {}: it is {kind}, not a regular file; remove it, or put the state file itself there",
+        path.display()
+    )]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// The database has a trigger, or something other than a table in place of
+    /// a table.
+    #[error(
+        "cannot use {}: it contains the {kind} {name:?}, which neither charmhost nor ops creates; drop it with sqlite3",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// `trigger`, `view` or `virtual table`.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// A query took too much processor time.
+    #[error(
+        "cannot use {}: a query took more than {} s of processor time; the file is damaged or far too large, restore it from a backup or move it away",
+        .0.display(),
+        QUERY_TIME.as_secs()
+    )]
+    Slow(PathBuf),
+    /// The queue is too large.
+    #[error(
+        "cannot use {}: its deferred events take more than {} of memory; raise limits.host-buffer-mib in charmhost.toml, or delete rows of its table notice",
+        path.display(),
+        size(*limit)
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// SQLite cannot read or write it.
+    #[error("cannot use {}: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// The reason from SQLite.
+        source: rusqlite::Error,
+    },
+}

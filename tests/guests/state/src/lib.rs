@@ -1,0 +1,96 @@
+//! Saves, loads and emits what its configuration orders, and logs the outcome.
+
+use charmhost::prelude::*;
+use charmhost::serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+struct Config {
+    order: String,
+}
+
+/// So many lists in one another.
+#[derive(Clone, Default)]
+struct Nested(usize);
+
+impl Serialize for Nested {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.0.min(1)).map(|_| Nested(self.0 - 1)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let inner: Vec<Nested> = Deserialize::deserialize(deserializer)?;
+        Ok(Nested(inner.first().map_or(0, |inner| inner.0 + 1)))
+    }
+}
+
+struct State {
+    ready: Source<Nested>,
+}
+
+impl Charm for State {
+    fn new(on: &mut Observe<Self>) -> Self {
+        let ready = on.define("ready");
+        on.custom(&ready, Self::on_ready);
+        on.start(Self::on_start);
+        on.leader_elected(Self::on_leader_elected);
+        on.collect_metrics(Self::on_collect_metrics);
+        on.update_status(Self::on_update_status);
+        State { ready }
+    }
+}
+
+fn log(what: &str, result: Result<String>) {
+    match result {
+        Ok(value) => log::info!("{what}: done {value}"),
+        Err(error) => log::info!("{what}: failed {error}"),
+    }
+}
+
+fn save<T: Serialize + DeserializeOwned + Default>(value: T) -> Result<String> {
+    let mut stored: Stored<T> = Stored::load("value")?;
+    *stored = value;
+    stored.save()?;
+    Ok(String::new())
+}
+
+impl State {
+    /// Deferred once more each time.
+    fn on_start(&mut self, event: StartEvent) {
+        event.defer("ordered");
+    }
+
+    /// Handled, whatever comes.
+    fn on_leader_elected(&mut self, _: LeaderElectedEvent) {}
+
+    fn on_collect_metrics(&mut self, _: CollectMetricsEvent) -> Result<()> {
+        let mut calls: Stored<u32> = Stored::load("metrics")?;
+        *calls += 1;
+        log::info!("metrics {}", *calls);
+        calls.save()
+    }
+
+    fn on_ready(&mut self, event: Custom<Nested>) {
+        event.defer("ordered");
+    }
+
+    fn on_update_status(&mut self, _: UpdateStatusEvent) -> Result<()> {
+        let Config { order } = config()?;
+        let (verb, number) = order.split_once(' ').unwrap_or((&order, "0"));
+        let number: usize = number.parse()?;
+        let result = match verb {
+            "save" => save(Nested(number)),
+            "save-large-integer" => save(u128::MAX),
+            "load" => Stored::<Nested>::load("value").map(|value| value.0.to_string()),
+            "load-text" => Stored::<Vec<String>>::load("value").map(|value| value.len().to_string()),
+            "emit" => self.ready.emit(Nested(number)).map(|()| String::new()),
+            _ => return Ok(()),
+        };
+        log(&order, result);
+        Ok(())
+    }
+}
+
+charmhost::main!(State);
