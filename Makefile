@@ -87,9 +87,16 @@ differential: setup-tests dist ## Compare charms with their twins on Python ops,
 
 .PHONY: test-crash
 test-crash: setup-tests dist ## Kill dispatches wherever they change something, and look at what is left
-	@scripts/say "killing dispatches (about 1 minute)"
+	@scripts/say "killing dispatches (about 2 minutes)"
 	cargo build --release -p charmhost-crash
 	target/release/charmhost-crash
+	KILLS=$${KILLS:-200} target/release/charmhost-crash random
+
+.PHONY: test-kills
+test-kills: setup-tests dist ## Kill 4,500 dispatches at random times (KILLS and SEED repeat a run)
+	@scripts/say "killing dispatches at random times (about 10 minutes)"
+	cargo build --release -p charmhost-crash
+	target/release/charmhost-crash random
 
 .PHONY: test-escape
 test-escape: setup-tests dist ## Let a guest try to get out of its sandbox

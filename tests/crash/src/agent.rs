@@ -28,6 +28,8 @@ struct Hook {
     /// What the hook that runs has changed.
     changed: BTreeMap<String, Option<String>>,
     calls: usize,
+    /// How many of them change what Juju stores.
+    sets: usize,
     end: Option<End>,
     pid: Option<Pid>,
     logs: Vec<String>,
@@ -81,6 +83,11 @@ impl Agent {
         lock(&self.hook).calls
     }
 
+    /// How many calls of the hook have changed what Juju stores.
+    pub fn sets(&self) -> usize {
+        lock(&self.hook).sets
+    }
+
     pub fn logs(&self) -> Vec<String> {
         lock(&self.hook).logs.clone()
     }
@@ -125,16 +132,22 @@ impl Hook {
 
     fn run(&mut self, request: &Request) -> String {
         let arg = |number: usize| request.args.get(number).cloned().unwrap_or_default();
+        if ["state-set", "state-delete"].contains(&request.tool.as_str()) {
+            self.sets += 1;
+        }
         match request.tool.as_str() {
             "is-leader" => return "true\n".to_owned(),
             "config-get" => return "{}\n".to_owned(),
+            "state-get" if arg(0) == "--format=json" => {
+                return serde_json::json!(self.kept).to_string();
+            }
             "state-get" => return self.kept.get(&arg(0)).cloned().unwrap_or_default() + "\n",
             "state-set" if arg(0) == "--file" => {
                 let input = String::from_utf8_lossy(request.stdin.as_deref().unwrap_or_default());
-                for line in input.lines() {
-                    let parts = line.split_once(": ").unwrap_or_default();
-                    let plain = |text: &str| text.trim_matches('"').to_owned();
-                    self.changed.insert(plain(parts.0), Some(plain(parts.1)));
+                let entries = charmhost_yaml::parse(&input).unwrap_or_default();
+                for (key, value) in entries.as_object().into_iter().flatten() {
+                    let text = value.as_str().map(str::to_owned);
+                    self.changed.insert(key.clone(), text);
                 }
             }
             "state-set" => {

@@ -1,11 +1,11 @@
 //! A unit with the charm `ledger`: its directory, its state, and its hooks.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use charmhost_store::{FILE_NAME, Notice, Store};
+use charmhost_store::{COMMIT, DEFAULT_LIMIT, FILE_NAME, Notice, Store};
 use serde_json::Value;
 
 use crate::agent::{Agent, End, Kept};
@@ -19,7 +19,7 @@ pub struct Saved {
 }
 
 /// The rows of the unit's file, but for the times in them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     snapshots: BTreeMap<String, Value>,
     notices: Vec<Notice>,
@@ -38,9 +38,9 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Makes a unit; `settings` is its `charmhost.toml`.
-    pub fn new(settings: &str) -> anyhow::Result<Self> {
-        let dir = charmhost_tests::build("tests/guests/ledger", "crash")?;
+    /// Makes a unit in `target/NAME`; `settings` is its `charmhost.toml`.
+    pub fn new(name: &str, settings: &str) -> anyhow::Result<Self> {
+        let dir = charmhost_tests::build("tests/guests/ledger", name)?;
         std::fs::write(dir.join("metadata.yaml"), "name: ledger\n")?;
         std::fs::write(dir.join("charmhost.toml"), settings)?;
         let agent = Agent::start()?;
@@ -136,33 +136,79 @@ impl Unit {
 
     /// What is there now, given what Juju keeps.
     pub fn save(&self, juju: Kept) -> anyhow::Result<Saved> {
-        Ok(Saved {
-            file: Some(std::fs::read(self.file())?),
-            juju,
-        })
+        let file = match self.file().exists() {
+            true => Some(std::fs::read(self.file())?),
+            false => None,
+        };
+        Ok(Saved { file, juju })
     }
 
     /// What the file holds; a change that was cut off is undone by this.
     pub fn rows(&self) -> anyhow::Result<Rows> {
-        let store = Store::open(&self.file())?;
-        let mut snapshots = BTreeMap::new();
-        for handle in store.handles()? {
-            let value = store.value(&handle)?;
-            let mut value = value
-                .context("a row is gone")?
-                .map_err(anyhow::Error::msg)?;
-            if handle == "charmhost/deferrals" {
-                for deferral in value
-                    .as_object_mut()
-                    .into_iter()
-                    .flat_map(|map| map.values_mut())
-                {
-                    deferral["since"] = Value::Null;
-                }
+        rows(&Store::open(&self.file(), DEFAULT_LIMIT)?)
+    }
+
+    /// The rows as the next dispatch will see them, given what Juju stores;
+    /// read from a copy, so that the next dispatch finds what was left. None
+    /// if there is no file.
+    pub fn seen(&self, juju: &Kept) -> anyhow::Result<Option<Rows>> {
+        let copy = tempfile::tempdir()?;
+        for entry in std::fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(FILE_NAME) {
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name()))?;
             }
-            snapshots.insert(handle, value);
         }
-        let notices = store.notices()?;
-        Ok(Rows { snapshots, notices })
+        let path = copy.path().join(FILE_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let store = Store::open(&path, DEFAULT_LIMIT)?;
+        if let Some(number) = store.prepared()? {
+            match juju.get(COMMIT) == Some(&number.to_string()) {
+                true => store.commit_prepared()?,
+                false => store.rollback_prepared()?,
+            }
+        }
+        let rows = rows(&store)?;
+        drop(store);
+        check_integrity(&path)?;
+        Ok(Some(rows).filter(|rows| *rows != Rows::default()))
+    }
+
+    /// How many calls have changed what Juju stores in the last hook.
+    pub fn sets(&self) -> usize {
+        self.agent.sets()
+    }
+}
+
+fn check_integrity(path: &Path) -> anyhow::Result<()> {
+    let connection = rusqlite::Connection::open(path)?;
+    let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    anyhow::ensure!(found == "ok", "the state file is damaged: {found}");
+    Ok(())
+}
+
+fn rows(store: &Store) -> anyhow::Result<Rows> {
+    let mut snapshots = BTreeMap::new();
+    for handle in store.handles()? {
+        let value = store.value(&handle)?;
+        let mut value = value
+            .context("a row is gone")?
+            .map_err(anyhow::Error::msg)?;
+        if handle == "charmhost/deferrals" {
+            without_times(&mut value);
+        }
+        snapshots.insert(handle, value);
+    }
+    let notices = store.notices()?;
+    Ok(Rows { snapshots, notices })
+}
+
+/// Deferrals without the times at which they began.
+pub fn without_times(deferrals: &mut Value) {
+    let deferrals = deferrals.as_object_mut();
+    for deferral in deferrals.into_iter().flat_map(|map| map.values_mut()) {
+        deferral["since"] = Value::Null;
     }
 }

@@ -14,13 +14,18 @@ struct Config {
 struct Nested(usize);
 
 impl Serialize for Nested {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_seq((0..self.0.min(1)).map(|_| Nested(self.0 - 1)))
     }
 }
 
 impl<'de> Deserialize<'de> for Nested {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
         let inner: Vec<Nested> = Deserialize::deserialize(deserializer)?;
         Ok(Nested(inner.first().map_or(0, |inner| inner.0 + 1)))
     }
@@ -49,8 +54,8 @@ fn log(what: &str, result: Result<String>) {
     }
 }
 
-fn save<T: Serialize + DeserializeOwned + Default>(value: T) -> Result<String> {
-    let mut stored: Stored<T> = Stored::load("value")?;
+fn save<T: Serialize + DeserializeOwned + Default>(name: &str, value: T) -> Result<String> {
+    let mut stored: Stored<T> = Stored::load(name)?;
     *stored = value;
     stored.save()?;
     Ok(String::new())
@@ -72,19 +77,21 @@ impl State {
         calls.save()
     }
 
-    fn on_ready(&mut self, event: Custom<Nested>) {
+    fn on_ready(&self, event: Custom<Nested>) {
         event.defer("ordered");
     }
 
-    fn on_update_status(&mut self, _: UpdateStatusEvent) -> Result<()> {
+    fn on_update_status(&self, _: UpdateStatusEvent) -> Result<()> {
         let Config { order } = config()?;
         let (verb, number) = order.split_once(' ').unwrap_or((&order, "0"));
         let number: usize = number.parse()?;
         let result = match verb {
-            "save" => save(Nested(number)),
-            "save-large-integer" => save(u128::MAX),
+            "save" => save("value", Nested(number)),
+            "save-large-integer" => save("integer", u128::MAX),
             "load" => Stored::<Nested>::load("value").map(|value| value.0.to_string()),
-            "load-text" => Stored::<Vec<String>>::load("value").map(|value| value.len().to_string()),
+            "load-text" => {
+                Stored::<Vec<String>>::load("value").map(|value| value.len().to_string())
+            }
             "emit" => self.ready.emit(Nested(number)).map(|()| String::new()),
             _ => return Ok(()),
         };
