@@ -365,13 +365,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
         let journal = dir.path().join(format!("{}-journal", crate::FILE_NAME));
-        let link = |at: &Path| std::os::unix::fs::symlink("elsewhere", at).unwrap();
-        let directory = |at: &Path| std::fs::create_dir(at).unwrap();
-        let cases: [(&dyn Fn(&Path), &Path, &str); 4] = [
-            (&link, &path, "a symbolic link"),
-            (&directory, &path, "a directory"),
-            (&link, &journal, "a symbolic link"),
-            (&directory, &journal, "a directory"),
+        type Make = fn(&Path);
+        let link: Make = |at| std::os::unix::fs::symlink("elsewhere", at).unwrap();
+        let directory: Make = |at| std::fs::create_dir(at).unwrap();
+        let cases: [(Make, &Path, &str); 4] = [
+            (link, &path, "a symbolic link"),
+            (directory, &path, "a directory"),
+            (link, &journal, "a symbolic link"),
+            (directory, &journal, "a directory"),
         ];
         for (make, at, kind) in cases {
             make(at);

@@ -1,9 +1,11 @@
 //! Measures a cold dispatch of `charms/hello` at `update-status`, side by side
 //! with the same charm on Python ops, with bare wasmtime, and with a native
 //! program that makes the same calls. Prints a table and writes
-//! `target/bench.json`.
+//! `target/bench.json`. Prints also what dispatches cost that handle many
+//! deferred events; with the argument `deferred`, only that.
 
 mod agent;
+mod deferred;
 mod measure;
 mod subjects;
 
@@ -39,10 +41,14 @@ fn main() -> anyhow::Result<()> {
     }
     let root = charmhost_tests::root()?;
     let agent = agent::Agent::start(&root)?;
+    if args == ["deferred"] {
+        return deferred::run(&agent);
+    }
     let subjects = subjects::all(&root, &agent)?;
     let samples = run(&subjects)?;
     let rows = rows(&subjects, &samples);
     print(&rows);
+    deferred::run(&agent)?;
     write(&root.join("target/bench.json"), &rows)
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 
 use crate::subjects::Subject;
 
@@ -18,6 +19,8 @@ pub struct Sample {
     pub wall_ms: f64,
     /// The largest of its resident sets and its children's, in MiB.
     pub peak_mib: f64,
+    /// Processor time of it and its children, in seconds.
+    pub cpu_s: f64,
 }
 
 /// Measures one run of a subject.
@@ -41,13 +44,17 @@ pub fn one(subject: &Subject) -> anyhow::Result<Sample> {
         bail!("{} failed: {text}", subject.command.join(" "));
     }
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(wall_ms)), Some(Ok(peak_mib))) => Ok(Sample { wall_ms, peak_mib }),
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(wall_ms)), Some(Ok(peak_mib)), Some(Ok(cpu_s))) => Ok(Sample {
+            wall_ms,
+            peak_mib,
+            cpu_s,
+        }),
         _ => bail!("{} printed {text:?}", subject.command.join(" ")),
     }
 }
 
-/// Runs the command once and prints both numbers.
+/// Runs the command once and prints the numbers.
 pub fn child(command: &[String]) -> anyhow::Result<()> {
     let (program, args) = command.split_first().context("no command")?;
     let mut command = Command::new(program);
@@ -59,10 +66,12 @@ pub fn child(command: &[String]) -> anyhow::Result<()> {
         bail!("{program} ended with {status}");
     }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     println!(
-        "{} {}",
+        "{} {} {}",
         wall.as_secs_f64() * 1000.0,
-        usage.max_rss() as f64 / 1024.0
+        usage.max_rss() as f64 / 1024.0,
+        seconds(usage.user_time()) + seconds(usage.system_time())
     );
     Ok(())
 }

@@ -60,7 +60,7 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The environment that Juju gives.
-fn vars(agent: &Agent, dir: &Path) -> Vec<(String, String)> {
+pub fn vars(agent: &Agent, dir: &Path) -> Vec<(String, String)> {
     let path = format!("{}:/usr/bin:/bin", agent.tools.display());
     let pairs = [
         ("JUJU_DISPATCH_PATH", "hooks/update-status".to_owned()),
