@@ -9,7 +9,8 @@ mod queue;
 use std::collections::BTreeSet;
 
 use charmhost_framework::Queue;
-use charmhost_juju::{Environment, Metadata, Model, ToolError};
+use charmhost_hook_tools::ToolError;
+use charmhost_juju::{Environment, Metadata, Model};
 use charmhost_store::{Budget, Changes, MAX_NAME, Notice, StateLock, Unreadable};
 use serde_json::Value;
 
