@@ -1,4 +1,4 @@
-//! Why Pebble did not do what it was asked.
+//! Errors of the client.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub enum PathProblem {
 }
 
 impl PathProblem {
-    /// The problem that Pebble means by a kind.
+    /// The problem of a kind of error (`pebble §1`).
     pub(crate) fn of_kind(kind: Option<&str>) -> Self {
         match kind {
             Some("not-found") => PathProblem::NotFound,
@@ -33,7 +33,7 @@ impl PathProblem {
 #[non_exhaustive]
 pub enum Error {
     /// The daemon is not there: its socket is missing, nobody listens at it, or
-    /// it went away in the middle.
+    /// it closed the connection before the answer was complete.
     #[error(
         "cannot talk to Pebble at {}: {reason}; the container has not started, or it restarts",
         socket.display()
@@ -41,13 +41,13 @@ pub enum Error {
     NotReady {
         /// The daemon's socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
     /// The daemon refused a request.
     #[error("{message}")]
     Api {
-        /// The status of the answer, as 400.
+        /// The status of the answer, for example 400.
         status: u16,
         /// Pebble's kind of error, where it has one.
         kind: Option<String>,
@@ -65,18 +65,29 @@ pub enum Error {
     /// A change ended with an error.
     #[error("{}", DisplayChange(.0))]
     Change(Box<Change>),
-    /// It took longer than allowed.
-    #[error("timed out after {}: {doing}", DisplayDuration(*after))]
+    /// The work took longer than the caller allows. The daemon answers.
+    #[error("cannot {doing} within {}: it is still running", Seconds(*limit))]
     Timeout {
-        /// What was being done.
+        /// What was being done, for example `finish change 3`.
         doing: String,
-        /// How long it was waited for.
-        after: Duration,
+        /// The caller's limit.
+        limit: Duration,
+    },
+    /// The daemon is there, but sent or took nothing, or less than 1 KiB/s.
+    #[error(
+        "cannot {doing}: Pebble was silent for {}; look whether its container is paused or overloaded",
+        Seconds(*limit)
+    )]
+    Silent {
+        /// What was being done, for example `read /etc/hosts`.
+        doing: String,
+        /// The limit of the client's patience.
+        limit: Duration,
     },
     /// The arguments cannot be right; nothing was sent.
     #[error("{0}")]
     Invalid(String),
-    /// What came back is not what Pebble says.
+    /// The daemon's answer is not of Pebble's protocol, or exceeds its limits.
     #[error("cannot understand Pebble: {0}")]
     Protocol(String),
 }
@@ -103,10 +114,41 @@ impl fmt::Display for DisplayChange<'_> {
     }
 }
 
-struct DisplayDuration(Duration);
+struct Seconds(Duration);
 
-impl fmt::Display for DisplayDuration {
+impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+/// The innermost cause of an error: the one of the system or of the parser.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_time_name_the_limit() {
+        let limit = Duration::from_millis(2500);
+        let timeout = Error::Timeout {
+            doing: "finish change 3".to_owned(),
+            limit,
+        };
+        assert_eq!(
+            timeout.to_string(),
+            "cannot finish change 3 within 2.5 s: it is still running"
+        );
+        let silent = Error::Silent {
+            doing: "read /a".to_owned(),
+            limit,
+        };
+        assert!(silent.to_string().contains("silent for 2.5 s"), "{silent}");
     }
 }

@@ -1,10 +1,25 @@
 //! A client of Pebble, the service manager that runs in the workload containers
 //! of Juju charms.
 //!
-//! A [`Client`] talks to the daemon behind one Unix socket, over one kept
-//! connection. Files are streamed in both directions, and so is what commands
-//! read and write: memory does not grow with their size. Every call has a
-//! deadline. All of it runs on one current-thread Tokio runtime.
+//! A [`Client`] talks to the daemon behind one Unix socket, over one connection
+//! that it keeps open. Files are streamed in both directions, and so are the
+//! input and output of commands: memory does not grow with their size. All of it
+//! runs on one current-thread Tokio runtime.
+//!
+//! # Time
+//!
+//! *Silence of the daemon* is always limited ([`Client::with_silence`], 5
+//! seconds): an answer that does not come, and a transfer of less than 1 KiB/s,
+//! fail with [`Error::Silent`]. *Duration of the work* is not: a command without
+//! a timeout may run for hours, as long as the daemon answers when it is asked
+//! whether the command still runs. A limit of the caller fails with
+//! [`Error::Timeout`].
+//!
+//! # Memory
+//!
+//! JSON answers, headers, trailers, messages and queues have sizes that they
+//! cannot exceed. [`Process::CAPACITY`], [`Push::CAPACITY`] and
+//! [`Pull::CAPACITY`] are what one handle holds at most.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), charmhost_pebble::Error> {
@@ -15,21 +30,32 @@
 //! # }
 //! ```
 
-mod change;
+mod changes;
+mod checks;
 mod client;
 mod error;
 mod exec;
 mod files;
+mod http;
 mod multipart;
-mod pull;
-mod push;
-mod transport;
-mod types;
+mod notices;
+mod pace;
+mod plan;
+mod services;
+mod system_info;
+mod websocket;
 
+pub use changes::{Change, Task};
+pub use checks::CheckInfo;
 pub use client::Client;
 pub use error::{Error, PathProblem};
 pub use exec::{Collected, Exec, Process};
-pub use files::{FileInfo, FileKind, FileOptions};
-pub use pull::Pull;
-pub use push::Push;
-pub use types::{Change, CheckInfo, ServiceInfo, SystemInfo, Task};
+pub use files::{FileInfo, FileKind, FileOptions, Pull, Push};
+pub use services::ServiceInfo;
+pub use system_info::SystemInfo;
+
+/// Size of the chunks that are sent and received, in bytes. The daemon's own
+/// are no larger (`pebble §11.2`).
+const CHUNK: usize = 64 * 1024;
+/// Bytes of one stream that wait to be sent, or to be read by the caller.
+const QUEUE: usize = 4 * CHUNK;

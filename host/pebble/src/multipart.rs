@@ -1,8 +1,16 @@
-//! Reading and writing `multipart/form-data`, piece by piece.
+//! Reading and writing `multipart/form-data`, chunk by chunk.
+//!
+//! The reader is our own because `multer` has no limit for the headers of a
+//! part, other than one for the whole body, and a file may have any size.
 
 use std::hash::{BuildHasher, RandomState};
 
 use memchr::memmem;
+
+/// Size of the headers of a part, in bytes.
+pub const MAX_HEADERS: usize = 64 * 1024;
+/// Length of a boundary (RFC 2046 §5.1.1).
+const MAX_BOUNDARY: usize = 70;
 
 /// A boundary that no content is likely to have.
 pub fn boundary() -> String {
@@ -18,13 +26,16 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
     }
     let mut parameters = rest.split(';').map(str::trim);
     let value = parameters.find_map(|parameter| parameter.strip_prefix("boundary="))?;
-    Some(value.trim_matches('"').to_owned())
+    let value = value.trim_matches('"');
+    (1..=MAX_BOUNDARY)
+        .contains(&value.len())
+        .then(|| value.to_owned())
 }
 
-/// The header line that names a file. Its path may hold anything.
+/// The header line that names a file, whatever its path holds.
 pub fn disposition(path: &str) -> String {
     if path.contains(['\r', '\n']) {
-        let encoded = crate::transport::encoded(path);
+        let encoded = crate::http::encoded(path);
         return format!(
             "Content-Disposition: form-data; name=\"files\"; filename*=UTF-8''{encoded}"
         );
@@ -33,7 +44,7 @@ pub fn disposition(path: &str) -> String {
     format!("Content-Disposition: form-data; name=\"files\"; filename=\"{quoted}\"")
 }
 
-/// What comes next in a body.
+/// A token of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Token {
     /// A part begins, of this name.
@@ -42,24 +53,27 @@ pub enum Token {
     Data(Vec<u8>),
     /// The part is over.
     PartEnd,
-    /// All is over.
+    /// The body is over.
     End,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Expects {
     Boundary,
     Content,
     End,
 }
 
-/// Splits a body into its parts, whatever pieces it comes in.
+/// Splits a body into its parts, wherever its chunks are cut. It holds one chunk
+/// and at most [`MAX_HEADERS`].
 #[derive(Debug)]
 pub struct Parser {
     /// `\r\n--BOUNDARY`.
     mark: Vec<u8>,
     buffer: Vec<u8>,
-    place: Place,
+    expects: Expects,
+    /// How much of the buffer has no end of the headers.
+    searched: usize,
 }
 
 impl Parser {
@@ -68,21 +82,22 @@ impl Parser {
             mark: format!("\r\n--{boundary}").into_bytes(),
             // The first boundary has no line before it to end.
             buffer: b"\r\n".to_vec(),
-            place: Place::Boundary,
+            expects: Expects::Boundary,
+            searched: 0,
         }
     }
 
-    pub fn feed(&mut self, piece: &[u8]) {
-        self.buffer.extend_from_slice(piece);
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.buffer.extend_from_slice(chunk);
     }
 
     /// The next token; none until there is more of the body. The error is what
     /// is wrong with the body.
     pub fn next(&mut self) -> Result<Option<Token>, &'static str> {
-        match self.place {
-            Place::End => Ok(Some(Token::End)),
-            Place::Boundary => self.boundary(),
-            Place::Content => Ok(self.content()),
+        match self.expects {
+            Expects::End => Ok(Some(Token::End)),
+            Expects::Boundary => self.boundary(),
+            Expects::Content => Ok(self.content()),
         }
     }
 
@@ -102,18 +117,30 @@ impl Parser {
         }
         let rest = self.buffer.get(length..).unwrap_or_default();
         if rest.starts_with(b"--") {
-            self.place = Place::End;
+            self.expects = Expects::End;
             return Ok(Some(Token::End));
         }
-        let Some(end) = memmem::find(rest, b"\r\n\r\n") else {
-            return Ok(None);
+        let from = self.searched.min(rest.len());
+        let found = rest
+            .get(from..)
+            .and_then(|new| memmem::find(new, b"\r\n\r\n"));
+        let Some(end) = found.map(|end| from + end) else {
+            self.searched = rest.len().saturating_sub(3);
+            return match rest.len() > MAX_HEADERS {
+                true => Err("the headers of a part are longer than 64 KiB"),
+                false => Ok(None),
+            };
         };
+        self.searched = 0;
+        if end > MAX_HEADERS {
+            return Err("the headers of a part are longer than 64 KiB");
+        }
         let head = String::from_utf8_lossy(rest.get(..end).unwrap_or_default());
         let name = head.split(" name=\"").nth(1);
         let name = name.and_then(|rest| rest.split('"').next());
         let name = name.ok_or("a part has no name")?.to_owned();
         self.take(length + end + 4);
-        self.place = Place::Content;
+        self.expects = Expects::Content;
         Ok(Some(Token::Part(name)))
     }
 
@@ -121,7 +148,7 @@ impl Parser {
     fn content(&mut self) -> Option<Token> {
         let (count, ends) = match memmem::find(&self.buffer, &self.mark) {
             Some(0) => {
-                self.place = Place::Boundary;
+                self.expects = Expects::Boundary;
                 return Some(Token::PartEnd);
             }
             Some(count) => (count, true),
@@ -140,11 +167,11 @@ mod tests {
 
     const BODY: &str = "--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"/a\"\r\nContent-Type: application/octet-stream\r\n\r\none\r\n--C\r\n\r\n-\r\n--B\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--B--\r\n";
 
-    fn tokens(pieces: &[&[u8]]) -> Vec<Token> {
+    fn tokens(chunks: &[&[u8]]) -> Vec<Token> {
         let mut parser = Parser::new("B");
         let mut tokens: Vec<Token> = Vec::new();
-        for piece in pieces {
-            parser.feed(piece);
+        for chunk in chunks {
+            parser.feed(chunk);
             while let Some(token) = parser.next().unwrap() {
                 match (tokens.last_mut(), token) {
                     (Some(Token::End), Token::End) => break,
@@ -176,6 +203,25 @@ mod tests {
     }
 
     #[test]
+    fn headers_without_an_end_are_an_error() {
+        for chunk in [1, 1000, 1 << 20] {
+            let mut parser = Parser::new("B");
+            parser.feed(b"--B\r\n");
+            let mut fed = 0;
+            let error = loop {
+                assert!(fed <= MAX_HEADERS + chunk, "no error after {fed} bytes");
+                parser.feed(&vec![b'x'; chunk]);
+                fed += chunk;
+                match parser.next() {
+                    Ok(token) => assert_eq!(token, None),
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.contains("64 KiB"), "{error}");
+        }
+    }
+
+    #[test]
     fn boundaries_are_read_with_and_without_quotes() {
         for text in [
             "multipart/form-data; boundary=ab",
@@ -184,6 +230,9 @@ mod tests {
             assert_eq!(boundary_of(text).as_deref(), Some("ab"));
         }
         assert_eq!(boundary_of("application/json"), None);
+        assert_eq!(boundary_of("multipart/form-data; boundary="), None);
+        let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
+        assert_eq!(boundary_of(&long), None);
         assert_eq!(boundary().len(), 32);
     }
 

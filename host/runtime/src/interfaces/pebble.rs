@@ -13,8 +13,8 @@ use crate::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter,
 use crate::containers::{Reader, Running, Writer};
 use crate::state::State;
 
-/// The largest piece that crosses to the guest at once, whatever it asks for.
-const PIECE: u32 = 1024 * 1024;
+/// The largest chunk that crosses to the guest at once, in bytes.
+const CHUNK: u32 = 1024 * 1024;
 
 impl State {
     fn container(&self, name: &str) -> Result<Client, Error> {
@@ -68,16 +68,16 @@ fn error(error: PebbleError) -> Error {
             summary: change.summary,
             message: text,
         }),
-        PebbleError::Timeout { .. } => Error::Timeout(text),
+        PebbleError::Timeout { .. } | PebbleError::Silent { .. } => Error::Timeout(text),
         _ => Error::Other(text),
     }
 }
 
-/// How much a guest gets at once. None would look like the end.
-fn piece(max: u32) -> Result<usize, Error> {
+/// The size of the next chunk for a guest. An empty one would look like the end.
+fn chunk_size(max: u32) -> Result<usize, Error> {
     match max {
         0 => Err(Error::InvalidInput("cannot read 0 bytes".to_owned())),
-        max => Ok(max.min(PIECE) as usize),
+        max => Ok(max.min(CHUNK) as usize),
     }
 }
 
@@ -239,7 +239,7 @@ impl Host for State {
 
 impl HostFileReader for State {
     async fn read(&mut self, reader: Resource<Reader>, max: u32) -> Result<Vec<u8>, Error> {
-        let max = piece(max)?;
+        let max = chunk_size(max)?;
         let reader = self.table.get_mut(&reader).map_err(lost)?;
         reader.0.read(max).await.map(Vec::from).map_err(error)
     }
@@ -251,9 +251,9 @@ impl HostFileReader for State {
 }
 
 impl HostFileWriter for State {
-    async fn write(&mut self, writer: Resource<Writer>, piece: Vec<u8>) -> Result<(), Error> {
+    async fn write(&mut self, writer: Resource<Writer>, chunk: Vec<u8>) -> Result<(), Error> {
         match self.writer(&writer)? {
-            Some(push) => push.write(piece).await.map_err(error),
+            Some(push) => push.write(chunk).await.map_err(error),
             None => Err(Error::InvalidInput(
                 "the file was closed already".to_owned(),
             )),
@@ -279,9 +279,9 @@ impl HostProcess for State {
     async fn write_input(
         &mut self,
         process: Resource<Running>,
-        piece: Vec<u8>,
+        chunk: Vec<u8>,
     ) -> Result<(), Error> {
-        let written = self.process(&process)?.write_input(piece).await;
+        let written = self.process(&process)?.write_input(chunk).await;
         written.map_err(error)
     }
 
@@ -295,7 +295,7 @@ impl HostProcess for State {
         process: Resource<Running>,
         max: u32,
     ) -> Result<Vec<u8>, Error> {
-        let max = piece(max)?;
+        let max = chunk_size(max)?;
         let read = self.process(&process)?.read_output(max).await;
         read.map(Vec::from).map_err(error)
     }
@@ -305,7 +305,7 @@ impl HostProcess for State {
         process: Resource<Running>,
         max: u32,
     ) -> Result<Vec<u8>, Error> {
-        let max = piece(max)?;
+        let max = chunk_size(max)?;
         let read = self.process(&process)?.read_error_output(max).await;
         read.map(Vec::from).map_err(error)
     }

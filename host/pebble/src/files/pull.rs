@@ -1,61 +1,69 @@
 //! Reading a file.
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::Method;
-use hyper::body::Incoming;
+use std::time::Duration;
 
-use crate::files::check_path;
-use crate::multipart::{Parser, Token, boundary_of};
-use crate::transport::{Envelope, Outgoing, Transport, encoded, innermost};
-use crate::{Client, Error};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Method, StatusCode};
+
+use super::{MAX_RESULTS, PathResults, check_path};
+use crate::http::{Answer, CONNECTION, Http, Outgoing, encoded, silent};
+use crate::multipart::{MAX_HEADERS, Parser, Token, boundary_of};
+use crate::pace::Pace;
+use crate::{CHUNK, Client, Error};
 
 /// A file that is being read. What Pebble says about the whole file comes at
 /// its end: a failure in the middle is an error of the last read.
 pub struct Pull {
-    path: String,
-    transport: Transport,
+    doing: String,
+    http: Http,
     body: Incoming,
     parser: Parser,
-    /// Read from the daemon, and not yet by the caller.
+    /// Received, and not yet read by the caller.
     data: Bytes,
-    /// The whole file was read, and Pebble says that it is whole.
+    /// Whether Pebble said that the file is complete.
     ended: bool,
-    deadline: std::time::Duration,
+    pace: Pace,
 }
 
 impl Client {
     /// Opens a file to read it.
     pub async fn pull(&self, path: &str) -> Result<Pull, Error> {
+        let doing = format!("read {path}");
         let query = format!("/v1/files?action=read&path={}", encoded(path));
         let headers = [("Accept", "multipart/form-data")];
-        let transport = self.transport();
-        let request = transport.request(Method::GET, &query, &headers, Outgoing::Whole(None))?;
-        let response = match tokio::time::timeout(self.deadline(), transport.send(request)).await {
-            Ok(response) => response?,
-            Err(_) => return Err(slow(path, self.deadline())),
-        };
+        let http = self.http();
+        let body = Outgoing::whole("");
+        let taken = body.taken();
+        let request = http.request(Method::GET, &query, &headers, body)?;
+        let response = http.while_taken(&taken, Duration::ZERO, http.send(request));
+        let response = response
+            .await
+            .map_err(|silence| silent(&doing, silence))??;
         let kind = response.headers().get("Content-Type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let Some(boundary) = boundary_of(kind) else {
-            let kind = kind.to_owned();
-            transport.envelope(response).await?;
+            let kind: String = kind.chars().take(80).collect();
+            http.answer::<PathResults>(response, MAX_RESULTS, &doing)
+                .await?;
             return Err(Error::Protocol(format!("a file comes as {kind:?}")));
         };
         let mut pull = Pull {
-            path: path.to_owned(),
-            transport: transport.clone(),
+            doing,
+            http: http.clone(),
             body: response.into_body(),
             parser: Parser::new(&boundary),
             data: Bytes::new(),
             ended: false,
-            deadline: self.deadline(),
+            pace: Pace::new(self.silence()),
         };
-        // A file that cannot be opened has no part of its own.
+        // A file that cannot be opened has no part.
         match pull.token().await? {
             Token::Part(name) if name == "files" => Ok(pull),
             Token::Part(name) if name == "response" => {
-                pull.trailer().await?;
+                pull.results().await?;
                 Err(pull.broken("it has no content"))
             }
             _ => Err(pull.broken("it does not begin with a part")),
@@ -63,22 +71,18 @@ impl Client {
     }
 }
 
-fn slow(path: &str, after: std::time::Duration) -> Error {
-    Error::Timeout {
-        doing: format!("reading {path}"),
-        after,
-    }
-}
-
 impl Pull {
-    /// The next piece, of at most `max` bytes; an empty one at the end.
+    /// Bytes that one holds at most.
+    pub const CAPACITY: usize = CONNECTION + 2 * CHUNK + MAX_HEADERS + MAX_RESULTS;
+
+    /// Returns the next chunk, of at most `max` bytes; an empty one at the end.
     pub async fn read(&mut self, max: usize) -> Result<Bytes, Error> {
         while self.data.is_empty() && !self.ended {
             match self.token().await? {
                 Token::Data(data) => self.data = data.into(),
                 Token::PartEnd => match self.token().await? {
                     Token::Part(name) if name == "response" => {
-                        self.trailer().await?;
+                        self.results().await?;
                         self.ended = true;
                     }
                     _ => return Err(self.broken("the part after the content is not Pebble's")),
@@ -90,47 +94,47 @@ impl Pull {
         Ok(self.data.split_to(count))
     }
 
-    /// The next token of the body.
+    /// The next token of the body; the end is one only where it is expected.
     async fn token(&mut self) -> Result<Token, Error> {
         loop {
             match self.parser.next() {
-                Ok(Some(Token::End)) => return Err(self.broken("it ends too early")),
                 Ok(Some(token)) => return Ok(token),
                 Ok(None) => {}
                 Err(detail) => return Err(self.broken(detail)),
             }
-            let frame = tokio::time::timeout(self.deadline, self.body.frame());
-            let Ok(frame) = frame.await else {
-                return Err(slow(&self.path, self.deadline));
-            };
-            match frame {
-                Some(Ok(frame)) => {
-                    if let Some(piece) = frame.data_ref() {
-                        self.parser.feed(piece);
-                    }
-                }
-                Some(Err(error)) => return Err(self.transport.not_ready(innermost(&error))),
+            let chunk = self
+                .http
+                .chunk(&mut self.body, &mut self.pace, &self.doing)
+                .await?;
+            match chunk {
+                Some(chunk) => self.parser.feed(&chunk),
                 None => return Err(self.broken("it is cut off")),
             }
         }
     }
 
-    /// What Pebble says about the whole.
-    async fn trailer(&mut self) -> Result<(), Error> {
+    /// Reads what Pebble says about the file, and the end of the body.
+    async fn results(&mut self) -> Result<(), Error> {
         let mut text = Vec::new();
         loop {
             match self.token().await? {
+                Token::Data(data) if data.len() > MAX_RESULTS - text.len() => {
+                    return Err(self.broken("its end is longer than 256 KiB"));
+                }
                 Token::Data(data) => text.extend(data),
                 Token::PartEnd => break,
                 _ => return Err(self.broken("its end has another form")),
             }
         }
-        let envelope: Envelope = serde_json::from_slice(&text)
-            .map_err(|error| self.broken(&format!("its end is not JSON: {error}")))?;
-        check_path(envelope.result)
+        if self.token().await? != Token::End {
+            return Err(self.broken("something comes after its end"));
+        }
+        // With the body read to its end the connection can be used again.
+        let _ = self.body.frame().now_or_never();
+        check_path(Answer::<PathResults>::parse(StatusCode::OK, &text)?.result)
     }
 
     fn broken(&self, detail: &str) -> Error {
-        Error::Protocol(format!("the answer with {} is broken: {detail}", self.path))
+        Error::Protocol(format!("cannot {}: {detail}", self.doing))
     }
 }

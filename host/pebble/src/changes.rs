@@ -1,0 +1,165 @@
+//! `/v1/changes`: work that the daemon does in the background (`pebble §5`).
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::client::checked;
+use crate::http::MAX_ANSWER;
+use crate::{Client, Error};
+
+/// The part of the client's patience that one request waits for a change. A
+/// daemon that vanished is noticed after this and the patience.
+const SLICES: u32 = 4;
+/// How long an answer may take beyond the caller's limit.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Work that the daemon does in the background.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// Its number.
+    pub id: String,
+    /// Its kind, for example `start`.
+    pub kind: String,
+    /// A description for people.
+    #[serde(default)]
+    pub summary: String,
+    /// Its status, for example `Done`.
+    pub status: String,
+    /// Whether it is over.
+    #[serde(default)]
+    pub ready: bool,
+    /// Why it failed.
+    pub err: Option<String>,
+    /// Its tasks.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+}
+
+/// A task of a change.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Task {
+    /// A description for people.
+    #[serde(default)]
+    pub summary: String,
+    /// Its status, for example `Done`.
+    #[serde(default)]
+    pub status: String,
+    /// The last lines that it logged.
+    #[serde(default)]
+    pub log: Vec<String>,
+    #[serde(default)]
+    data: Option<TaskData>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct TaskData {
+    exit_code: Option<i32>,
+}
+
+impl Task {
+    /// The exit code of a command that it ran.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.data.as_ref()?.exit_code
+    }
+}
+
+/// How waiting for a change ended.
+pub(crate) enum Waited {
+    /// The change is over.
+    Ready(Change),
+    /// The caller's limit has passed.
+    Limit,
+}
+
+impl Client {
+    /// Returns a change as it stands.
+    pub async fn change(&self, id: &str) -> Result<Change, Error> {
+        let path = format!("/v1/changes/{}", checked(id)?);
+        Ok(self.get(&path).await?.result)
+    }
+
+    /// Waits until a change is over, for so long at most. Fails with
+    /// [`Error::Change`] if the change failed.
+    pub async fn wait_change(&self, id: &str, limit: Option<Duration>) -> Result<Change, Error> {
+        match self.wait_ready(id, limit).await? {
+            Waited::Ready(change) if change.err.is_some() => Err(Error::Change(Box::new(change))),
+            Waited::Ready(change) => Ok(change),
+            Waited::Limit => Err(Error::Timeout {
+                doing: format!("finish change {id}"),
+                limit: limit.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Waits until a change is over, whether it failed or not. Asks at least
+    /// once, whatever the limit.
+    pub(crate) async fn wait_ready(
+        &self,
+        id: &str,
+        limit: Option<Duration>,
+    ) -> Result<Waited, Error> {
+        let id = checked(id)?;
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let start = Instant::now();
+            let left = end.map(|end| end.saturating_duration_since(start));
+            let slice = self.silence() / SLICES;
+            let slice = left.map_or(slice, |left| left.min(slice));
+            // A timeout of 0 would mean none.
+            let slice = slice.max(Duration::from_millis(1));
+            if let Some(change) = self.wait_slice(id, slice, left).await? {
+                return Ok(Waited::Ready(change));
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(Waited::Limit);
+            }
+            // The daemon may answer before the slice is over.
+            sleep_until(start + slice).await;
+        }
+    }
+
+    /// Asks once; returns the change if it is over.
+    async fn wait_slice(
+        &self,
+        id: &str,
+        slice: Duration,
+        left: Option<Duration>,
+    ) -> Result<Option<Change>, Error> {
+        let path = format!("/v1/changes/{id}/wait?timeout={:.3}s", slice.as_secs_f64());
+        let answer = self.get_within::<Change>(&path, slice, MAX_ANSWER);
+        let most = left.map_or(Duration::MAX, |left| left.saturating_add(GRACE));
+        match timeout(most, answer).await {
+            Ok(Ok(answer)) => Ok(Some(answer.result).filter(|change| change.ready)),
+            Ok(Err(Error::Api { status: 504, .. })) => Ok(None),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::Silent {
+                doing: format!("finish change {id}"),
+                limit: most,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_may_leave_out_what_it_has_not() {
+        let change: Change =
+            serde_json::from_str(r#"{"id":"1","kind":"replan","status":"Doing"}"#).unwrap();
+        assert!(!change.ready && change.tasks.is_empty());
+        let change: Change = serde_json::from_str(
+            r#"{"id":"1","kind":"exec","status":"Done","ready":true,
+                "tasks":[{"data":{"exit-code":137,"other":[]}},{"data":null},{}]}"#,
+        )
+        .unwrap();
+        let codes: Vec<_> = change.tasks.iter().map(Task::exit_code).collect();
+        assert_eq!(codes, [Some(137), None, None]);
+    }
+}

@@ -1,0 +1,192 @@
+//! `/v1/exec`: running commands (`pebble §11`).
+
+mod process;
+mod streams;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::client::checked;
+use crate::http::silent;
+use crate::pace::Silence;
+use crate::websocket::{self, Receiver, Sender};
+use crate::{Client, Error};
+
+pub use process::{Collected, Process};
+
+/// How long the reason for a refused stream is waited for.
+const REASON: Duration = Duration::from_secs(1);
+
+/// A command, and how it is run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Exec {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The service whose environment, user and directory are the base.
+    pub service_context: Option<String>,
+    /// Variables beside those of Pebble itself.
+    pub environment: Vec<(String, String)>,
+    /// The directory it runs in.
+    pub working_dir: Option<String>,
+    /// After how long it is killed; none or zero is never.
+    pub timeout: Option<Duration>,
+    /// The number of the user it runs as.
+    pub user_id: Option<u32>,
+    /// The name of the user it runs as.
+    pub user: Option<String>,
+    /// The number of the group it runs as.
+    pub group_id: Option<u32>,
+    /// The name of the group it runs as.
+    pub group: Option<String>,
+    /// Whether its error output comes with its output.
+    pub combine_stderr: bool,
+    /// All of its input, which is held until the process is dropped; without
+    /// it, [`Process::write_input`] adds some.
+    pub input: Option<Bytes>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Request<'a> {
+    command: &'a [String],
+    service_context: Option<&'a str>,
+    environment: BTreeMap<&'a str, &'a str>,
+    working_dir: Option<&'a str>,
+    timeout: Option<String>,
+    user_id: Option<u32>,
+    user: Option<&'a str>,
+    group_id: Option<u32>,
+    group: Option<&'a str>,
+    split_stderr: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Started {
+    task_id: String,
+}
+
+impl Exec {
+    fn timeout(&self) -> Option<Duration> {
+        let timeout = self.timeout.filter(|timeout| !timeout.is_zero())?;
+        // Pebble takes 0 for no limit.
+        Some(timeout.max(Duration::from_millis(1)))
+    }
+
+    fn request(&self) -> Request<'_> {
+        let variables = self.environment.iter();
+        let seconds = |timeout: Duration| format!("{:.3}s", timeout.as_secs_f64());
+        Request {
+            command: &self.command,
+            service_context: self.service_context.as_deref(),
+            environment: variables
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+            working_dir: self.working_dir.as_deref(),
+            timeout: self.timeout().map(seconds),
+            user_id: self.user_id,
+            user: self.user.as_deref(),
+            group_id: self.group_id,
+            group: self.group.as_deref(),
+            split_stderr: !self.combine_stderr,
+        }
+    }
+}
+
+/// The connections of a command that runs.
+struct Streams {
+    /// Kept open: the daemon kills a command whose caller has gone.
+    control: (Sender, Receiver),
+    stdio: (Sender, Receiver),
+    stderr: Option<Receiver>,
+}
+
+impl Client {
+    /// Starts a command.
+    pub async fn exec(&self, exec: &Exec) -> Result<Process, Error> {
+        if exec.command.iter().all(String::is_empty) {
+            return Err(Error::Invalid("cannot run an empty command".to_owned()));
+        }
+        let answer = self.post::<Started>("/v1/exec", &exec.request()).await?;
+        let change = checked(answer.change()?)?.to_owned();
+        let task = checked(&answer.result.task_id)?;
+        let connected = timeout(self.silence(), self.streams(task, exec)).await;
+        let connected = connected.unwrap_or_else(|_| {
+            let doing = "connect to the streams of a command";
+            Err(silent(doing, Silence(self.silence())))
+        });
+        match connected {
+            Ok(streams) => Ok(Process::new(self.clone(), change, exec, streams)),
+            Err(error) => Err(self.refused(&change, error).await),
+        }
+    }
+
+    async fn streams(&self, task: &str, exec: &Exec) -> Result<Streams, Error> {
+        Ok(Streams {
+            control: websocket::connect(self.http(), task, "control").await?,
+            stdio: websocket::connect(self.http(), task, "stdio").await?,
+            stderr: match exec.combine_stderr {
+                true => None,
+                false => Some(websocket::connect(self.http(), task, "stderr").await?.1),
+            },
+        })
+    }
+
+    /// The error of a stream that was refused: that of the change, if it has
+    /// one.
+    async fn refused(&self, change: &str, error: Error) -> Error {
+        match timeout(REASON, self.change(change)).await {
+            Ok(Ok(change)) if change.err.is_some() => Error::Change(Box::new(change)),
+            _ => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(exec: &Exec) -> Value {
+        let text = serde_json::to_string(&exec.request()).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_request_has_what_pebble_reads() {
+        let exec = Exec {
+            command: vec!["a".to_owned(), "b".to_owned()],
+            environment: vec![("K".to_owned(), "v".to_owned())],
+            timeout: Some(Duration::from_millis(1500)),
+            user_id: Some(0),
+            ..Exec::default()
+        };
+        assert_eq!(
+            request(&exec),
+            json!({"command": ["a", "b"], "service-context": null, "environment": {"K": "v"},
+                "working-dir": null, "timeout": "1.500s", "user-id": 0, "user": null,
+                "group-id": null, "group": null, "split-stderr": true})
+        );
+    }
+
+    #[test]
+    fn a_short_timeout_is_not_sent_as_none() {
+        for (timeout, wanted) in [
+            (None, Value::Null),
+            (Some(Duration::ZERO), Value::Null),
+            (Some(Duration::from_nanos(1)), json!("0.001s")),
+        ] {
+            let exec = Exec {
+                timeout,
+                ..Exec::default()
+            };
+            assert_eq!(request(&exec)["timeout"], wanted);
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! Requests to the daemon's socket, and their answers.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::rt::ReadBufCursor;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::innermost;
+use crate::pace::{Pace, Silence};
+use crate::{CHUNK, Error};
+
+/// Size of a JSON answer, in bytes; lists of files may be larger.
+pub const MAX_ANSWER: usize = 4 << 20;
+/// Size of a JSON answer that lists files, in bytes: some 100,000 of them.
+pub const MAX_LIST: usize = 32 << 20;
+/// Size of the head of an answer, in bytes. Trailers may be as large as hyper
+/// lets them, which is 16 KiB.
+const MAX_HEAD: usize = 64 * 1024;
+/// Size of the buffers of one connection, in bytes.
+pub const CONNECTION: usize = 2 * MAX_HEAD + CHUNK;
+/// How often a connection is tried while the daemon's backlog is full.
+const BACKLOG: Duration = Duration::from_millis(20);
+/// What a query holds as it is; the rest is written as `%XX`.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// A value for a query.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// When the daemon last took a chunk of a request's body.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    start: Instant,
+    /// Milliseconds since the start.
+    last: Arc<AtomicU64>,
+}
+
+impl Taken {
+    fn new() -> Self {
+        Taken {
+            start: Instant::now(),
+            last: Arc::default(),
+        }
+    }
+
+    fn now(&self) {
+        let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(elapsed, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    }
+}
+
+/// The sender of a body dropped it before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sender gave up")]
+pub struct GivenUp;
+
+enum Source {
+    Whole(Bytes),
+    /// What is written to the other end, which must set the flag before it is
+    /// dropped: an end without it would make half a file a whole one.
+    Pipe(DuplexStream, Arc<AtomicBool>),
+}
+
+/// The body of a request.
+pub struct Outgoing {
+    source: Source,
+    taken: Taken,
+}
+
+impl Outgoing {
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        Outgoing {
+            source: Source::Whole(bytes.into()),
+            taken: Taken::new(),
+        }
+    }
+
+    pub fn pipe(pipe: DuplexStream, finished: Arc<AtomicBool>) -> Self {
+        Outgoing {
+            source: Source::Pipe(pipe, finished),
+            taken: Taken::new(),
+        }
+    }
+
+    pub fn taken(&self) -> Taken {
+        self.taken.clone()
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = GivenUp;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        let chunk = match &mut self.source {
+            Source::Whole(rest) => rest.split_to(rest.len().min(CHUNK)),
+            Source::Pipe(pipe, finished) => {
+                let mut space = vec![0; CHUNK];
+                let mut chunk = ReadBuf::new(&mut space);
+                let read = ready!(Pin::new(pipe).poll_read(cx, &mut chunk));
+                let length = chunk.filled().len();
+                if read.is_err() || (length == 0 && !finished.load(Ordering::Acquire)) {
+                    return Poll::Ready(Some(Err(GivenUp)));
+                }
+                space.truncate(length);
+                space.into()
+            }
+        };
+        self.taken.now();
+        Poll::Ready(match chunk.is_empty() {
+            true => None,
+            false => Some(Ok(Frame::data(chunk))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.source, Source::Whole(rest) if rest.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
+            Source::Pipe(..) => SizeHint::default(),
+        }
+    }
+}
+
+/// The wrapping of every JSON answer (`pebble §1`).
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    change: Option<String>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Refusal {
+    message: Option<String>,
+    kind: Option<String>,
+}
+
+/// A JSON answer that is no error.
+#[derive(Debug)]
+pub struct Answer<T> {
+    change: Option<String>,
+    pub result: T,
+}
+
+impl<T: DeserializeOwned> Answer<T> {
+    /// Reads an answer from its text. An absent result is `null`.
+    pub fn parse(status: StatusCode, body: &[u8]) -> Result<Self, Error> {
+        let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
+            let start: String = String::from_utf8_lossy(body).chars().take(80).collect();
+            Error::Protocol(format!(
+                "its answer ({status}) is not JSON: {error}: {start:?}"
+            ))
+        })?;
+        let result = envelope.result.map_or("null", RawValue::get);
+        if envelope.kind == "error" {
+            let refusal: Refusal = serde_json::from_str(result).unwrap_or_default();
+            return Err(Error::Api {
+                status: status.as_u16(),
+                kind: refusal.kind,
+                message: refusal
+                    .message
+                    .unwrap_or_else(|| format!("Pebble answers {status}")),
+            });
+        }
+        Ok(Answer {
+            change: envelope.change,
+            result: serde_json::from_str(result).map_err(|error| {
+                Error::Protocol(format!("its answer has another form: {error}"))
+            })?,
+        })
+    }
+}
+
+impl<T> Answer<T> {
+    /// The change that does what was asked.
+    pub fn change(&self) -> Result<&str, Error> {
+        let missing = || Error::Protocol("an answer about a change does not name it".to_owned());
+        self.change.as_deref().ok_or_else(missing)
+    }
+}
+
+/// A connection to the daemon.
+struct Link(TokioIo<UnixStream>);
+
+impl Connection for Link {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl hyper::rt::Read for Link {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl hyper::rt::Write for Link {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Connects to a socket. While its backlog is full the connection is tried
+/// again; the caller limits how long.
+pub async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Connector(PathBuf);
+
+impl tower_service::Service<hyper::Uri> for Connector {
+    type Response = Link;
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<Link>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: hyper::Uri) -> Self::Future {
+        let socket = self.0.clone();
+        Box::pin(async move { Ok(Link(TokioIo::new(connect(&socket).await?))) })
+    }
+}
+
+/// One connection to the daemon, made when it is needed and kept open.
+#[derive(Clone)]
+pub struct Http {
+    socket: PathBuf,
+    pool: HttpClient<Connector, Outgoing>,
+    /// How long the daemon may be silent.
+    pub silence: Duration,
+}
+
+impl Http {
+    pub fn new(socket: PathBuf, silence: Duration) -> Self {
+        let pool = HttpClient::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(1)
+            .http1_max_buf_size(MAX_HEAD)
+            .build(Connector(socket.clone()));
+        Http {
+            socket,
+            pool,
+            silence,
+        }
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The daemon is not there.
+    pub fn not_ready(&self, reason: impl ToString) -> Error {
+        Error::NotReady {
+            socket: self.socket.clone(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// An error of a connection: the daemon went away, or speaks no HTTP.
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Error {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            let hyper = error.downcast_ref::<hyper::Error>();
+            let io = error.downcast_ref::<std::io::Error>();
+            let garbled = std::io::ErrorKind::InvalidData;
+            if hyper.is_some_and(hyper::Error::is_parse)
+                || io.is_some_and(|io| io.kind() == garbled)
+            {
+                return Error::Protocol(format!("its answer is no HTTP: {}", innermost(error)));
+            }
+            cause = error.source();
+        }
+        self.not_ready(innermost(error))
+    }
+
+    /// A request for a path with its query, for example
+    /// `/v1/plan?format=yaml`.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Outgoing,
+    ) -> Result<Request<Outgoing>, Error> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("http://localhost{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request
+            .body(body)
+            .map_err(|error| Error::Invalid(format!("cannot ask Pebble for {path}: {error}")))
+    }
+
+    /// Sends a request and returns the head of its answer. The caller limits
+    /// how long: [`Http::while_taken`].
+    pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
+        self.pool
+            .request(request)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Waits as long as the daemon takes chunks of a request, and for an
+    /// answer that is not due before `due`.
+    pub async fn while_taken<T>(
+        &self,
+        taken: &Taken,
+        due: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Silence> {
+        let mut work = pin!(work);
+        let start = Instant::now();
+        loop {
+            let since = taken.last().max(start);
+            match timeout_at(since + due + self.silence, work.as_mut()).await {
+                Ok(done) => return Ok(done),
+                Err(_) if taken.last() > since => {}
+                Err(_) => return Err(Silence(self.silence)),
+            }
+        }
+    }
+
+    /// A call with JSON both ways, whose answer is not due before `due`.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        due: Duration,
+        max: usize,
+    ) -> Result<Answer<T>, Error> {
+        let resource = path.split('?').next().unwrap_or(path);
+        let doing = format!("get an answer to {method} {resource}");
+        let mut headers = vec![("Accept", "application/json")];
+        headers.extend(body.as_ref().map(|_| ("Content-Type", "application/json")));
+        let body = Outgoing::whole(body.unwrap_or_default());
+        let taken = body.taken();
+        let request = self.request(method, path, &headers, body)?;
+        let response = self.while_taken(&taken, due, self.send(request)).await;
+        match response {
+            Ok(response) => self.answer(response?, max, &doing).await,
+            Err(silence) => Err(silent(&doing, silence)),
+        }
+    }
+
+    /// Reads an answer of at most so many bytes to its end.
+    pub async fn answer<T: DeserializeOwned>(
+        &self,
+        response: Response<Incoming>,
+        max: usize,
+        doing: &str,
+    ) -> Result<Answer<T>, Error> {
+        let status = response.status();
+        let mut body = response.into_body();
+        let mut pace = Pace::new(self.silence);
+        let mut text = Vec::new();
+        loop {
+            let Some(chunk) = self.chunk(&mut body, &mut pace, doing).await? else {
+                return Answer::parse(status, &text);
+            };
+            if chunk.len() > max - text.len() {
+                let detail = format!("its answer is longer than {max} bytes");
+                return Err(Error::Protocol(detail));
+            }
+            text.extend_from_slice(&chunk);
+        }
+    }
+
+    /// The next chunk of a body; none at its end.
+    pub async fn chunk(
+        &self,
+        body: &mut Incoming,
+        pace: &mut Pace,
+        doing: &str,
+    ) -> Result<Option<Bytes>, Error> {
+        let frame = pace.wait(body.frame()).await;
+        let Some(frame) = frame.map_err(|silence| silent(doing, silence))? else {
+            return Ok(None);
+        };
+        let frame = frame.map_err(|error| self.failed(&error))?;
+        let chunk = frame.into_data().unwrap_or_default();
+        pace.add(chunk.len());
+        Ok(Some(chunk))
+    }
+}
+
+/// The error of a daemon that is silent.
+pub fn silent(doing: &str, Silence(limit): Silence) -> Error {
+    Error::Silent {
+        doing: doing.to_owned(),
+        limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Answer<Option<Vec<u32>>>, Error> {
+        Answer::parse(StatusCode::OK, text.as_bytes())
+    }
+
+    #[test]
+    fn queries_hold_any_text() {
+        assert_eq!(encoded("/a b/ä%"), "%2Fa%20b%2F%C3%A4%25");
+    }
+
+    #[test]
+    fn answers_are_unwrapped() {
+        let answer = parse(r#"{"type":"sync","result":[1,2],"more":{}}"#).unwrap();
+        assert_eq!(answer.result, Some(vec![1, 2]));
+        assert!(answer.change().is_err());
+        let answer = parse(r#"{"type":"async","change":"7","result":null}"#).unwrap();
+        assert_eq!((answer.change(), &answer.result), (Ok("7"), &None));
+        assert_eq!(parse(r#"{"type":"sync"}"#).unwrap().result, None);
+    }
+
+    #[test]
+    fn errors_are_told_apart() {
+        let refused = parse(r#"{"type":"error","result":{"message":"no","kind":"k"}}"#);
+        let wanted = Error::Api {
+            status: 200,
+            kind: Some("k".to_owned()),
+            message: "no".to_owned(),
+        };
+        assert_eq!(refused.unwrap_err(), wanted);
+        for garbage in ["", "<html>", "[]", r#"{"type":"sync","result":{}}"#] {
+            let error = parse(garbage).unwrap_err();
+            assert!(matches!(error, Error::Protocol(_)), "{garbage}: {error:?}");
+        }
+    }
+}
