@@ -32,6 +32,8 @@ use crate::{CHUNK, Error};
 pub const MAX_ANSWER: usize = 4 << 20;
 /// Size of a JSON answer that lists files, in bytes: some 100,000 of them.
 pub const MAX_LIST: usize = 32 << 20;
+/// How much larger the buffer of an answer becomes at once, in bytes.
+const GROWTH: usize = 1 << 20;
 /// Size of the head of an answer, in bytes. Trailers may be as large as hyper
 /// lets them, which is 16 KiB.
 const MAX_HEAD: usize = 64 * 1024;
@@ -39,6 +41,8 @@ const MAX_HEAD: usize = 64 * 1024;
 pub const CONNECTION: usize = 2 * MAX_HEAD + CHUNK;
 /// How often a connection is tried while the daemon's backlog is full.
 const BACKLOG: Duration = Duration::from_millis(20);
+/// How soon the loss of a connection that was used before is noticed.
+const REUSED: Duration = Duration::from_secs(1);
 /// What a query holds as it is; the rest is written as `%XX`.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -393,13 +397,21 @@ impl Http {
         let doing = format!("get an answer to {method} {resource}");
         let mut headers = vec![("Accept", "application/json")];
         headers.extend(body.as_ref().map(|_| ("Content-Type", "application/json")));
-        let body = Outgoing::whole(body.unwrap_or_default());
-        let taken = body.taken();
-        let request = self.request(method, path, &headers, body)?;
-        let response = self.while_taken(&taken, due, self.send(request)).await;
-        match response {
-            Ok(response) => self.answer(response?, max, &doing).await,
-            Err(silence) => Err(silent(&doing, silence)),
+        let body = Bytes::from(body.unwrap_or_default());
+        let start = Instant::now();
+        let mut retried = method != Method::GET;
+        loop {
+            let body = Outgoing::whole(body.clone());
+            let taken = body.taken();
+            let request = self.request(method.clone(), path, &headers, body)?;
+            let response = self.while_taken(&taken, due, self.send(request)).await;
+            match response.map_err(|silence| silent(&doing, silence))? {
+                // The daemon may have closed the connection of the last call.
+                Err(Error::NotReady { .. }) if !retried && start.elapsed() < REUSED => {
+                    retried = true;
+                }
+                response => return self.answer(response?, max, &doing).await,
+            }
         }
     }
 
@@ -421,6 +433,10 @@ impl Http {
             if chunk.len() > max - text.len() {
                 let detail = format!("its answer is longer than {max} bytes");
                 return Err(Error::Protocol(detail));
+            }
+            if text.capacity() - text.len() < chunk.len() {
+                // Doubled, the text of a large list would take twice its limit.
+                text.reserve_exact(chunk.len().max(GROWTH));
             }
             text.extend_from_slice(&chunk);
         }

@@ -70,22 +70,40 @@ impl Watch {
         if self.is_over() {
             return Ok(Attended::Over);
         }
+        if self.is_overdue() {
+            let waited = self.client.wait_ready(&self.change, Some(GRACE)).await?;
+            return self.note(waited).map(|()| Attended::Over);
+        }
         let mut work = pin!(work);
         if let Ok(done) = timeout(QUIET, work.as_mut()).await {
             return Ok(Attended::Done(done));
         }
-        let over = pin!(self.client.wait_ready(&self.change, limit));
-        let waited = match select(work, over).await {
-            Either::Left((done, _)) => return Ok(Attended::Done(done)),
-            Either::Right((waited, _)) => waited?,
+        let waited = {
+            let over = pin!(self.client.wait_ready(&self.change, limit));
+            match select(work, over).await {
+                Either::Left((done, _)) => return Ok(Attended::Done(done)),
+                Either::Right((waited, _)) => waited?,
+            }
         };
+        self.note(waited).map(|()| Attended::Over)
+    }
+
+    /// Remembers that the command is over.
+    fn note(&mut self, waited: Waited) -> Result<(), Error> {
         match waited {
             Waited::Ready(change) => {
                 self.over = Some(change);
-                Ok(Attended::Over)
+                Ok(())
             }
             Waited::Limit => Err(self.too_long()),
         }
+    }
+
+    /// Whether Pebble must have killed the command by now. Its streams are no
+    /// sign that it runs: a grandchild may hold them.
+    fn is_overdue(&self) -> bool {
+        let whole = self.whole();
+        whole.is_some_and(|whole| self.started.elapsed() > whole)
     }
 
     /// Waits for the command's end and returns its exit code.

@@ -1,0 +1,157 @@
+//! Does the operation of a container that a parameter names, and reports how it
+//! ended and after how many seconds.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use charmhost::Command;
+use charmhost::prelude::*;
+use serde::Deserialize;
+
+struct Pebble;
+
+#[derive(Deserialize)]
+struct Params {
+    operation: String,
+}
+
+impl Charm for Pebble {
+    fn new(on: &mut Observe<Self>) -> Self {
+        on.action("run", Self::on_run);
+        Pebble
+    }
+}
+
+impl Pebble {
+    fn on_run(&mut self, event: ActionEvent) -> Result<()> {
+        let params: Params = event.params()?;
+        let start = Instant::now();
+        let outcome = match perform(&params.operation) {
+            Ok(found) => format!("ok {found}"),
+            Err(error) => format!("{:?}: {error}", error.kind()),
+        };
+        event.set_results(serde_json::json!({
+            "seconds": start.elapsed().as_secs_f64(),
+            "outcome": outcome,
+        }))
+    }
+}
+
+fn perform(operation: &str) -> Result<String> {
+    let one = unit().container("one");
+    let done = match operation {
+        "can-connect" => return Ok(one.can_connect()?.to_string()),
+        "system-info" => return Ok(one.system_info()?.version),
+        "add-layer" => one.add_layer("a", "services: {}"),
+        "plan" => one.plan().map(drop),
+        "services" => one.services().map(drop),
+        "checks" => one.checks().map(drop),
+        "autostart" => one.autostart(),
+        "replan" => one.replan(),
+        "start" => one.start(["a"]),
+        "stop" => one.stop(["a"]),
+        "restart" => one.restart(["a"]),
+        "list-files" => one.list_files("/a").map(drop),
+        "make-dir" => one.make_dir("/a"),
+        "remove-path" => one.remove("/a"),
+        "pull" => one.pull("/a").map(drop),
+        "pull-some" => pull_some(&one),
+        "push" => one.push("/a", vec![b'x'; 8 << 20]),
+        _ => return command(operation, &one),
+    };
+    done.map(|()| String::new())
+}
+
+fn pull_some(one: &Container) -> Result<()> {
+    let mut reader = one.open("/a")?;
+    let mut buffer = vec![0; 65536];
+    for _ in 0..128 {
+        reader.read_exact(&mut buffer)?;
+    }
+    Ok(())
+}
+
+fn command(operation: &str, one: &Container) -> Result<String> {
+    let sleep = one.exec(["sleep", "1000"]);
+    let short = one.exec(["sleep", "1000"]).timeout(Duration::from_secs(2));
+    let done = match operation {
+        "exec" => sleep.start().map(drop),
+        "write-input" => write(sleep, 16),
+        "write-input-2s" => write(short, 16),
+        "close-input" => sleep.start()?.close_input(),
+        "read-output" => sleep.start()?.read(100).map(drop),
+        "read-output-2s" => short.start()?.read(100).map(drop),
+        "read-all-2s" => read_all(short),
+        "read-error-output" => sleep.start()?.read_error(100).map(drop),
+        "collect" => sleep.run().map(drop),
+        "collect-2s" => short.keep(1 << 20).run().map(drop),
+        "wait" => return Ok(sleep.start()?.wait()?.to_string()),
+        "wait-2s" => return Ok(short.start()?.wait()?.to_string()),
+        "send-signal" => signal(sleep),
+        "late-wait" => return late_wait(one),
+        "whole-input" => return whole_input(one),
+        "much-input" => return much_input(one),
+        other => Err(Error::msg(format!("there is no operation {other:?}"))),
+    };
+    done.map(|()| String::new())
+}
+
+fn write(command: Command, mib: usize) -> Result<()> {
+    let process = command.start()?;
+    for _ in 0..mib {
+        process.write(&vec![b'x'; 1 << 20])?;
+    }
+    Ok(())
+}
+
+fn read_all(command: Command) -> Result<()> {
+    let process = command.start()?;
+    while !process.read(65536)?.is_empty() {}
+    Ok(())
+}
+
+/// Signals until the daemon's buffers are full.
+fn signal(command: Command) -> Result<()> {
+    let process = command.start()?;
+    for _ in 0..100_000 {
+        process.signal("SIGUSR1")?;
+    }
+    Ok(())
+}
+
+/// The command ends at once, and is waited for long after its timeout.
+fn late_wait(one: &Container) -> Result<String> {
+    let command = one.exec(["sh", "-c", "exit 3"]);
+    let process = command.timeout(Duration::from_millis(500)).start()?;
+    std::thread::sleep(Duration::from_secs(3));
+    Ok(process.wait()?.to_string())
+}
+
+/// A command that takes its input late; all of it must be counted.
+fn whole_input(one: &Container) -> Result<String> {
+    let process = one.exec(["sh", "-c", "sleep 14; wc -c"]).start()?;
+    for number in 0..40 {
+        process.write(&vec![b'x'; 1 << 20])?;
+        if number == 0 {
+            println!("writing");
+            std::io::stdout().flush()?;
+        }
+    }
+    process.close_input()?;
+    let counted = process.read(100)?;
+    let code = process.wait()?;
+    Ok(format!("{code} {}", String::from_utf8_lossy(&counted).trim()))
+}
+
+/// A command that never reads its input gets as much as a call may pass.
+fn much_input(one: &Container) -> Result<String> {
+    let command = one.exec(["sleep", "1000"]).timeout(Duration::from_secs(2));
+    let process = command.start()?;
+    let chunk = vec![b'x'; 32 << 20];
+    for _ in 0..20 {
+        process.write(&chunk)?;
+    }
+    Ok(String::new())
+}
+
+charmhost::main!(Pebble);
