@@ -66,7 +66,7 @@ pub enum Error {
     #[error("{}", DisplayChange(.0))]
     Change(Box<Change>),
     /// The work took longer than the caller allows. The daemon answers.
-    #[error("cannot {doing} within {}: it is still running", Seconds(*limit))]
+    #[error("cannot {doing} within its limit of {}", Seconds(*limit))]
     Timeout {
         /// What was being done, for example `finish change 3`.
         doing: String,
@@ -143,7 +143,7 @@ mod tests {
         };
         assert_eq!(
             timeout.to_string(),
-            "cannot finish change 3 within 2.5 s: it is still running"
+            "cannot finish change 3 within its limit of 2.5 s"
         );
         let silent = Error::Silent {
             doing: "read /a".to_owned(),

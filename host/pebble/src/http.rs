@@ -365,7 +365,9 @@ impl Http {
     }
 
     /// Waits as long as the daemon takes chunks of a request, and for an
-    /// answer that is not due before `due`.
+    /// answer that is not due before `due`. How much of a chunk it has read
+    /// cannot be seen: one that does not make room for the next chunk counts as
+    /// silent, also above the least rate.
     pub async fn while_taken<T>(
         &self,
         taken: &Taken,

@@ -10,7 +10,8 @@
 //!
 //! *Silence of the daemon* is always limited ([`Client::with_silence`], 5
 //! seconds): an answer that does not come, and a transfer of less than 1 KiB/s,
-//! fail with [`Error::Silent`]. *Duration of the work* is not: a command without
+//! fail with [`Error::Silent`]; so does a daemon that makes no room for the next
+//! 64 KiB of a file that is written. *Duration of the work* is not: a command without
 //! a timeout may run for hours, as long as the daemon answers when it is asked
 //! whether the command still runs. A limit of the caller fails with
 //! [`Error::Timeout`].

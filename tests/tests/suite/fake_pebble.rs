@@ -17,6 +17,8 @@ pub enum Fault {
     None,
     NoAccept,
     NoRead,
+    /// Reads five bytes a second.
+    ReadsSlowly,
     Stalls(Point),
     Closes(Point),
     Trickles(Point),
@@ -154,6 +156,9 @@ impl Daemon {
                 self.stall();
                 return Ok(());
             }
+            if fault == Fault::ReadsSlowly {
+                return self.read_slowly(&mut reader);
+            }
             request.read_body(&mut reader)?;
             if let Some(name) = request.stream() {
                 if fault == Fault::None {
@@ -210,7 +215,8 @@ impl Daemon {
     fn wait(&self, line: &str) -> Vec<u8> {
         let late = self.script.fault == Fault::Late;
         let waits = self.waits.fetch_add(1, Ordering::Relaxed);
-        if !self.script.runs && !(late && waits < 2) {
+        let ends_later = late && waits < 2;
+        if !self.script.runs && !ends_later {
             let body = format!(r#"{{"type":"sync","result":{}}}"#, self.change(false));
             return answer(200, "application/json", body.as_bytes());
         }
@@ -312,6 +318,13 @@ impl Daemon {
         Ok(())
     }
 
+    fn read_slowly(&self, stream: &mut impl Read) -> Done {
+        while !self.gone.load(Ordering::Relaxed) && stream.read(&mut [0])? > 0 {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
     /// A stream of a command.
     fn stream(&self, name: &str, mut stream: UnixStream) -> Done {
         let fault = match name == self.script.target {
@@ -325,6 +338,7 @@ impl Daemon {
         let data = frame(2, b"out\n");
         match fault {
             Fault::NoRead => self.hold(),
+            Fault::ReadsSlowly => self.read_slowly(&mut stream)?,
             Fault::Stalls(Point::Before) => self.stall(),
             Fault::Closes(Point::Before) => {}
             Fault::Stalls(Point::In) => {

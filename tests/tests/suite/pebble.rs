@@ -276,6 +276,7 @@ fn requests(rows: &mut Vec<Row>) {
 }
 
 fn files(rows: &mut Vec<Row>) {
+    rows.push(row("push", "POST /v1/files", Fault::ReadsSlowly, TIMEOUT));
     let target = "GET /v1/files";
     let mut add = |operation, pulled, fault, wanted| {
         let mut row = row(operation, target, fault, wanted);
@@ -327,6 +328,7 @@ fn streams(rows: &mut Vec<Row>) {
     for operation in ["read-all-2s", "collect-2s", "wait-2s"] {
         rows.push(row(operation, "stdio", Fault::FloodsData, TIMEOUT));
     }
+    rows.push(row("write-input-2s", "stdio", Fault::ReadsSlowly, TIMEOUT));
     for operation in ["read-output-2s", "collect-2s", "wait-2s", "write-input-2s"] {
         rows.push(row(operation, "stdio", Fault::NoRead, TIMEOUT));
     }

@@ -1,0 +1,180 @@
+//! The client against a daemon that misbehaves, with a short patience. The
+//! black-box suite has every operation against every fault.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[allow(dead_code, reason = "the black-box suite uses all of it")]
+#[path = "../../../../tests/tests/suite/fake_pebble.rs"]
+mod fake_pebble;
+
+use std::time::{Duration, Instant};
+
+use charmhost_pebble::{Client, Error, Exec, FileOptions, Process};
+use fake_pebble::{FakePebble, Fault, Point, Pulled, Script};
+
+const SILENCE: Duration = Duration::from_millis(400);
+
+/// Runs a test against a daemon whose answer to a request meets a fault.
+fn with<T>(target: &'static str, fault: Fault, test: impl AsyncFnOnce(Client) -> T) -> T {
+    let script = Script {
+        target,
+        fault,
+        runs: true,
+        pulled: Pulled::File,
+    };
+    with_script(script, test)
+}
+
+fn with_script<T>(script: Script, test: impl AsyncFnOnce(Client) -> T) -> T {
+    let fake = FakePebble::new(script);
+    let socket = fake.charm().join("containers/one/pebble.socket");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(test(Client::new(socket).with_silence(SILENCE)))
+}
+
+async fn command(client: &Client, timeout: Option<Duration>) -> Process {
+    let exec = Exec {
+        command: vec!["sleep".to_owned(), "1000".to_owned()],
+        timeout,
+        ..Exec::default()
+    };
+    client.exec(&exec).await.unwrap()
+}
+
+#[test]
+fn silence_is_limited_by_the_setting_and_names_it() {
+    with(
+        "GET /v1/plan",
+        Fault::Stalls(Point::Before),
+        async |client| {
+            let start = Instant::now();
+            let error = client.plan().await.unwrap_err();
+            assert!(start.elapsed() >= SILENCE);
+            let Error::Silent { doing, limit } = &error else {
+                panic!("another error: {error:?}");
+            };
+            assert_eq!(*limit, SILENCE);
+            assert_eq!(doing, "get an answer to GET /v1/plan");
+        },
+    );
+}
+
+#[test]
+fn a_timeout_names_the_limit_of_the_command_and_not_what_was_left() {
+    let limit = Duration::from_secs(1);
+    with("stdio", Fault::NoRead, async |client| {
+        let mut process = command(&client, Some(limit)).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let error = process.read_output(10).await.unwrap_err();
+        assert_eq!(
+            error,
+            Error::Timeout {
+                doing: "finish a command".to_owned(),
+                limit,
+            }
+        );
+    });
+}
+
+#[test]
+fn a_command_without_a_timeout_runs_while_the_daemon_answers() {
+    with("stdio", Fault::NoRead, async |client| {
+        let mut process = command(&client, None).await;
+        let read = process.read_output(10);
+        let waited = tokio::time::timeout(SILENCE * 8, read).await;
+        assert!(waited.is_err(), "{waited:?}");
+    });
+}
+
+#[test]
+fn after_a_write_that_failed_nothing_goes_on() {
+    with("stdio", Fault::NoRead, async |client| {
+        let mut process = command(&client, Some(Duration::from_millis(100))).await;
+        let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+        assert_eq!(process.write_input("more").await, Err(error.clone()));
+        process.close_input();
+        assert_eq!(process.wait().await, Err(error));
+    });
+}
+
+#[test]
+fn only_a_change_that_is_over_ends_a_write() {
+    with("stdio", Fault::Stalls(Point::Before), async |client| {
+        let mut process = command(&client, None).await;
+        let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
+        assert!(matches!(error, Error::Silent { .. }), "{error:?}");
+    });
+    // The command is over: what it takes no longer is no error.
+    let script = Script {
+        target: "stdio",
+        fault: Fault::NoRead,
+        runs: false,
+        pulled: Pulled::File,
+    };
+    with_script(script, async |client| {
+        let mut process = command(&client, None).await;
+        process.write_input(vec![0; 8 << 20]).await.unwrap();
+        process.write_input("more").await.unwrap();
+        assert_eq!(process.wait().await, Ok(3));
+    });
+}
+
+#[test]
+fn a_signal_to_a_command_that_is_over_is_an_error_of_the_caller() {
+    let script = Script {
+        target: "control",
+        fault: Fault::Closes(Point::Before),
+        runs: false,
+        pulled: Pulled::File,
+    };
+    with_script(script, async |client| {
+        let mut process = command(&client, None).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let mut error = Ok(());
+        for _ in 0..10 {
+            error = process.send_signal("SIGTERM").await;
+        }
+        assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    });
+}
+
+#[test]
+fn a_write_that_is_not_taken_ends() {
+    with("POST /v1/files", Fault::NoRead, async |client| {
+        let mut push = client.push("/a", &FileOptions::default()).await.unwrap();
+        let error = push.write(vec![0; 8 << 20]).await.unwrap_err();
+        assert!(matches!(error, Error::Silent { .. }), "{error:?}");
+        let error = push.finish().await.unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)), "{error:?}");
+    });
+}
+
+#[test]
+fn what_comes_around_a_file_has_bounds() {
+    for pulled in [Pulled::EndlessPartHeader, Pulled::EndlessResults] {
+        let script = Script {
+            target: "GET /nothing",
+            fault: Fault::None,
+            runs: false,
+            pulled,
+        };
+        with_script(script, async |client| {
+            let read = async {
+                let mut pull = client.pull("/a").await?;
+                while !pull.read(65536).await?.is_empty() {}
+                Ok(())
+            };
+            let error: Error = read.await.unwrap_err();
+            assert!(matches!(error, Error::Protocol(_)), "{error:?}");
+            assert!(error.to_string().contains("longer than"), "{error}");
+        });
+    }
+}
