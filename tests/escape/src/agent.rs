@@ -1,31 +1,61 @@
-//! An agent that gives the guest its task, and remembers what it says.
+//! An agent that gives the guest its task, opens the files that hook tools
+//! name, and remembers what is logged.
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use charmhost_jujuc::{Reply, Request, serve_connection};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::flags;
 
 /// Hook tools as programs, and programs of Juju's own that stand beside them.
-const TOOLS: [&str; 11] = [
-    "juju-log",
-    "is-leader",
+const TOOLS: &[&str] = &[
     "action-get",
-    "status-set",
+    "action-fail",
+    "action-log",
+    "action-set",
     "config-get",
+    "future-tool",
+    "is-leader",
+    "juju-exec",
+    "juju-log",
+    "juju-run",
+    "jujud",
+    "pod-spec-set",
     "relation-get",
+    "relation-ids",
+    "relation-list",
     "relation-set",
     "secret-add",
+    "secret-set",
+    "state-get",
     "state-set",
-    "juju-exec",
-    "jujud",
+    "status-set",
+    "storage-get",
+    "storage-list",
 ];
+
+/// As much of a log line as is remembered.
+const LINE: usize = 4000;
 
 #[derive(Default)]
 struct Task {
     params: Value,
+    /// Where Juju says that the charm's storage is.
+    storage: Option<String>,
     logs: Vec<String>,
+    /// Bytes of everything that was logged.
+    logged: usize,
+}
+
+/// What a dispatch has logged.
+pub struct Log {
+    /// Lines without levels, the long ones cut off.
+    pub lines: Vec<String>,
+    /// How much it was, in bytes.
+    pub bytes: usize,
 }
 
 /// A listening agent, and a directory with its tools.
@@ -42,9 +72,9 @@ impl Agent {
         let tools = dir.path().join("tools");
         std::fs::create_dir(&tools)?;
         for tool in TOOLS {
-            let program = match tool {
-                "juju-exec" => Path::new("/bin/sh").to_path_buf(),
-                "jujud" => Path::new("/bin/echo").to_path_buf(),
+            let program = match *tool {
+                "juju-exec" | "juju-run" => PathBuf::from("/bin/sh"),
+                "jujud" => PathBuf::from("/bin/echo"),
                 _ => root.join("dist/hook-tool"),
             };
             std::os::unix::fs::symlink(program, tools.join(tool))?;
@@ -70,16 +100,20 @@ impl Agent {
     }
 
     /// The guest's next task.
-    pub fn begin(&self, params: Value) {
+    pub fn begin(&self, params: Value, storage: Option<String>) {
         *lock(&self.task) = Task {
             params,
-            logs: Vec::new(),
+            storage,
+            ..Task::default()
         };
     }
 
-    /// What was logged, without levels.
-    pub fn logs(&self) -> Vec<String> {
-        lock(&self.task).logs.clone()
+    pub fn log(&self) -> Log {
+        let task = lock(&self.task);
+        Log {
+            lines: task.logs.clone(),
+            bytes: task.logged,
+        }
     }
 }
 
@@ -87,33 +121,33 @@ fn lock(task: &Mutex<Task>) -> MutexGuard<'_, Task> {
     task.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the files that arguments name, as Juju's agent does; gives what it has
-/// read.
-fn open_files(args: &[String]) -> String {
-    let mut read = String::new();
-    for (place, arg) in args.iter().enumerate() {
-        let next = || args.get(place + 1).cloned().unwrap_or_default();
-        let value = |flag: &str| match arg.strip_prefix(flag) {
-            Some("") => Some(next()),
-            rest => rest.map(|rest| rest.trim_start_matches('=').to_owned()),
-        };
-        if let Some(path) = value("--output").or_else(|| value("-o")) {
-            let _ = std::fs::write(path, "written by the agent");
-        }
-        let in_key = arg.split_once("#file=").map(|(_, path)| path.to_owned());
-        if let Some(path) = value("--file").or(in_key) {
-            read += &std::fs::read_to_string(path).unwrap_or_default();
-        }
+/// Opens the files that arguments name, with the rights of the agent; returns
+/// what it has read.
+fn open_files(request: &Request) -> Result<String, String> {
+    let opened = flags::opened(&request.tool, &request.args)?;
+    for path in opened.written {
+        let _ = std::fs::write(path, "written by the agent");
     }
-    read
+    let text = |path: &String| std::fs::read_to_string(path).unwrap_or_default();
+    Ok(opened.read.iter().map(text).collect())
 }
 
 fn answer(task: &Mutex<Task>, request: &Request) -> Result<Reply, String> {
     // Texts are for people, whatever they look like.
-    let is_text = matches!(request.tool.as_str(), "juju-log" | "status-set");
+    let texts = ["juju-log", "status-set", "action-log", "action-fail"];
+    let is_text = texts.contains(&request.tool.as_str());
     let read = match is_text {
         true => String::new(),
-        false => open_files(&request.args),
+        false => match open_files(request) {
+            Ok(read) => read,
+            Err(error) => {
+                return Ok(Reply {
+                    code: 2,
+                    stderr: format!("ERROR {error}\n").into_bytes(),
+                    ..Reply::default()
+                });
+            }
+        },
     };
     let mut task = lock(task);
     let stdout = match request.tool.as_str() {
@@ -121,13 +155,29 @@ fn answer(task: &Mutex<Task>, request: &Request) -> Result<Reply, String> {
         "config-get" => "{}\n".to_owned(),
         "action-get" => task.params.to_string(),
         "juju-log" => {
-            let text = request.args.get(3..).unwrap_or_default().join(" ");
-            task.logs.push(text);
+            let mut text = request.args.get(3..).unwrap_or_default().join(" ");
+            task.logged += text.len();
+            if text.len() > LINE {
+                text.truncate(text.floor_char_boundary(LINE));
+            }
+            // Enough to judge by, whatever a guest floods the log with.
+            if task.logs.len() < 10_000 {
+                task.logs.push(text);
+            }
             String::new()
         }
-        "relation-get" | "relation-set" | "secret-add" | "state-set" => read,
-        "status-set" | "action-set" | "action-log" => String::new(),
-        other => return Err(format!("unknown tool {other:?}")),
+        "relation-ids" => json!(["db:1"]).to_string(),
+        "relation-list" => json!(["other/0"]).to_string(),
+        "relation-get" => format!("{{}}{read}"),
+        "storage-list" => match &task.storage {
+            Some(_) => json!(["data/0"]).to_string(),
+            None => "[]".to_owned(),
+        },
+        "storage-get" => json!({"kind": "filesystem", "location": task.storage}).to_string(),
+        "relation-set" | "secret-add" | "secret-set" | "state-set" | "pod-spec-set"
+        | "future-tool" => read,
+        "status-set" | "action-set" | "action-log" | "action-fail" | "state-get" => String::new(),
+        other => return Err(format!("bad request: unknown command: {other}")),
     };
     Ok(Reply {
         stdout: stdout.into_bytes(),

@@ -1,19 +1,61 @@
-//! Runs a guest that tries to get out of its sandbox, in one way for each
-//! dispatch. It has got out if it holds what it should not, as far as it says
-//! itself; or if anything outside has changed, whatever it says.
+//! Runs a guest that tries to get out of its sandbox: every way under every
+//! grant that could help it and over both transports of hook tools, with the
+//! kernel's wall and without it.
+//!
+//! A guest has escaped if it holds what it should not, as far as it says itself;
+//! or if anything outside has changed or was reached, whatever it says; or if
+//! the process used more than its limits.
+//!
+//! With `--control`, it runs the ways that the named guards hold, against a
+//! `dispatch` from which patches have removed them: each must succeed, or it is
+//! no way at all.
 
 mod agent;
-mod prey;
+mod flags;
+mod judge;
+mod kernel;
+mod machine;
+mod network;
+mod process;
+mod setups;
+mod snapshot;
+mod ways;
+mod worker;
 
-use std::process::{Command, ExitCode, Stdio};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
 
 use anyhow::{Context, bail};
+use clap::Parser;
 
-use agent::Agent;
-use prey::Prey;
+use judge::Verdict;
+use ways::Way;
+use worker::{Cell, Worker};
+
+/// Lets a guest try to get out of its sandbox.
+#[derive(Parser)]
+struct Args {
+    /// The dispatch program to run in place of the one that ships
+    #[arg(long, value_name = "FILE")]
+    dispatch: Option<PathBuf>,
+    /// Only the ways that these guards hold, which must succeed now
+    #[arg(long, value_name = "GUARDS", value_delimiter = ',')]
+    control: Vec<String>,
+    /// Only the ways with this in their names
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// List the ways and their guards, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Say what came of each attempt
+    #[arg(long, short)]
+    verbose: bool,
+}
 
 fn main() -> ExitCode {
-    match escape() {
+    match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -23,143 +65,114 @@ fn main() -> ExitCode {
     }
 }
 
-/// How hook tools are reached.
-const TRANSPORTS: [&str; 2] = ["rpc", "exec"];
-
-fn escape() -> anyhow::Result<bool> {
+fn run(args: &Args) -> anyhow::Result<bool> {
     let built = charmhost_tests::build("tests/guests/escape", "escape")?;
-    let agent = Agent::start(&charmhost_tests::root()?)?;
-    let names = names(&Prey::new(&built)?, &agent)?;
-    let (mut attempts, mut escaped) = (0, 0);
-    for name in &names {
-        // Only hook tools differ between the two.
-        let transports = if name.starts_with("tool-") {
-            &TRANSPORTS[..]
-        } else {
-            &TRANSPORTS[..1]
-        };
-        for transport in transports {
-            attempts += 1;
-            // A place of its own for each: nothing of one helps another.
-            let prey = Prey::new(&built)?;
-            let found = attempt(name, transport, &prey, &agent)?;
-            if std::env::var_os("VERBOSE").is_some() {
-                println!("{name} ({transport}): {}", found.said);
-            }
-            for sign in &found.signs {
-                println!("escaped: {name} ({transport}): {sign}");
-            }
-            escaped += usize::from(!found.signs.is_empty());
+    if let Some(dispatch) = &args.dispatch {
+        std::fs::copy(dispatch, built.join("dispatch")).context("cannot copy the program")?;
+    }
+    let mut ways = Worker::new(&built, true)?.ways()?;
+    check(&ways)?;
+    ways.retain(|way| args.only.iter().all(|text| way.name.contains(text)));
+    ways.retain(|way| args.control.is_empty() || args.control.contains(&way.control));
+    if args.list {
+        for way in &ways {
+            println!("{}\t{}\t{}", way.control, way.name, way.setups.join(" "));
+        }
+        return Ok(true);
+    }
+    match args.control.is_empty() {
+        true => escape(&built, &ways, args.verbose),
+        false => control(&built, &ways, args.verbose),
+    }
+}
+
+/// The names must be right, or nothing is tested.
+fn check(ways: &[Way]) -> anyhow::Result<()> {
+    let names: BTreeSet<&str> = ways.iter().map(|way| way.name.as_str()).collect();
+    if names.len() != ways.len() {
+        bail!("two ways have the same name");
+    }
+    for way in ways {
+        if way.setups.is_empty() {
+            bail!("{} is tried under nothing", way.name);
+        }
+        for setup in &way.setups {
+            setups::find(setup).with_context(|| format!("{} has no set-up {setup}", way.name))?;
         }
     }
-    println!("{attempts} attempts, {escaped} escaped");
-    Ok(escaped == 0 && attempts > 0)
+    Ok(())
 }
 
-/// What came of an attempt.
-struct Found {
-    /// The guest's last words.
-    said: String,
-    /// Why it has got out.
-    signs: Vec<String>,
-}
-
-fn attempt(name: &str, transport: &str, prey: &Prey, agent: &Agent) -> anyhow::Result<Found> {
-    let params = serde_json::json!({
-        "attempt": name,
-        "outside": prey.outside(),
-        "port": prey.port(),
-    });
-    agent.begin(params);
-    let code = dispatch("actions/attempt", transport, prey, agent)?;
-    let logs = agent.logs();
-    let own: Vec<&String> = logs.iter().filter(|line| is_of_guest(line)).collect();
-    let mut signs = prey.signs();
-    let said = own
-        .iter()
-        .map(|line| line.as_str())
-        .collect::<Vec<_>>()
-        .join("; ");
-    if own.iter().any(|line| line.starts_with("GOT ")) {
-        signs.push(said.clone());
-    }
-    if logs.iter().any(|line| line.contains(prey::SECRET)) {
-        signs.push("the secret is in the log".to_owned());
-    }
-    match (code, own.as_slice()) {
-        (Some(0), [line]) if !line.starts_with("UNKNOWN") => {}
-        // A limit has ended it.
-        (Some(1), []) if logs.iter().any(|line| line.contains("charmhost.toml")) => {}
-        _ => bail!("cannot tell how {name} ended: exit code {code:?}, log {logs:#?}"),
-    }
-    let said = match said.is_empty() {
-        true => logs.last().cloned().unwrap_or_default(),
-        false => said,
+/// Tries everything, and expects nothing to succeed.
+fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
+    let cells: Vec<Cell> = ways.iter().flat_map(Cell::of).collect();
+    let found: Mutex<Vec<String>> = Mutex::default();
+    let pass = |walled: bool| -> anyhow::Result<usize> {
+        // The filter is the thread's, and of the programs that it starts.
+        if !walled {
+            kernel::hide_landlock()?;
+        }
+        let wall = if walled { "" } else { ", without Landlock" };
+        let mut worker = Worker::new(built, walled)?;
+        worker.check_setups(ways)?;
+        for cell in &cells {
+            let verdict = worker.attempt(cell)?;
+            if verbose {
+                println!("{cell}{wall}: {verdict}");
+            }
+            if !verdict.is_held() {
+                println!("{cell}{wall}: {verdict}");
+                let mut found = found.lock().unwrap_or_else(|error| error.into_inner());
+                found.push(cell.way.name.clone());
+            }
+        }
+        Ok(cells.len())
     };
-    Ok(Found { said, signs })
+    let attempts = std::thread::scope(|scope| -> anyhow::Result<usize> {
+        let threads = [true, false].map(|walled| scope.spawn(move || pass(walled)));
+        let mut attempts = 0;
+        for thread in threads {
+            attempts += thread.join().ok().context("a thread has panicked")??;
+        }
+        Ok(attempts)
+    })?;
+    let found = found.into_inner().unwrap_or_else(|error| error.into_inner());
+    let escaped: BTreeSet<&String> = found.iter().collect();
+    if !escaped.is_empty() {
+        let names: Vec<&str> = escaped.iter().map(|name| name.as_str()).collect();
+        println!("{} ways out: {}", escaped.len(), names.join(", "));
+    }
+    println!("{} ways, {} tried each time", ways.len(), cells.len());
+    println!("{attempts} attempts, {} escaped", found.len());
+    Ok(found.is_empty() && attempts > 0)
 }
 
-fn is_of_guest(line: &str) -> bool {
-    ["GOT ", "HELD ", "UNKNOWN "]
-        .iter()
-        .any(|word| line.starts_with(word))
-}
-
-/// The attempts that the guest knows.
-fn names(prey: &Prey, agent: &Agent) -> anyhow::Result<Vec<String>> {
-    agent.begin(serde_json::json!({}));
-    let code = dispatch("hooks/update-status", "rpc", prey, agent)?;
-    let logs = agent.logs();
-    let name = |line: &String| line.strip_prefix("ATTEMPT ").map(str::to_owned);
-    let names: Vec<String> = logs.iter().filter_map(name).collect();
-    if code != Some(0) || names.is_empty() {
-        bail!("the guest does not tell its attempts: {logs:#?}");
+/// Tries each way until it succeeds, and expects that each does.
+fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
+    kernel::hide_landlock()?;
+    let mut worker = Worker::new(built, false)?;
+    let mut works = 0;
+    for way in ways {
+        let mut said = Vec::new();
+        let mut shown = None;
+        for cell in Cell::of(way) {
+            let verdict = worker.attempt(&cell)?;
+            if let Verdict::Escaped { .. } = verdict {
+                shown = Some(format!("{cell}: {verdict}"));
+                break;
+            }
+            said.push(format!("  {cell}: {verdict}"));
+        }
+        match shown {
+            Some(shown) => {
+                works += 1;
+                if verbose {
+                    println!("works  {shown}");
+                }
+            }
+            None => println!("FAILS  {}\n{}", way.name, said.join("\n")),
+        }
     }
-    Ok(names)
-}
-
-/// Runs `dispatch` as Juju does, with secrets in its environment, in a
-/// descriptor that it inherits, and in its input.
-fn dispatch(
-    path: &str,
-    transport: &str,
-    prey: &Prey,
-    agent: &Agent,
-) -> anyhow::Result<Option<i32>> {
-    let charm = prey.charm();
-    let secret = format!("{}/secret", prey.outside());
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", "exec 7<\"$0\" <\"$0\"; exec ./dispatch", &secret])
-        .current_dir(&charm)
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let hook = path.strip_prefix("hooks/").unwrap_or_default();
-    for (name, value) in [
-        ("JUJU_DISPATCH_PATH", path),
-        ("JUJU_HOOK_NAME", hook),
-        ("JUJU_CHARM_DIR", &charm.display().to_string()),
-        ("JUJU_CONTEXT_ID", "escape/0-hook-1"),
-        (
-            "JUJU_AGENT_SOCKET_ADDRESS",
-            &agent.socket.display().to_string(),
-        ),
-        ("JUJU_AGENT_SOCKET_NETWORK", "unix"),
-        ("JUJU_UNIT_NAME", "escape/0"),
-        ("JUJU_MODEL_NAME", "model"),
-        ("JUJU_MODEL_UUID", "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a"),
-        ("JUJU_VERSION", "3.6.28"),
-        ("CHARMHOST_HOOK_TOOLS", transport),
-        ("PATH", &format!("{}:/usr/bin:/bin", agent.tools.display())),
-        ("A_SECRET", prey::SECRET),
-    ] {
-        shell.env(name, value);
-    }
-    if path.starts_with("actions/") {
-        shell.env("JUJU_ACTION_NAME", "attempt");
-        shell.env("JUJU_ACTION_UUID", "1");
-    }
-    Ok(shell.status().context("cannot run dispatch")?.code())
+    println!("{works} of {} ways work unguarded", ways.len());
+    Ok(works == ways.len() && works > 0)
 }

@@ -1,10 +1,22 @@
 //! Tries to get out of its sandbox, in one way for each run. What it gets hold
 //! of it logs behind `GOT`, and why it did not behind `HELD`.
 
-mod attempts;
+mod attempt;
+mod environment;
+mod grants;
+mod limits;
+mod links;
+mod network;
+mod paths;
+mod protected;
+mod raw;
+mod read_only;
+mod roots;
+mod tools;
 
 use charmhost::prelude::*;
-use serde::Deserialize;
+
+use attempt::{Attempt, Params};
 
 struct Escape;
 
@@ -16,21 +28,34 @@ impl Charm for Escape {
     }
 }
 
-/// What to try, and where the prey is.
-#[derive(Deserialize)]
-pub struct Params {
-    /// The name of the attempt.
-    attempt: String,
-    /// A directory outside of the sandbox, with the file `secret`.
-    outside: String,
-    /// A port of this machine on which somebody listens.
-    port: u16,
+/// Every way, by area.
+const AREAS: [&[Attempt]; 9] = [
+    paths::ATTEMPTS,
+    links::ATTEMPTS,
+    roots::ATTEMPTS,
+    read_only::ATTEMPTS,
+    protected::ATTEMPTS,
+    grants::ATTEMPTS,
+    network::ATTEMPTS,
+    environment::ATTEMPTS,
+    tools::ATTEMPTS,
+];
+
+fn attempts() -> impl Iterator<Item = &'static Attempt> {
+    let areas = AREAS.into_iter().chain([limits::ATTEMPTS]);
+    areas.flat_map(|attempts| attempts.iter())
 }
 
 impl Escape {
     fn on_attempt(&mut self, event: ActionEvent) -> Result<()> {
         let params: Params = event.params()?;
-        match attempts::run(&params) {
+        let tried = match params.attempt.as_str() {
+            "check" => Some(grants::check(&params)),
+            name => attempts()
+                .find(|attempt| attempt.name == name)
+                .map(|attempt| (attempt.run)(&params)),
+        };
+        match tried {
             Some(Ok(got)) => log::info!("GOT {got}"),
             Some(Err(error)) => log::info!("HELD {error}"),
             None => log::info!("UNKNOWN {}", params.attempt),
@@ -38,9 +63,10 @@ impl Escape {
         Ok(())
     }
 
+    /// Lists every way as JSON: what it needs, and which guard is in its way.
     fn on_update_status(&mut self, _: UpdateStatusEvent) {
-        for name in attempts::names() {
-            log::info!("ATTEMPT {name}");
+        for attempt in attempts() {
+            log::info!("ATTEMPT {}", attempt.described());
         }
     }
 }

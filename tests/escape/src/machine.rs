@@ -1,0 +1,265 @@
+//! The machine on which the guest runs: its charm, another unit, grants, and
+//! what is outside of them all.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::setups::{CHARM, Setup};
+use crate::snapshot::{self, Entry};
+
+/// What no guest may ever say.
+pub const SECRET: &str = "the crown jewels";
+
+/// What a guest may not change in the charm's directory, or below.
+const PROTECTED: &[&str] = &[
+    "dispatch",
+    "charm.cwasm",
+    "charmhost.toml",
+    "metadata.yaml",
+    "charmcraft.yaml",
+    "config.yaml",
+    "actions.yaml",
+    "manifest.yaml",
+    "lxd-profile.yaml",
+    "hooks",
+    "actions",
+    ".charmhost/secret",
+];
+/// The programs of the charm: too large to be made again each time.
+const LARGE: [&str; 2] = ["dispatch", "charm.cwasm"];
+
+/// The machine, made anew for each attempt.
+pub struct Machine {
+    dir: tempfile::TempDir,
+    built: PathBuf,
+    large: BTreeMap<&'static str, Entry>,
+    before: BTreeMap<PathBuf, Entry>,
+    setup: Option<&'static Setup>,
+    /// Other ends of FIFOs, and of a socket.
+    ends: Vec<File>,
+    socket: Option<UnixListener>,
+}
+
+impl Machine {
+    pub fn new(built: &Path) -> anyhow::Result<Self> {
+        Ok(Machine {
+            // Not in `/tmp`, where a guest has its own.
+            dir: tempfile::tempdir_in("/var/tmp")?,
+            built: built.to_path_buf(),
+            large: BTreeMap::new(),
+            before: BTreeMap::new(),
+            setup: None,
+            ends: Vec::new(),
+            socket: None,
+        })
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        let path = match name {
+            "" => self.dir.path().to_path_buf(),
+            name => self.dir.path().join(name),
+        };
+        path.display().to_string()
+    }
+
+    /// Puts everything back to where it begins, with these grants; the ports
+    /// are the forbidden one and the one that can be granted.
+    pub fn reset(&mut self, setup: &'static Setup, ports: (u16, u16)) -> anyhow::Result<()> {
+        let fill = |text: &str| {
+            text.replace("CHARM", &self.path(CHARM))
+                .replace("DIR", &self.path(""))
+                .replace("PORT", &ports.0.to_string())
+                .replace("ALLOWED", &ports.1.to_string())
+        };
+        let (settings, operator) = (fill(setup.settings), fill(setup.operator));
+        self.ends.clear();
+        self.socket = None;
+        self.clear().context("cannot put the machine back")?;
+        self.charm(setup, &settings)?;
+        self.others()?;
+        self.granted()?;
+        let file = self.path("operator.toml");
+        fs::write(file, operator)?;
+        if setup.linked_charm {
+            symlink(CHARM, self.path("linked-charm"))?;
+        }
+        self.setup = Some(setup);
+        self.before = self.take()?;
+        Ok(())
+    }
+
+    /// Removes everything but the programs of the charm, if they are what they
+    /// were.
+    fn clear(&mut self) -> anyhow::Result<()> {
+        let charm = self.dir.path().join(CHARM);
+        let spare = self.dir.path().join("spare");
+        fs::create_dir_all(&spare)?;
+        let mut kept = Vec::new();
+        for name in LARGE {
+            let path = charm.join(name);
+            let found = Entry::of_large(&path);
+            if found.is_some() && found.as_ref() == self.large.get(name) {
+                fs::rename(&path, spare.join(name))?;
+                kept.push(name);
+            }
+        }
+        for entry in fs::read_dir(self.dir.path())? {
+            let path = entry?.path();
+            if path == spare {
+                continue;
+            }
+            match fs::symlink_metadata(&path)?.is_dir() {
+                true => fs::remove_dir_all(&path)?,
+                false => fs::remove_file(&path)?,
+            }
+        }
+        fs::create_dir_all(&charm)?;
+        for name in LARGE {
+            match kept.contains(&name) {
+                true => fs::rename(spare.join(name), charm.join(name))?,
+                false => {
+                    fs::copy(self.built.join(name), charm.join(name))?;
+                }
+            }
+        }
+        fs::remove_dir_all(spare)?;
+        let entry = |name: &'static str| Some((name, Entry::of_large(&charm.join(name))?));
+        self.large = LARGE.into_iter().filter_map(entry).collect();
+        Ok(())
+    }
+
+    fn charm(&self, setup: &Setup, settings: &str) -> anyhow::Result<()> {
+        let charm = self.dir.path().join(CHARM);
+        for directory in [".charmhost", "hooks", "actions"] {
+            fs::create_dir(charm.join(directory))?;
+        }
+        let metadata = "name: escape\ncontainers: {app: {}}\nrequires: {db: {interface: db}}\nstorage: {data: {type: filesystem}}\n";
+        let harm = "#!/bin/sh\ntouch ../../../outside/program\n";
+        let harmless = "#!/bin/sh\nexit 0\n";
+        let script = if setup.legacy_hooks { harmless } else { harm };
+        for (name, text) in [
+            ("charmhost.toml", settings),
+            ("metadata.yaml", metadata),
+            ("actions.yaml", "attempt: {}\n"),
+            ("../secret", SECRET),
+            (".charmhost/secret", SECRET),
+            ("hooks/start", script),
+            ("hooks/update-status", script),
+            ("actions/attempt", script),
+        ] {
+            let path = charm.join(name);
+            fs::write(&path, text)?;
+            if text == script {
+                fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+            }
+        }
+        let outside = self.path("outside");
+        symlink(format!("{outside}/secret"), charm.join("link-absolute"))?;
+        symlink("../../../outside/secret", charm.join("link-relative"))?;
+        symlink("../../../outside", charm.join("link-directory"))?;
+        Ok(())
+    }
+
+    fn others(&mut self) -> anyhow::Result<()> {
+        let dir = self.dir.path();
+        for directory in [
+            "agents/unit-other-0/charm",
+            "outside/empty",
+            "outside/inner",
+            "srv/operator",
+        ] {
+            fs::create_dir_all(dir.join(directory))?;
+        }
+        for name in [
+            "agents/unit-other-0/charm/secret",
+            "outside/secret",
+            "outside/inner/secret",
+            "srv/private",
+        ] {
+            fs::write(dir.join(name), SECRET)?;
+        }
+        fs::write(dir.join("srv/file"), "public")?;
+        symlink(SECRET, dir.join("outside/link"))?;
+        symlink("../../outside", dir.join("srv/operator/to"))?;
+        symlink("/proc", dir.join("srv/proc"))?;
+        symlink(dir.join(CHARM), dir.join("srv/charm"))?;
+        self.socket = Some(UnixListener::bind(dir.join("outside/pebble.socket"))?);
+        Ok(())
+    }
+
+    /// Directories to be granted, each with the same in it.
+    fn granted(&mut self) -> anyhow::Result<()> {
+        let outside = self.dir.path().join("outside");
+        for name in [
+            "srv/read",
+            "srv/write",
+            "srv/storage",
+            "srv/outer",
+            "srv/outer/mid/inner",
+        ] {
+            let granted = self.dir.path().join(name);
+            fs::create_dir_all(granted.join("sub/empty"))?;
+            fs::write(granted.join("public"), "public")?;
+            symlink("public", granted.join("again"))?;
+            symlink(&outside, granted.join("out"))?;
+            symlink(outside.join("inner"), granted.join("inner-out"))?;
+            mknodat(CWD, granted.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        }
+        Ok(())
+    }
+
+    /// A process at the other end of every FIFO, which writes to it.
+    pub fn open_fifos(&mut self) -> anyhow::Result<()> {
+        for name in ["srv/read/fifo", "srv/write/fifo", "srv/storage/fifo"] {
+            let path = self.dir.path().join(name);
+            let mut end = File::options().read(true).write(true).open(path)?;
+            end.write_all(SECRET.as_bytes())?;
+            self.ends.push(end);
+        }
+        Ok(())
+    }
+
+    /// Everything that the guest may not change.
+    fn take(&self) -> std::io::Result<BTreeMap<PathBuf, Entry>> {
+        snapshot::take(self.dir.path(), |path| self.is_the_guests(path))
+    }
+
+    fn is_the_guests(&self, path: &Path) -> bool {
+        if let Ok(rest) = path.strip_prefix(CHARM) {
+            let is_whole = rest.as_os_str().is_empty();
+            return !is_whole && !PROTECTED.iter().any(|name| rest.starts_with(name));
+        }
+        let Some(setup) = self.setup else {
+            return false;
+        };
+        let is_in = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
+        is_in(setup.writable) && !is_in(setup.frozen)
+    }
+
+    /// Signs that the guest was where it should not be.
+    pub fn signs(&self) -> Vec<String> {
+        let mut signs = Vec::new();
+        match self.take() {
+            Ok(after) => {
+                let changed = snapshot::differences(&self.before, &after);
+                let sign = |path: &PathBuf| format!("{} has changed", path.display());
+                signs.extend(changed.iter().map(sign));
+            }
+            Err(error) => signs.push(format!("files are gone: {error}")),
+        }
+        if let Some(socket) = &self.socket
+            && socket.set_nonblocking(true).is_ok()
+            && socket.accept().is_ok()
+        {
+            signs.push("a socket was reached".to_owned());
+        }
+        signs
+    }
+}

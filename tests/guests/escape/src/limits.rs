@@ -1,0 +1,352 @@
+//! More of the machine than the limits allow: memory of the guest and of the
+//! host, handles, disk, log and processor time.
+//!
+//! The harness sets `memory-mib = 256`, `host-buffer-mib = 32`,
+//! `host-memory-mib = 64`, `disk-mib = 64`, `handles = 1000` and
+//! `cpu-seconds = 1`, and compares what the process had with them itself.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use charmhost::hook_tool;
+
+use wasip2::clocks::monotonic_clock::subscribe_duration;
+use wasip2::random::random::get_random_bytes;
+use wasip2::sockets::network::IpAddressFamily;
+use wasip2::sockets::tcp_create_socket::create_tcp_socket;
+
+use crate::attempt::*;
+use crate::raw::framework;
+use crate::raw::log;
+use crate::raw::store::{self, Notice};
+use crate::raw::stored_state;
+
+const MEMORY: &str = "memory";
+const HOST_MEMORY: &str = "host-memory";
+const HANDLES: &str = "handles";
+const DISK: &str = "disk";
+const CPU: &str = "cpu";
+
+const LIMITS: &[&str] = &["limits"];
+/// Those under which there is something to write to.
+const WRITES: &[&str] = &["limits", "limits-write"];
+
+const MIB: usize = 1 << 20;
+
+/// More than the host may hold, each time this much.
+const PART: usize = 4 * MIB;
+const PARTS: usize = 40;
+
+fn failed<E: std::fmt::Debug>(error: E) -> Box<dyn std::error::Error> {
+    let text = format!("{error:?}");
+    text.chars().take(300).collect::<String>().into()
+}
+
+/// Does something so often that the host would hold too much.
+fn repeat(
+    mut hold: impl FnMut(usize) -> std::result::Result<(), Box<dyn std::error::Error>>,
+) -> Tried {
+    for number in 0..PARTS {
+        hold(number)?;
+    }
+    Ok(format!("{} MiB", PARTS * PART / MIB))
+}
+
+fn text(number: usize) -> String {
+    format!("n{number}{}", "x".repeat(PART))
+}
+
+fn notice(number: usize, method: String) -> Notice {
+    Notice {
+        event_path: format!("Escape/on/start[{number}]"),
+        observer_path: "Escape".to_owned(),
+        method,
+    }
+}
+
+/// Takes one more of something again and again.
+fn hoard<T, E: std::fmt::Debug>(mut take: impl FnMut() -> std::result::Result<T, E>) -> Tried {
+    let mut taken = Vec::new();
+    while taken.len() < 3000 {
+        match take() {
+            Ok(one) => taken.push(one),
+            Err(error) => return held(format!("after {}: {error:?}", taken.len())),
+        }
+    }
+    Ok(format!("{} at one time", taken.len()))
+}
+
+/// A pickle of one text of 2 MiB, to which something refers 400 times.
+fn pickle(open: &[u8], refer: &[u8], close: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(2 * MIB).unwrap_or_default();
+    let mut pickle = b"\x80\x04".to_vec();
+    pickle.extend_from_slice(open);
+    pickle.extend_from_slice(b"X");
+    pickle.extend_from_slice(&length.to_le_bytes());
+    pickle.extend(std::iter::repeat_n(b'x', 2 * MIB));
+    pickle.extend_from_slice(b"\x94");
+    for _ in 0..400 {
+        pickle.extend_from_slice(refer);
+    }
+    pickle.extend_from_slice(close);
+    pickle
+}
+
+fn load_pickle(pickle: &[u8]) -> Tried {
+    let name = "Escape/StoredStateData[bomb]";
+    store::save_snapshot(name, pickle).map_err(failed)?;
+    match stored_state::load(name).map_err(failed)? {
+        Some(text) => Ok(format!("{} bytes", text.len())),
+        None => held("nothing was loaded"),
+    }
+}
+
+/// Fills files, each as large as is said, and keeps them open or not.
+fn fill(directory: &str, mib: usize, remove: bool) -> Tried {
+    let block = vec![7; MIB];
+    let mut open = Vec::new();
+    for number in 0..192 / mib {
+        let path = format!("{directory}/fill-{number}");
+        let mut file = File::create(&path)?;
+        for _ in 0..mib {
+            file.write_all(&block)?;
+        }
+        if remove {
+            fs::remove_file(path)?;
+            open.push(file);
+        }
+    }
+    Ok("192 MiB".to_owned())
+}
+
+/// Works as long as it is let.
+fn work(mut step: impl FnMut()) -> Tried {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(8) {
+        step();
+    }
+    Ok("8 s".to_owned())
+}
+
+pub const ATTEMPTS: &[Attempt] = &[
+    way("hoard-memory", LIMITS, MEMORY, |_| {
+        let mut hoard: Vec<Vec<u8>> = Vec::new();
+        while hoard.len() < 600 {
+            hoard.push(std::hint::black_box(vec![1; MIB]));
+        }
+        Ok("600 MiB".to_owned())
+    }),
+    way("hoard-files", LIMITS, HANDLES, |_| {
+        fs::write("/tmp/p", "x")?;
+        hoard(|| File::open("/tmp/p"))
+    }),
+    way("hoard-sockets", LIMITS, HANDLES, |_| {
+        hoard(|| create_tcp_socket(IpAddressFamily::Ipv4))
+    }),
+    way("hoard-timers", LIMITS, HANDLES, |_| {
+        hoard(|| Ok::<_, String>(subscribe_duration(1)))
+    }),
+    way("hoard-streams", LIMITS, HANDLES, |_| {
+        fs::write("/tmp/p", "x")?;
+        let file = root()?.open_at(
+            wasip2::filesystem::types::PathFlags::empty(),
+            "tmp/p",
+            wasip2::filesystem::types::OpenFlags::empty(),
+            wasip2::filesystem::types::DescriptorFlags::READ,
+        )?;
+        hoard(|| file.read_via_stream(0))
+    }),
+    way("pass-much-in-one-call", LIMITS, MEMORY, |_| {
+        let large = "x".repeat(40 * MIB);
+        let args: Vec<&str> = vec![&large; 4];
+        let output = hook_tool("juju-log", &args, None).map_err(failed)?;
+        Ok(format!("exit code {}", output.code))
+    }),
+    way("ask-for-much-in-one-call", LIMITS, MEMORY, |_| {
+        let bytes = get_random_bytes(200 * MIB as u64);
+        Ok(format!("{} bytes", bytes.len()))
+    }),
+    way("hold-snapshots", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| {
+            let name = format!("Escape/StoredStateData[{number}]");
+            store::save_snapshot(&name, text(number).as_bytes()).map_err(failed)
+        })
+    }),
+    way("hold-names-of-snapshots", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| store::save_snapshot(&text(number), b"x").map_err(failed))
+    }),
+    way("hold-one-snapshot-again", LIMITS, HOST_MEMORY, |_| {
+        // The last one counts, but what was written is written.
+        repeat(|number| {
+            let name = format!("Escape/StoredStateData[{}]", number % 30);
+            store::save_snapshot(&name, text(number).as_bytes()).map_err(failed)
+        })
+    }),
+    way("hold-stored-state", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| {
+            let name = format!("Escape/StoredStateData[{number}]");
+            stored_state::save(&name, &format!("\"{}\"", text(number))).map_err(failed)
+        })
+    }),
+    way("hold-notices", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| store::add_notice(&notice(number, text(number))).map_err(failed))
+    }),
+    way("hold-definitions", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| framework::define("Escape", &text(number)).map_err(failed))
+    }),
+    way("hold-definitions-of-objects", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| {
+            let source = format!("Escape/Object[{}]", text(number));
+            framework::define(&source, "thing").map_err(failed)
+        })
+    }),
+    way("hold-observers", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| {
+            let observer = format!("Escape/Object[{}]", text(number));
+            framework::observe("Escape", "start", &observer, "on_start").map_err(failed)
+        })
+    }),
+    way("hold-methods-of-observers", LIMITS, HOST_MEMORY, |_| {
+        repeat(|number| {
+            framework::observe("Escape", "start", "Escape", &text(number)).map_err(failed)
+        })
+    }),
+    way("hold-emissions", LIMITS, HOST_MEMORY, |_| {
+        framework::define("Escape", "thing").map_err(failed)?;
+        framework::observe("Escape", "thing", "Escape", "on_thing").map_err(failed)?;
+        repeat(|number| {
+            let data = format!("{{\"text\":\"{}\"}}", text(number));
+            framework::emit("Escape", "thing", &data).map_err(failed)?;
+            Ok(())
+        })
+    }),
+    way("hold-listings", LIMITS, HOST_MEMORY, |_| {
+        let names = "x".repeat(240);
+        fs::create_dir("/tmp/many")?;
+        for number in 0..800 {
+            File::create(format!("/tmp/many/{number}{names}"))?;
+        }
+        let many = directory("/tmp/many")?;
+        let mut open = Vec::new();
+        while open.len() < 900 {
+            open.push(many.read_directory()?);
+        }
+        Ok(format!("{} listings", open.len()))
+    }),
+    way("hold-denials", LIMITS, HOST_MEMORY, |_| {
+        for number in 0..60_000 {
+            let path = format!("/{number}/{}", "x/".repeat(1900));
+            let _ = File::open(path);
+        }
+        held("what is denied is counted, or the process shows that it is not")
+    }),
+    way("hold-log", LIMITS, HOST_MEMORY, |_| {
+        let line = "x".repeat(MIB);
+        for _ in 0..160 {
+            log::write(log::Level::Info, &line);
+        }
+        Ok("160 MiB of log".to_owned())
+    }),
+    way("hold-pickle", LIMITS, HOST_MEMORY, |_| {
+        load_pickle(&pickle(b"](", b"h\0", b"e."))
+    }),
+    way("hold-pickled-keys", LIMITS, HOST_MEMORY, |_| {
+        // Dictionaries in a list, each with the same long key.
+        load_pickle(&pickle(b"](", b"}h\0K\x01s", b"e."))
+    }),
+    way("fill-tmp", LIMITS, DISK, |_| fill("/tmp", 16, false)),
+    way("fill-charm", LIMITS, DISK, |_| fill(&own(""), 16, false)),
+    way("fill-grant", &["limits-write"], DISK, |p| {
+        fill(&p.place, 16, false)
+    }),
+    way("fill-with-small-files", WRITES, DISK, |p| {
+        fill(&p.place, 1, false)
+    }),
+    way("fill-with-removed-files", WRITES, DISK, |p| {
+        fill(&p.place, 16, true)
+    }),
+    way("fill-behind-the-end", WRITES, DISK, |p| {
+        let mut file = File::create(p.place("sparse"))?;
+        let block = vec![7; MIB];
+        for number in 0..192u64 {
+            use std::io::{Seek, SeekFrom};
+            file.seek(SeekFrom::Start(number * 2 * MIB as u64))?;
+            file.write_all(&block)?;
+        }
+        Ok("192 MiB".to_owned())
+    }),
+    way("fill-by-appending", WRITES, DISK, |p| {
+        let block = vec![7; MIB];
+        for _ in 0..192 {
+            let mut options = fs::OpenOptions::new();
+            let mut file = options.append(true).create(true).open(p.place("log"))?;
+            file.write_all(&block)?;
+        }
+        Ok("192 MiB".to_owned())
+    }),
+    way("fill-with-directories", WRITES, DISK, |p| {
+        // Each takes a block of the file system.
+        for number in 0..40_000 {
+            fs::create_dir(p.place(&format!("dir-{number}")))?;
+        }
+        Ok("40000 directories".to_owned())
+    }),
+    way("work-for-ever", LIMITS, CPU, |_| {
+        work(|| {
+            std::hint::black_box(0);
+        })
+    }),
+    way("work-by-paths", LIMITS, CPU, |_| {
+        let path = format!("/{}", "a/".repeat(300_000));
+        match fs::metadata(path) {
+            Ok(_) => held("there is no such file"),
+            Err(error) => held(error.to_string()),
+        }
+    }),
+    way("work-by-dots", LIMITS, CPU, |_| {
+        let path = format!("/tmp/{}x", "a/../".repeat(200_000));
+        match fs::metadata(path) {
+            Ok(_) => held("there is no such file"),
+            Err(error) => held(error.to_string()),
+        }
+    }),
+    way("work-by-links", LIMITS, CPU, |_| {
+        // Each link leads through the one before it many times.
+        fs::create_dir("/tmp/l")?;
+        symlink(".", "/tmp/l/0")?;
+        for number in 1..12 {
+            let target = format!("{}/", number - 1).repeat(900);
+            symlink(target.trim_end_matches('/'), format!("/tmp/l/{number}"))?;
+        }
+        match fs::metadata("/tmp/l/11/x") {
+            Ok(_) => held("there is no such file"),
+            Err(error) => held(error.to_string()),
+        }
+    }),
+    way("work-by-notices", LIMITS, CPU, |_| {
+        work(|| {
+            for number in 0..1000 {
+                let _ = store::add_notice(&notice(number, "on_start".to_owned()));
+            }
+        })
+    }),
+    way("work-by-definitions", LIMITS, CPU, |_| {
+        let mut number = 0;
+        work(|| {
+            for _ in 0..1000 {
+                number += 1;
+                let _ = framework::define("Escape", &format!("thing_{number}"));
+            }
+        })
+    }),
+    way("work-by-listings", LIMITS, CPU, |_| {
+        for number in 0..2000 {
+            let name = format!("Escape/StoredStateData[{number}]");
+            store::save_snapshot(&name, b"x").map_err(failed)?;
+        }
+        work(|| {
+            let _ = store::list_snapshots();
+        })
+    }),
+];
