@@ -99,10 +99,17 @@ test-kills: setup-tests dist ## Kill 4,500 dispatches at random times (KILLS and
 	target/release/charmhost-crash random
 
 .PHONY: test-escape
-test-escape: setup-tests dist ## Let a guest try to get out of its sandbox
-	@scripts/say "trying to escape (about 1 minute)"
+test-escape: setup-tests dist ## Let a guest try to get out of its sandbox, and a program out of the kernel's
+	@scripts/say "trying to escape (about 3 minutes)"
 	cargo build --release -p charmhost-escape
+	target/release/probe
 	target/release/charmhost-escape
+
+.PHONY: escape-control
+escape-control: setup-tests dist ## Remove the guards of the sandbox and see every way out succeed
+	@scripts/say "removing guards (about 10 minutes)"
+	cargo build --release -p charmhost-escape
+	scripts/escape-control
 
 .PHONY: soak
 soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see that nothing grows

@@ -13,6 +13,7 @@ mod build;
 mod canary;
 mod containers;
 mod dispatch_errors;
+mod escape;
 mod events;
 mod exit_codes;
 mod fake_pebble;

@@ -9,7 +9,7 @@ const GUARD: &str = "environment";
 const ANY: &[&str] = &["none", "environment", "operator"];
 
 pub const ATTEMPTS: &[Attempt] = &[
-    way("list-variables", ANY, GUARD, |_| {
+    way("environment", ANY, GUARD, |_| {
         let others = std::env::vars().filter(|(name, _)| name != "GRANTED");
         let names: Vec<_> = others.map(|(name, _)| name).collect();
         match names.is_empty() {

@@ -1,0 +1,68 @@
+//! Restricts itself as `dispatch` does before its guest runs, and then tries,
+//! natively, what a guest might that has got past the first wall: files outside
+//! the roots, and ports.
+//!
+//! Each way is first tried without the restriction, where it must succeed, or
+//! it is no way at all.
+
+mod attempts;
+mod scene;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use charmhost_sandbox::kernel::{Restriction, Rules, restrict};
+
+use attempts::ATTEMPTS;
+use scene::Scene;
+
+fn main() -> ExitCode {
+    match probe() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ERROR {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn probe() -> anyhow::Result<bool> {
+    let mut works = 0;
+    for (name, attempt) in ATTEMPTS {
+        // A scene of its own for each: they change it.
+        let scene = Scene::new()?;
+        match attempt(&scene) {
+            Ok(()) => works += 1,
+            Err(error) => println!("FAILS  {name}: {error}"),
+        }
+        scene.leave()?;
+    }
+    println!("{works} of {} ways work unrestricted", ATTEMPTS.len());
+    let scene = Scene::new()?;
+    if let Restriction::Absent(why) = restrict(&rules(&scene)) {
+        println!("0 attempts, 0 escaped: this kernel does not restrict: {why}");
+        return Ok(works == ATTEMPTS.len());
+    }
+    scene.check()?;
+    let mut escaped = 0;
+    for (name, attempt) in ATTEMPTS {
+        if attempt(&scene).is_ok() {
+            println!("escaped: {name}");
+            escaped += 1;
+        }
+    }
+    println!("{} attempts, {escaped} escaped", ATTEMPTS.len());
+    Ok(escaped == 0 && works == ATTEMPTS.len())
+}
+
+/// Two directories and a file are granted, and one port.
+fn rules(scene: &Scene) -> Rules<'_> {
+    Rules {
+        writable: vec![scene.writable()],
+        readable: vec![scene.readable()],
+        files: vec![scene.file()],
+        connect: Some(vec![scene.granted_port()]),
+        ..Rules::default()
+    }
+}
