@@ -13,8 +13,9 @@ use crate::setups::Setup;
 const RESIDENT_MIB: u64 = 256 + 32 + 64 + 100;
 /// What it may log and print, in bytes.
 const LOGGED: u64 = (64 + 8) << 20;
-/// Processor time: the limit, and what the host may need around it.
-const CPU: Duration = Duration::from_secs(1 + 2);
+/// Processor time: the limit, how long the host may go on, and what it needs to
+/// start and to end.
+const CPU: Duration = Duration::from_millis(1000 + 2000 + 1500);
 
 /// What came of an attempt.
 pub enum Verdict {
@@ -76,12 +77,14 @@ pub fn signs(setup: &Setup, ended: &Ended, log: &Log) -> Vec<String> {
 /// Why a dispatch without signs of an escape held its guest.
 pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
     let is_of_guest = |line: &&String| ["HELD ", "UNKNOWN "].iter().any(|word| line.starts_with(word));
+    let is_limit = |line: &String| line.contains("(limits.");
     let own: Vec<&String> = log.lines.iter().filter(is_of_guest).collect();
     match (ended.code, own.as_slice()) {
         (Some(0), [line]) if line.starts_with("HELD") => Verdict::Held((*line).clone()),
         // A limit has ended it.
-        (Some(1), []) if log.lines.iter().any(|line| line.contains("(limits.")) => {
-            Verdict::Held(log.lines.last().cloned().unwrap_or_default())
+        (Some(1), []) if log.lines.iter().any(is_limit) || is_limit(&ended.stderr) => {
+            let line = log.lines.iter().rfind(|line| is_limit(line));
+            Verdict::Held(line.unwrap_or(&ended.stderr).clone())
         }
         // It has not begun.
         (Some(1), []) if setup.may_be_refused && ended.stderr.starts_with("ERROR cannot") => {

@@ -140,13 +140,16 @@ impl Machine {
         for directory in [".charmhost", "hooks", "actions"] {
             fs::create_dir(charm.join(directory))?;
         }
-        let metadata = "name: escape\ncontainers: {app: {}}\nrequires: {db: {interface: db}}\nstorage: {data: {type: filesystem}}\n";
+        let location = self.path(setup.storage.unwrap_or("srv/storage"));
+        let metadata = &format!(
+            "name: escape\ncontainers: {{app: {{}}}}\nrequires: {{db: {{interface: db}}}}\nstorage: {{data: {{type: filesystem, location: {location}}}}}\n"
+        );
         let harm = "#!/bin/sh\ntouch ../../../outside/program\n";
         let harmless = "#!/bin/sh\nexit 0\n";
         let script = if setup.legacy_hooks { harmless } else { harm };
         for (name, text) in [
             ("charmhost.toml", settings),
-            ("metadata.yaml", metadata),
+            ("metadata.yaml", metadata.as_str()),
             ("actions.yaml", "attempt: {}\n"),
             ("../secret", SECRET),
             (".charmhost/secret", SECRET),

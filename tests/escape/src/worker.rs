@@ -62,7 +62,8 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(built: &Path, walled: bool) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        // Not in `/tmp`, where a guest has its own.
+        let dir = tempfile::tempdir_in("/var/tmp")?;
         Ok(Worker {
             machine: Machine::new(built)?,
             agent: Agent::start(&charmhost_tests::root()?)?,
