@@ -76,7 +76,11 @@ pub fn signs(setup: &Setup, ended: &Ended, log: &Log) -> Vec<String> {
 
 /// Why a dispatch without signs of an escape held its guest.
 pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
-    let is_of_guest = |line: &&String| ["HELD ", "UNKNOWN "].iter().any(|word| line.starts_with(word));
+    let is_of_guest = |line: &&String| {
+        ["HELD ", "UNKNOWN "]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
     let is_limit = |line: &String| line.contains("(limits.");
     let own: Vec<&String> = log.lines.iter().filter(is_of_guest).collect();
     match (ended.code, own.as_slice()) {

@@ -32,7 +32,9 @@ const PROTECTED: &[&str] = &[
     "actions",
     ".charmhost/secret",
 ];
-/// The programs of the charm: too large to be made again each time.
+/// Programs of the charm from before `dispatch`.
+const PROGRAMS: [&str; 3] = ["hooks/start", "hooks/update-status", "actions/attempt"];
+/// What runs the charm: too large to be made again each time.
 const LARGE: [&str; 2] = ["dispatch", "charm.cwasm"];
 
 /// The machine, made anew for each attempt.
@@ -40,6 +42,9 @@ pub struct Machine {
     dir: tempfile::TempDir,
     built: PathBuf,
     large: BTreeMap<&'static str, Entry>,
+    /// Everything, as it was before the attempt.
+    all: BTreeMap<PathBuf, Entry>,
+    /// What the guest may not change, as it was.
     before: BTreeMap<PathBuf, Entry>,
     setup: Option<&'static Setup>,
     /// Other ends of FIFOs, and of a socket.
@@ -54,6 +59,7 @@ impl Machine {
             dir: tempfile::tempdir_in("/var/tmp")?,
             built: built.to_path_buf(),
             large: BTreeMap::new(),
+            all: BTreeMap::new(),
             before: BTreeMap::new(),
             setup: None,
             ends: Vec::new(),
@@ -72,26 +78,55 @@ impl Machine {
     /// Puts everything back to where it begins, with these grants; the ports
     /// are the forbidden one and the one that can be granted.
     pub fn reset(&mut self, setup: &'static Setup, ports: (u16, u16)) -> anyhow::Result<()> {
+        // Most attempts change nothing, and file systems are slow at making what
+        // was removed only just now.
+        let is_as_it_was =
+            self.setup.is_some() && self.everything().is_ok_and(|now| now == self.all);
+        self.ends.clear();
+        if !is_as_it_was {
+            self.socket = None;
+            self.clear().context("cannot put the machine back")?;
+            self.charm()?;
+            self.others()?;
+            self.granted()?;
+        }
+        if !is_as_it_was || self.setup.map(|setup| setup.name) != Some(setup.name) {
+            self.configure(setup, ports)?;
+            self.setup = Some(setup);
+        }
+        self.all = self.everything()?;
+        self.before = self.take()?;
+        Ok(())
+    }
+
+    /// What a set-up decides.
+    fn configure(&self, setup: &Setup, ports: (u16, u16)) -> anyhow::Result<()> {
         let fill = |text: &str| {
             text.replace("CHARM", &self.path(CHARM))
                 .replace("DIR", &self.path(""))
                 .replace("PORT", &ports.0.to_string())
                 .replace("ALLOWED", &ports.1.to_string())
         };
-        let (settings, operator) = (fill(setup.settings), fill(setup.operator));
-        self.ends.clear();
-        self.socket = None;
-        self.clear().context("cannot put the machine back")?;
-        self.charm(setup, &settings)?;
-        self.others()?;
-        self.granted()?;
-        let file = self.path("operator.toml");
-        fs::write(file, operator)?;
-        if setup.linked_charm {
-            symlink(CHARM, self.path("linked-charm"))?;
+        let location = self.path(setup.storage.unwrap_or("srv/storage"));
+        let metadata = format!(
+            "name: escape\ncontainers: {{app: {{}}}}\nrequires: {{db: {{interface: db}}}}\nstorage: {{data: {{type: filesystem, location: {location}}}}}\n"
+        );
+        let charm = self.dir.path().join(CHARM);
+        fs::write(charm.join("charmhost.toml"), fill(setup.settings))?;
+        fs::write(charm.join("metadata.yaml"), metadata)?;
+        fs::write(self.path("operator.toml"), fill(setup.operator))?;
+        let script = match setup.legacy_hooks {
+            true => "#!/bin/sh\nexit 0\n",
+            false => "#!/bin/sh\ntouch ../../../outside/program\n",
+        };
+        for name in PROGRAMS {
+            fs::write(charm.join(name), script)?;
         }
-        self.setup = Some(setup);
-        self.before = self.take()?;
+        let link = self.path("linked-charm");
+        match setup.linked_charm {
+            true => symlink(CHARM, link)?,
+            false => drop(fs::remove_file(link)),
+        }
         Ok(())
     }
 
@@ -135,33 +170,21 @@ impl Machine {
         Ok(())
     }
 
-    fn charm(&self, setup: &Setup, settings: &str) -> anyhow::Result<()> {
+    fn charm(&self) -> anyhow::Result<()> {
         let charm = self.dir.path().join(CHARM);
         for directory in [".charmhost", "hooks", "actions"] {
             fs::create_dir(charm.join(directory))?;
         }
-        let location = self.path(setup.storage.unwrap_or("srv/storage"));
-        let metadata = &format!(
-            "name: escape\ncontainers: {{app: {{}}}}\nrequires: {{db: {{interface: db}}}}\nstorage: {{data: {{type: filesystem, location: {location}}}}}\n"
-        );
-        let harm = "#!/bin/sh\ntouch ../../../outside/program\n";
-        let harmless = "#!/bin/sh\nexit 0\n";
-        let script = if setup.legacy_hooks { harmless } else { harm };
         for (name, text) in [
-            ("charmhost.toml", settings),
-            ("metadata.yaml", metadata.as_str()),
             ("actions.yaml", "attempt: {}\n"),
             ("../secret", SECRET),
             (".charmhost/secret", SECRET),
-            ("hooks/start", script),
-            ("hooks/update-status", script),
-            ("actions/attempt", script),
         ] {
-            let path = charm.join(name);
-            fs::write(&path, text)?;
-            if text == script {
-                fs::set_permissions(&path, Permissions::from_mode(0o755))?;
-            }
+            fs::write(charm.join(name), text)?;
+        }
+        for name in PROGRAMS {
+            let program = File::create(charm.join(name))?;
+            program.set_permissions(Permissions::from_mode(0o755))?;
         }
         let outside = self.path("outside");
         symlink(format!("{outside}/secret"), charm.join("link-absolute"))?;
@@ -213,7 +236,13 @@ impl Machine {
             symlink("public", granted.join("again"))?;
             symlink(&outside, granted.join("out"))?;
             symlink(outside.join("inner"), granted.join("inner-out"))?;
-            mknodat(CWD, granted.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+            mknodat(
+                CWD,
+                granted.join("fifo"),
+                FileType::Fifo,
+                Mode::RUSR | Mode::WUSR,
+                0,
+            )?;
         }
         Ok(())
     }
@@ -227,6 +256,10 @@ impl Machine {
             self.ends.push(end);
         }
         Ok(())
+    }
+
+    fn everything(&self) -> std::io::Result<BTreeMap<PathBuf, Entry>> {
+        snapshot::take(self.dir.path(), |_| false)
     }
 
     /// Everything that the guest may not change.

@@ -136,7 +136,9 @@ fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
         }
         Ok(attempts)
     })?;
-    let found = found.into_inner().unwrap_or_else(|error| error.into_inner());
+    let found = found
+        .into_inner()
+        .unwrap_or_else(|error| error.into_inner());
     let escaped: BTreeSet<&String> = found.iter().collect();
     if !escaped.is_empty() {
         let names: Vec<&str> = escaped.iter().map(|name| name.as_str()).collect();

@@ -43,7 +43,9 @@ impl Network {
 fn listen(addresses: &[&str], noted: Option<&Arc<AtomicBool>>) -> anyhow::Result<u16> {
     // A port that is free on one address may not be on another.
     for _ in 0..50 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
         let bound: std::io::Result<Vec<_>> = addresses
             .iter()
             .map(|address| {
@@ -91,7 +93,9 @@ fn other_name() -> String {
         let found = (*name, 1).to_socket_addrs();
         found.is_ok_and(|mut found| found.any(|address: SocketAddr| address.ip().is_loopback()))
     };
-    let other = names.filter(|name| !name.starts_with("localhost")).find(resolves);
+    let other = names
+        .filter(|name| !name.starts_with("localhost"))
+        .find(resolves);
     // A number is a name to whoever reads names as old resolvers do.
     other.unwrap_or("0177.1").to_owned()
 }

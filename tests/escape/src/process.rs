@@ -79,7 +79,10 @@ pub fn run(charm: &str, vars: &[(&str, &str)], dir: &Path) -> anyhow::Result<End
         0..1_000_000 => String::from_utf8_lossy(&std::fs::read(&err)?).into_owned(),
         bytes => format!("{bytes} bytes"),
     };
-    let signal = used.status.signal().map(|signal| format!("killed by {signal}"));
+    let signal = used
+        .status
+        .signal()
+        .map(|signal| format!("killed by {signal}"));
     Ok(Ended {
         code: used.status.code(),
         was_stopped: watch.join().unwrap_or_default(),

@@ -242,7 +242,11 @@ const SETUPS: &[Setup] = &[
         "[grants]\nwrite = [\"DIR/agents\"]\n",
         CHARM,
     ),
-    forbidden("grant-hooks", "[grants]\nwrite = [\"CHARM/hooks\"]\n", CHARM),
+    forbidden(
+        "grant-hooks",
+        "[grants]\nwrite = [\"CHARM/hooks\"]\n",
+        CHARM,
+    ),
     forbidden(
         "grant-charm-by-link",
         "[grants]\nwrite = [\"DIR/srv/charm\"]\n",

@@ -13,8 +13,14 @@ const LARGE: u64 = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     Directory,
-    File { bytes: Vec<u8>, modified: (i64, i64) },
-    Large { inode: u64, changed: (i64, i64) },
+    File {
+        bytes: Vec<u8>,
+        modified: (i64, i64),
+    },
+    Large {
+        inode: u64,
+        changed: (i64, i64),
+    },
     Link(PathBuf),
     /// A socket or a FIFO.
     Other,
@@ -83,7 +89,12 @@ pub fn differences(
     after: &BTreeMap<PathBuf, Entry>,
 ) -> Vec<PathBuf> {
     let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
-    let mut paths: Vec<PathBuf> = before.keys().chain(after.keys()).filter(differs).cloned().collect();
+    let mut paths: Vec<PathBuf> = before
+        .keys()
+        .chain(after.keys())
+        .filter(differs)
+        .cloned()
+        .collect();
     paths.sort();
     paths.dedup();
     paths

@@ -55,12 +55,17 @@ pub const ATTEMPTS: &[Attempt] = &[
     ("read-in-another-thread", |s| {
         std::thread::scope(|scope| {
             let found = scope.spawn(|| read(s.path("outside/secret")));
-            found.join().unwrap_or_else(|_| Err(ErrorKind::Other.into()))
+            found
+                .join()
+                .unwrap_or_else(|_| Err(ErrorKind::Other.into()))
         })
     }),
     ("read-process", |_| read("/proc/self/environ")),
     ("read-through-root-of-the-process", |s| {
-        read(format!("/proc/self/root{}", s.path("outside/secret").display()))
+        read(format!(
+            "/proc/self/root{}",
+            s.path("outside/secret").display()
+        ))
     }),
     ("read-through-working-directory", |_| {
         read("/proc/self/cwd/secret")
@@ -81,7 +86,9 @@ pub const ATTEMPTS: &[Attempt] = &[
     ("overwrite", |s| fs::write(s.path("outside/secret"), "x")),
     ("append", |s| append(s, "outside/secret")),
     ("truncate", |s| {
-        let file = OpenOptions::new().write(true).open(s.path("outside/secret"))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .open(s.path("outside/secret"))?;
         file.set_len(0)
     }),
     ("truncate-by-opening", |s| {
@@ -103,7 +110,9 @@ pub const ATTEMPTS: &[Attempt] = &[
         UnixListener::bind(s.path("outside/new")).map(drop)
     }),
     ("remove", |s| fs::remove_file(s.path("outside/secret"))),
-    ("remove-directory", |s| fs::remove_dir(s.path("outside/empty"))),
+    ("remove-directory", |s| {
+        fs::remove_dir(s.path("outside/empty"))
+    }),
     ("rename", |s| {
         fs::rename(s.path("outside/secret"), s.path("outside/new"))
     }),
@@ -153,7 +162,9 @@ pub const ATTEMPTS: &[Attempt] = &[
     ("make-link-in-what-is-read", |s| {
         symlink("public", s.path("readable/new"))
     }),
-    ("remove-what-is-read", |s| fs::remove_file(s.path("readable/public"))),
+    ("remove-what-is-read", |s| {
+        fs::remove_file(s.path("readable/public"))
+    }),
     ("remove-directory-that-is-read", |s| {
         fs::remove_dir(s.path("readable/sub"))
     }),

@@ -27,7 +27,12 @@ pub struct Scene {
 impl Scene {
     pub fn new() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir_in("/var/tmp")?.keep();
-        for name in ["writable/sub", "readable/sub", "outside/sub", "outside/empty"] {
+        for name in [
+            "writable/sub",
+            "readable/sub",
+            "outside/sub",
+            "outside/empty",
+        ] {
             fs::create_dir_all(dir.join(name))?;
         }
         for name in [
@@ -71,8 +76,11 @@ impl Scene {
     /// What is granted works, so that what fails fails for the restriction.
     pub fn check(&self) -> anyhow::Result<()> {
         fs::write(self.path("writable/checked"), "x").context("cannot write")?;
-        fs::rename(self.path("writable/checked"), self.path("writable/sub/moved"))
-            .context("cannot rename between directories")?;
+        fs::rename(
+            self.path("writable/checked"),
+            self.path("writable/sub/moved"),
+        )
+        .context("cannot rename between directories")?;
         fs::remove_file(self.path("writable/sub/moved")).context("cannot remove")?;
         fs::read(self.path("readable/public")).context("cannot read in a directory")?;
         fs::read(self.path("file")).context("cannot read a file")?;
@@ -101,11 +109,15 @@ impl Scene {
     }
 
     pub fn granted_port(&self) -> u16 {
-        self.granted.local_addr().map_or(0, |address| address.port())
+        self.granted
+            .local_addr()
+            .map_or(0, |address| address.port())
     }
 
     pub fn forbidden_port(&self) -> u16 {
-        self.forbidden.local_addr().map_or(0, |address| address.port())
+        self.forbidden
+            .local_addr()
+            .map_or(0, |address| address.port())
     }
 
     /// The same over IPv6, or over IPv4 where there is no other.
