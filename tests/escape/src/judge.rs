@@ -81,7 +81,7 @@ pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
             .iter()
             .any(|word| line.starts_with(word))
     };
-    let is_limit = |line: &String| line.contains("(limits.");
+    let is_limit = |line: &String| line.contains("(limits.") || line.contains("exceeds limit");
     let own: Vec<&String> = log.lines.iter().filter(is_of_guest).collect();
     match (ended.code, own.as_slice()) {
         (Some(0), [line]) if line.starts_with("HELD") => Verdict::Held((*line).clone()),
@@ -89,6 +89,11 @@ pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
         (Some(1), []) if log.lines.iter().any(is_limit) || is_limit(&ended.stderr) => {
             let line = log.lines.iter().rfind(|line| is_limit(line));
             Verdict::Held(line.unwrap_or(&ended.stderr).clone())
+        }
+        // What it says is more than it may log.
+        (Some(0), []) if setup.limited && log.lines.iter().any(is_limit) => {
+            let line = log.lines.iter().rfind(|line| is_limit(line));
+            Verdict::Held(line.cloned().unwrap_or_default())
         }
         // It has not begun.
         (Some(1), []) if setup.may_be_refused && ended.stderr.starts_with("ERROR cannot") => {

@@ -16,7 +16,7 @@ use wait4::Wait4;
 use crate::machine::SECRET;
 
 /// No dispatch takes so long, whatever its guest does.
-pub const PATIENCE: Duration = Duration::from_secs(25);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How a dispatch ended.
 pub struct Ended {

@@ -71,7 +71,7 @@ const NONE: Setup = Setup {
 
 /// The charm's directory, as a relative path.
 pub const CHARM: &str = "agents/unit-escape-0/charm";
-const LIMITS: &str = "[limits]\ncpu-seconds = 1\nmemory-mib = 256\nhandles = 1000\nhost-buffer-mib = 32\nhost-memory-mib = 64\ndisk-mib = 64\n";
+const LIMITS: &str = "[limits]\ncpu-seconds = 1\nmemory-mib = 256\nhandles = 1000\nhost-buffer-mib = 32\nhost-memory-mib = 64\ndisk-mib = 16\n";
 
 /// A grant that must never be had, of a path.
 const fn forbidden(name: &'static str, settings: &'static str, wanted: &'static str) -> Setup {
@@ -322,7 +322,7 @@ const SETUPS: &[Setup] = &[
     },
     Setup {
         name: "limits-write",
-        settings: "[limits]\ncpu-seconds = 1\nmemory-mib = 256\nhandles = 1000\nhost-buffer-mib = 32\nhost-memory-mib = 64\ndisk-mib = 64\n[grants]\nwrite = [\"DIR/srv/write\"]\n",
+        settings: "[limits]\ncpu-seconds = 1\nmemory-mib = 256\nhandles = 1000\nhost-buffer-mib = 32\nhost-memory-mib = 64\ndisk-mib = 16\n[grants]\nwrite = [\"DIR/srv/write\"]\n",
         place: Some("srv/write"),
         writable: &["srv/write"],
         writes: &["srv/write"],
