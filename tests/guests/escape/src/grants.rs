@@ -147,7 +147,7 @@ pub const ATTEMPTS: &[Attempt] = &[
     way(
         "read-link-below-what-the-operator-lets-read",
         &["operator-link"],
-        "operator-link",
+        GUARD,
         |p| read(format!("{}/secret", p.wanted)),
     ),
     way(

@@ -24,11 +24,7 @@ use crate::raw::log;
 use crate::raw::store::{self, Notice};
 use crate::raw::stored_state;
 
-const MEMORY: &str = "memory";
-const HOST_MEMORY: &str = "host-memory";
-const HANDLES: &str = "handles";
-const DISK: &str = "disk";
-const CPU: &str = "cpu";
+const GUARD: &str = "limits";
 
 const LIMITS: &[&str] = &["limits"];
 /// Those under which there is something to write to.
@@ -61,6 +57,17 @@ fn repeat_names(
         hold(&name(number))?;
     }
     Ok(format!("{} MiB of names", NAMES * NAME / MIB))
+}
+
+/// The same with paths of objects, which are shorter.
+fn repeat_paths(
+    mut hold: impl FnMut(&str) -> std::result::Result<(), Box<dyn std::error::Error>>,
+) -> Tried {
+    let object = "x".repeat(4000);
+    for number in 0..40_000 {
+        hold(&format!("Escape/Object[{number}{object}]"))?;
+    }
+    Ok("160 MiB of paths".to_owned())
 }
 
 /// Does something so often that the host would hold too much.
@@ -151,24 +158,24 @@ fn work(mut step: impl FnMut()) -> Tried {
 }
 
 pub const ATTEMPTS: &[Attempt] = &[
-    way("hoard-memory", LIMITS, MEMORY, |_| {
+    way("hoard-memory", LIMITS, GUARD, |_| {
         let mut hoard: Vec<Vec<u8>> = Vec::new();
         while hoard.len() < 600 {
             hoard.push(std::hint::black_box(vec![1; MIB]));
         }
         Ok("600 MiB".to_owned())
     }),
-    way("hoard-files", LIMITS, HANDLES, |_| {
+    way("hoard-files", LIMITS, GUARD, |_| {
         fs::write("/tmp/p", "x")?;
         hoard(|| File::open("/tmp/p"))
     }),
-    way("hoard-sockets", LIMITS, HANDLES, |_| {
+    way("hoard-sockets", LIMITS, GUARD, |_| {
         hoard(|| create_tcp_socket(IpAddressFamily::Ipv4))
     }),
-    way("hoard-timers", LIMITS, HANDLES, |_| {
+    way("hoard-timers", LIMITS, GUARD, |_| {
         hoard(|| Ok::<_, String>(subscribe_duration(1)))
     }),
-    way("hoard-streams", LIMITS, HANDLES, |_| {
+    way("hoard-streams", LIMITS, GUARD, |_| {
         fs::write("/tmp/p", "x")?;
         let file = root()?.open_at(
             wasip2::filesystem::types::PathFlags::empty(),
@@ -178,60 +185,50 @@ pub const ATTEMPTS: &[Attempt] = &[
         )?;
         hoard(|| file.read_via_stream(0))
     }),
-    way("pass-much-in-one-call", LIMITS, MEMORY, |_| {
+    way("pass-much-in-one-call", LIMITS, GUARD, |_| {
         let large = "x".repeat(40 * MIB);
         let args: Vec<&str> = vec![&large; 4];
         let output = hook_tool("juju-log", &args, None).map_err(failed)?;
         Ok(format!("exit code {}", output.code))
     }),
-    way("ask-for-much-in-one-call", LIMITS, MEMORY, |_| {
+    way("ask-for-much-in-one-call", LIMITS, GUARD, |_| {
         let bytes = get_random_bytes(200 * MIB as u64);
         Ok(format!("{} bytes", bytes.len()))
     }),
-    way("hold-snapshots", LIMITS, HOST_MEMORY, |_| {
+    way("hold-snapshots", LIMITS, GUARD, |_| {
         repeat(|number| {
             let name = format!("Escape/StoredStateData[{number}]");
             store::save_snapshot(&name, text(number).as_bytes()).map_err(failed)
         })
     }),
-    way("hold-names-of-snapshots", LIMITS, HOST_MEMORY, |_| {
+    way("hold-names-of-snapshots", LIMITS, GUARD, |_| {
         repeat_names(|name| store::save_snapshot(name, b"x").map_err(failed))
     }),
-    way("hold-stored-state", LIMITS, HOST_MEMORY, |_| {
+    way("hold-stored-state", LIMITS, GUARD, |_| {
         repeat(|number| {
             let name = format!("Escape/StoredStateData[{number}]");
             stored_state::save(&name, &format!("\"{}\"", text(number))).map_err(failed)
         })
     }),
-    way("hold-notices", LIMITS, HOST_MEMORY, |_| {
+    way("hold-notices", LIMITS, GUARD, |_| {
         repeat_names(|name| store::add_notice(&notice(1, name.to_owned())).map_err(failed))
     }),
-    way("hold-paths-of-notices", LIMITS, HOST_MEMORY, |_| {
+    way("hold-paths-of-notices", LIMITS, GUARD, |_| {
         repeat_names(|name| {
             let mut notice = notice(1, "on_start".to_owned());
             notice.observer_path = format!("Escape/{name}");
             store::add_notice(&notice).map_err(failed)
         })
     }),
-    way("hold-definitions", LIMITS, HOST_MEMORY, |_| {
-        repeat_names(|name| framework::define("Escape", name).map_err(failed))
+    way("hold-definitions", LIMITS, GUARD, |_| {
+        repeat_paths(|source| framework::define(source, "thing").map_err(failed))
     }),
-    way("hold-definitions-of-objects", LIMITS, HOST_MEMORY, |_| {
-        repeat_names(|name| {
-            let source = format!("Escape/Object[{name}]");
-            framework::define(&source, "thing").map_err(failed)
+    way("hold-observers", LIMITS, GUARD, |_| {
+        repeat_paths(|observer| {
+            framework::observe("Escape", "start", observer, "on_start").map_err(failed)
         })
     }),
-    way("hold-observers", LIMITS, HOST_MEMORY, |_| {
-        repeat_names(|name| {
-            let observer = format!("Escape/Object[{name}]");
-            framework::observe("Escape", "start", &observer, "on_start").map_err(failed)
-        })
-    }),
-    way("hold-methods-of-observers", LIMITS, HOST_MEMORY, |_| {
-        repeat_names(|name| framework::observe("Escape", "start", "Escape", name).map_err(failed))
-    }),
-    way("hold-emissions", LIMITS, HOST_MEMORY, |_| {
+    way("hold-emissions", LIMITS, GUARD, |_| {
         framework::define("Escape", "thing").map_err(failed)?;
         framework::observe("Escape", "thing", "Escape", "on_thing").map_err(failed)?;
         repeat(|number| {
@@ -240,7 +237,7 @@ pub const ATTEMPTS: &[Attempt] = &[
             Ok(())
         })
     }),
-    way("hold-listings", LIMITS, HOST_MEMORY, |_| {
+    way("hold-listings", LIMITS, GUARD, |_| {
         let names = "x".repeat(240);
         fs::create_dir("/tmp/many")?;
         for number in 0..800 {
@@ -253,7 +250,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         }
         Ok(format!("{} listings", open.len()))
     }),
-    way("hold-denials", LIMITS, HOST_MEMORY, |_| {
+    way("hold-denials", LIMITS, GUARD, |_| {
         // Each is a denial of its own.
         for number in 0..160 {
             let name = format!("{number}.{}", "x".repeat(MIB));
@@ -261,32 +258,32 @@ pub const ATTEMPTS: &[Attempt] = &[
         }
         held("what is held of denials, the process shows")
     }),
-    way("hold-log", LIMITS, HOST_MEMORY, |_| {
+    way("hold-log", LIMITS, GUARD, |_| {
         let line = "x".repeat(MIB);
         for _ in 0..160 {
             log::write(log::Level::Info, &line);
         }
         Ok("160 MiB of log".to_owned())
     }),
-    way("hold-pickle", LIMITS, HOST_MEMORY, |_| {
+    way("hold-pickle", LIMITS, GUARD, |_| {
         load_pickle(&pickle(b"](", b"h\0", b"e."))
     }),
-    way("hold-pickled-keys", LIMITS, HOST_MEMORY, |_| {
+    way("hold-pickled-keys", LIMITS, GUARD, |_| {
         // Dictionaries in a list, each with the same long key.
         load_pickle(&pickle(b"](", b"}h\0K\x01s", b"e."))
     }),
-    way("fill-tmp", LIMITS, DISK, |_| fill("/tmp", 16, false)),
-    way("fill-charm", LIMITS, DISK, |_| fill(&own(""), 16, false)),
-    way("fill-grant", &["limits-write"], DISK, |p| {
+    way("fill-tmp", LIMITS, GUARD, |_| fill("/tmp", 16, false)),
+    way("fill-charm", LIMITS, GUARD, |_| fill(&own(""), 16, false)),
+    way("fill-grant", &["limits-write"], GUARD, |p| {
         fill(&p.place, 16, false)
     }),
-    way("fill-with-small-files", WRITES, DISK, |p| {
+    way("fill-with-small-files", WRITES, GUARD, |p| {
         fill(&p.place, 1, false)
     }),
-    way("fill-with-removed-files", WRITES, DISK, |p| {
+    way("fill-with-removed-files", WRITES, GUARD, |p| {
         fill(&p.place, 16, true)
     }),
-    way("fill-behind-the-end", WRITES, DISK, |p| {
+    way("fill-behind-the-end", WRITES, GUARD, |p| {
         let mut file = File::create(p.place("sparse"))?;
         let block = vec![7; MIB];
         for number in 0..48u64 {
@@ -296,7 +293,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         }
         Ok("48 MiB".to_owned())
     }),
-    way("fill-by-appending", WRITES, DISK, |p| {
+    way("fill-by-appending", WRITES, GUARD, |p| {
         let block = vec![7; MIB];
         for _ in 0..48 {
             let mut options = fs::OpenOptions::new();
@@ -305,19 +302,19 @@ pub const ATTEMPTS: &[Attempt] = &[
         }
         Ok("48 MiB".to_owned())
     }),
-    way("fill-with-directories", WRITES, DISK, |p| {
+    way("fill-with-directories", WRITES, GUARD, |p| {
         // Each takes a block of the file system.
         for number in 0..10_000 {
             fs::create_dir(p.place(&format!("dir-{number}")))?;
         }
         Ok("10000 directories".to_owned())
     }),
-    way("work-for-ever", LIMITS, CPU, |_| {
+    way("work-for-ever", LIMITS, GUARD, |_| {
         work(|| {
             std::hint::black_box(0);
         })
     }),
-    way("work-by-paths", LIMITS, CPU, |_| {
+    way("work-by-paths", LIMITS, GUARD, |_| {
         // In and out of a directory, more often than anybody has to.
         fs::create_dir("/tmp/a")?;
         let path = format!("/tmp/{}x", "a/../".repeat(5_000_000));
@@ -326,7 +323,7 @@ pub const ATTEMPTS: &[Attempt] = &[
             Err(error) => held(error.to_string()),
         }
     }),
-    way("work-by-parts-of-a-path", LIMITS, CPU, |_| {
+    way("work-by-parts-of-a-path", LIMITS, GUARD, |_| {
         let path = format!("/tmp/{}x", "./a/../".repeat(3_000_000));
         fs::create_dir("/tmp/a")?;
         match root()?.symlink_at("x", below_root(&path)) {
@@ -334,7 +331,7 @@ pub const ATTEMPTS: &[Attempt] = &[
             Err(error) => held(error.to_string()),
         }
     }),
-    way("work-by-links", LIMITS, CPU, |_| {
+    way("work-by-links", LIMITS, GUARD, |_| {
         // Each link leads through the one before it many times.
         fs::create_dir("/tmp/l")?;
         symlink(".", "/tmp/l/0")?;
@@ -347,14 +344,14 @@ pub const ATTEMPTS: &[Attempt] = &[
             Err(error) => held(error.to_string()),
         }
     }),
-    way("work-by-notices", LIMITS, CPU, |_| {
+    way("work-by-notices", LIMITS, GUARD, |_| {
         work(|| {
             for number in 0..1000 {
                 let _ = store::add_notice(&notice(number, "on_start".to_owned()));
             }
         })
     }),
-    way("work-by-definitions", LIMITS, CPU, |_| {
+    way("work-by-definitions", LIMITS, GUARD, |_| {
         let mut number = 0;
         work(|| {
             for _ in 0..1000 {
@@ -363,7 +360,7 @@ pub const ATTEMPTS: &[Attempt] = &[
             }
         })
     }),
-    way("work-by-listings", LIMITS, CPU, |_| {
+    way("work-by-listings", LIMITS, GUARD, |_| {
         for number in 0..2000 {
             let name = format!("Escape/StoredStateData[{number}]");
             store::save_snapshot(&name, b"x").map_err(failed)?;

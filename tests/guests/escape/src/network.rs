@@ -165,6 +165,7 @@ pub const ATTEMPTS: &[Attempt] = &[
     way("look-up-other-name", PEERS, GUARD, |p| look_up(&p.name)),
     way("look-up-number", PEERS, GUARD, |_| look_up("0x7f.1")),
     way("connect-to-number", &["grant-number"], "grants", |p| {
+        look_up("0x7f.1")?;
         connect("127.0.0.1", p.port)
     }),
 ];

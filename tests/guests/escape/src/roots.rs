@@ -60,17 +60,6 @@ pub const ATTEMPTS: &[Attempt] = &[
     })
     .then("actions/attempt"),
     way(
-        "rename-link-over-a-granted-file",
-        &["write-file", "read-file"],
-        "grants",
-        |p| {
-            symlink(up(&p.outside), p.place("link"))?;
-            fs::rename(p.place("link"), &p.root)?;
-            read_root(p)
-        },
-    )
-    .then("actions/attempt"),
-    way(
         "make-link-at-absent-root",
         &["absent-in-write"],
         GUARD,
