@@ -18,7 +18,6 @@ mod events;
 mod exit_codes;
 mod fake_pebble;
 mod faults;
-mod files;
 mod grants;
 mod hook_tools;
 mod isolation;

@@ -1,0 +1,118 @@
+//! Whether the guest found what the kernel says.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+use steps::{Outcome, Step};
+
+use crate::kernel::Expected;
+
+/// How many differences may be meant.
+const LISTED_MAX: usize = 5;
+
+/// Error codes of which one is as good as another: the guest must not do this.
+const REFUSED: [&str; 4] = ["access", "busy", "not-permitted", "read-only"];
+/// Error codes of which one is as good as another for a handle that is of
+/// another kind, or was opened for something else.
+const WRONG_HANDLE: [&str; 5] = [
+    "bad-descriptor",
+    "invalid",
+    "is-directory",
+    "not-directory",
+    "not-permitted",
+];
+
+/// A difference that is meant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    /// The names of steps, separated by spaces.
+    steps: String,
+    kernel: String,
+    guest: String,
+    reason: String,
+    #[serde(skip)]
+    uses: Cell<usize>,
+}
+
+/// The list of those.
+pub struct Differences(Vec<Listed>);
+
+impl Differences {
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = || format!("cannot read {}", path.display());
+        let text = std::fs::read_to_string(path).with_context(name)?;
+        let value = charmhost_yaml::parse(&text).with_context(name)?;
+        let listed: Vec<Listed> = match value.is_null() {
+            true => Vec::new(),
+            false => serde_json::from_value(value).with_context(name)?,
+        };
+        anyhow::ensure!(
+            listed.len() <= LISTED_MAX,
+            "{} lists {} differences; at most {LISTED_MAX} may be meant",
+            path.display(),
+            listed.len()
+        );
+        Ok(Differences(listed))
+    }
+
+    /// Prints how often each was seen; whether each was.
+    pub fn report(&self) -> bool {
+        for listed in &self.0 {
+            let Listed {
+                steps,
+                kernel,
+                guest,
+                reason,
+                uses,
+            } = listed;
+            println!(
+                "difference seen {} times: {steps}: {kernel} is {guest} for the guest; {reason}",
+                uses.get()
+            );
+        }
+        self.0.iter().all(|listed| listed.uses.get() > 0)
+    }
+
+    /// Whether the outcome of a step is what the kernel's was.
+    pub fn accept(&self, step: &Step, expected: &Expected, got: &Outcome) -> bool {
+        let (kernel, guest) = match (&expected.outcome, got) {
+            (Ok(kernel), Ok(guest)) => return kernel == guest,
+            (Err(kernel), Err(guest)) => (kernel.as_str(), guest.as_str()),
+            _ => return false,
+        };
+        let both_in = |codes: &[&str]| codes.contains(&kernel) && codes.contains(&guest);
+        let is_refused = REFUSED.contains(&guest) || guest == "cross-device";
+        let is_of_handle = matches!(
+            step,
+            Step::Read { .. }
+                | Step::Write { .. }
+                | Step::Append { .. }
+                | Step::SetSize { .. }
+                | Step::SetTime { .. }
+                | Step::List { .. }
+                | Step::ReadFile { .. }
+        );
+        kernel == guest
+            || both_in(&REFUSED)
+            || expected.guarded && is_refused
+            || expected.hidden
+            || is_of_handle && both_in(&WRONG_HANDLE)
+            || self.is_listed(step, kernel, guest)
+    }
+
+    fn is_listed(&self, step: &Step, kernel: &str, guest: &str) -> bool {
+        let found = self.0.iter().find(|listed| {
+            let mut steps = listed.steps.split(' ');
+            steps.any(|name| name == step.name())
+                && listed.kernel == kernel
+                && listed.guest == guest
+        });
+        if let Some(listed) = found {
+            listed.uses.set(listed.uses.get() + 1);
+        }
+        found.is_some()
+    }
+}
