@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape ## Set up and run every test (about 20 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 20 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
@@ -110,6 +110,20 @@ escape-control: setup-tests dist ## Remove the guards of the sandbox and see eve
 	@scripts/say "removing guards (about 10 minutes)"
 	cargo build --release -p charmhost-escape
 	scripts/escape-control
+
+.PHONY: test-files
+test-files: files-runner ## Compare 100,000 random steps on a guest's files with the kernel's
+	@scripts/say "100,000 steps on files (about 2 minutes)"
+	target/release/charmhost-files 100000
+
+.PHONY: test-files-tenth
+test-files-tenth: files-runner
+	@scripts/say "10,000 steps on files (about 15 seconds)"
+	target/release/charmhost-files 10000
+
+.PHONY: files-runner
+files-runner: setup-tests dist
+	cargo build --release -p charmhost-files
 
 .PHONY: soak
 soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see that nothing grows

@@ -301,6 +301,7 @@ pub fn install(scene: &Scene, built: &Path) -> anyhow::Result<()> {
             ("charmcraft.yaml", "name: files\ntype: charm\n"),
             ("manifest.yaml", "bases: []\n"),
             ("charmhost.toml", ""),
+            (".juju-charm", ""),
         ] {
             fs::write(charm.join(name), text)?;
         }

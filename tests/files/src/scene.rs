@@ -19,6 +19,7 @@ pub const RESOURCES: &str = "unit/resources";
 pub const STORAGE: &str = "ext/store";
 /// What a guest may not change at the top of the charm's directory.
 pub const PROTECTED: [&str; 12] = [
+    ".juju-charm",
     "actions",
     "actions.yaml",
     "charm.cwasm",
@@ -30,7 +31,6 @@ pub const PROTECTED: [&str; 12] = [
     "lxd-profile.yaml",
     "manifest.yaml",
     "metadata.yaml",
-    "version",
 ];
 /// What a guest does not see there.
 pub const HIDDEN: [&str; 3] = [".charmhost", ".unit-state.db", ".unit-state.db-journal"];

@@ -170,47 +170,6 @@ fn storage_and_resources_in(place: &Path) {
     }
 }
 
-/// What comes with a new revision of the charm is not hidden by what an older
-/// one has written.
-#[test]
-fn an_upgrade_covers_what_was_written_over_the_charm() {
-    let charm = copy("tests/guests/faults");
-    let agent = Agent::new();
-    let ended = Dispatch::new(charm.path(), "actions/write", &agent).run();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let laid_over = charm.path().join(".charmhost/work/new-file");
-    assert!(laid_over.exists());
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    std::fs::write(charm.path().join("new-file"), "of the charm").unwrap();
-    let ended = Dispatch::new(charm.path(), "actions/read-new", &agent).run();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let logs = agent.logs();
-    assert!(
-        logs.contains(&"INFO new-file: of the charm".to_owned()),
-        "{logs:?}"
-    );
-    assert!(!laid_over.exists());
-}
-
-#[test]
-fn an_upgrade_brings_back_what_was_removed() {
-    let charm = copy("tests/guests/faults");
-    let packed = charm.path().join("new-file");
-    std::fs::write(&packed, "of the charm").unwrap();
-    let agent = Agent::new();
-    for (action, code) in [("remove-new", 0), ("remove-new", 1), ("read-new", 1)] {
-        let path = format!("actions/{action}");
-        let ended = Dispatch::new(charm.path(), &path, &agent).run();
-        assert_eq!(ended.code, Some(code), "{action}: {}", ended.stderr);
-        assert!(packed.exists());
-    }
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    std::fs::write(&packed, "of the next").unwrap();
-    let ended = Dispatch::new(charm.path(), "actions/read-new", &agent).run();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(agent.logs().contains(&"INFO new-file: of the next".into()));
-}
-
 #[test]
 fn names_and_variables_are_granted_one_by_one() {
     let charm = copy("tests/guests/escape");

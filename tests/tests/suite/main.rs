@@ -18,6 +18,7 @@ mod events;
 mod exit_codes;
 mod fake_pebble;
 mod faults;
+mod file_roots;
 mod grants;
 mod hook_tools;
 mod isolation;
