@@ -16,6 +16,8 @@ pub struct Generator<'a> {
     rng: Rng,
     /// The guest's paths of all roots, without the slash before them.
     roots: Vec<String>,
+    /// Those that the guest may write.
+    writable: Vec<String>,
     charm: String,
     known: Vec<Known>,
     kernel: &'a mut Kernel,
@@ -24,6 +26,19 @@ pub struct Generator<'a> {
 struct Known {
     path: String,
     is_directory: bool,
+    is_file: bool,
+    /// The root that it is in.
+    root: String,
+}
+
+/// What a path is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    File,
+    Directory,
+    Anything,
+    /// Something that is not there yet.
+    New,
 }
 
 impl<'a> Generator<'a> {
@@ -34,9 +49,17 @@ impl<'a> Generator<'a> {
         };
         let mut roots: Vec<String> = scene.roots.iter().map(|root| guest(&root.path)).collect();
         roots.push("tmp".to_owned());
+        let mut writable: Vec<String> = scene
+            .roots
+            .iter()
+            .filter(|root| root.writable)
+            .map(|root| guest(&root.path))
+            .collect();
+        writable.push("tmp".to_owned());
         Generator {
             rng: Rng::with_seed(seed),
             roots,
+            writable,
             charm: guest(CHARM),
             known: Vec::new(),
             kernel,
@@ -65,22 +88,31 @@ impl<'a> Generator<'a> {
 
     fn look(&mut self) {
         self.known.clear();
-        let mut open: Vec<String> = self.roots.clone();
-        while let Some(path) = open.pop() {
+        let mut open: Vec<(String, String)> = self
+            .roots
+            .iter()
+            .map(|root| (root.clone(), root.clone()))
+            .collect();
+        while let Some((path, root)) = open.pop() {
             let Ok(entries) = std::fs::read_dir(format!("/{path}")) else {
                 continue;
             };
             let mut found: Vec<Known> = Vec::new();
             for entry in entries.flatten() {
                 let path = format!("{path}/{}", entry.file_name().display());
-                let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                found.push(Known { path, is_directory });
+                let kind = entry.file_type().ok();
+                found.push(Known {
+                    path,
+                    is_directory: kind.is_some_and(|kind| kind.is_dir()),
+                    is_file: kind.is_some_and(|kind| kind.is_file()),
+                    root: root.clone(),
+                });
             }
             // The order in which a file system lists is not the same twice.
             found.sort_by(|one, other| one.path.cmp(&other.path));
             for entry in found {
                 if entry.is_directory && !self.roots.contains(&entry.path) {
-                    open.push(entry.path.clone());
+                    open.push((entry.path.clone(), root.clone()));
                 }
                 if self.known.len() < KNOWN_MAX {
                     self.known.push(entry);
@@ -117,6 +149,57 @@ impl<'a> Generator<'a> {
         match known.is_empty() || self.rng.bool() {
             true => self.roots[root].clone(),
             false => known[self.rng.usize(..known.len())].path.clone(),
+        }
+    }
+
+    /// A root that the guest may write, more often than not the charm's.
+    fn writable(&mut self) -> String {
+        match self.rng.bool() {
+            true => self.charm.clone(),
+            false => self.writable[self.rng.usize(..self.writable.len())].clone(),
+        }
+    }
+
+    /// A path in a root with which a step is likely to succeed.
+    fn likely(&mut self, root: &str, what: For) -> At {
+        let fits = |known: &&Known| {
+            let kind = match what {
+                For::File => known.is_file,
+                For::Directory | For::New => known.is_directory,
+                For::Anything => true,
+            };
+            kind && known.root == root
+        };
+        let found: Vec<&Known> = self.known.iter().filter(fits).collect();
+        let path = match found.is_empty() || what == For::New && self.rng.u8(..100) < 40 {
+            true => root.to_owned(),
+            false => found[self.rng.usize(..found.len())].path.clone(),
+        };
+        At::root(match what {
+            For::New => format!("{path}/{}", self.one_of(&NAMES)),
+            _ => path,
+        })
+    }
+
+    /// A path for a step, which it is likely to fit or not.
+    fn at_for(&mut self, what: For) -> At {
+        match self.chance(65) {
+            true => {
+                let root = self.writable();
+                self.likely(&root, what)
+            }
+            false => self.at(),
+        }
+    }
+
+    /// Two paths, more often than not in one root.
+    fn pair_for(&mut self, from: For, to: For) -> (At, At) {
+        match self.chance(65) {
+            true => {
+                let root = self.writable();
+                (self.likely(&root, from), self.likely(&root, to))
+            }
+            false => (self.at(), self.at()),
         }
     }
 
@@ -240,104 +323,151 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// A handle that is open, if there is one.
-    fn open(&mut self) -> usize {
+    /// A handle that is open, more often than not of a file or of a directory
+    /// as wanted; else any.
+    fn open(&mut self, directory: bool) -> usize {
         let drawn = self.rng.usize(1..HANDLES);
-        let is_open = |handle: &usize| self.kernel.is_directory(*handle).is_some();
-        (drawn..HANDLES)
-            .chain(1..drawn)
-            .find(is_open)
-            .unwrap_or(drawn)
+        let any = self.chance(20);
+        let fits = |handle: &usize| match self.kernel.is_directory(*handle) {
+            Some(is_directory) => any || is_directory == directory,
+            None => false,
+        };
+        let found = (drawn..HANDLES).chain(1..drawn).find(fits);
+        found.unwrap_or(drawn)
     }
 
     fn step(&mut self) -> Step {
-        let at = self.at();
         match self.rng.u8(..100) {
-            0..14 => {
-                let handle = self.rng.usize(1..HANDLES);
-                // Directories are what handles are most of use for.
-                let how = match self.chance(30) {
-                    true => How {
-                        follow: true,
-                        directory: true,
-                        read: true,
-                        ..How::default()
-                    },
-                    false => self.how(),
-                };
-                Step::Open { handle, at, how }
-            }
+            0..14 => self.opening(),
             14..36 => self.handle_step(),
             36..40 => Step::StatAt {
-                at,
+                at: self.at_for(For::Anything),
                 follow: self.rng.bool(),
             },
             40..42 => Step::SetTimeAt {
-                at,
+                at: self.at_for(For::Anything),
                 follow: self.rng.bool(),
                 time: self.rng.u64(1..steps::PAST),
             },
-            42..51 => Step::MakeDirectory { at },
-            51..56 => Step::RemoveDirectory { at },
-            56..62 => Step::Unlink { at },
-            62..72 => Step::Rename {
-                from: at,
-                to: self.at(),
+            42..50 => Step::MakeDirectory {
+                at: self.at_for(For::New),
             },
-            72..78 => Step::Link {
-                from: at,
-                to: self.at(),
+            50..55 => Step::RemoveDirectory {
+                at: self.at_for(For::Directory),
             },
-            78..85 => Step::Symlink {
+            55..61 => Step::Unlink {
+                at: self.at_for(For::Anything),
+            },
+            61..72 => {
+                let to = match self.chance(60) {
+                    true => For::New,
+                    false => For::Anything,
+                };
+                let (from, to) = self.pair_for(For::Anything, to);
+                Step::Rename { from, to }
+            }
+            72..78 => {
+                let (from, to) = self.pair_for(For::File, For::New);
+                Step::Link { from, to }
+            }
+            78..84 => Step::Symlink {
                 target: self.target(),
-                at,
+                at: self.at_for(For::New),
             },
-            85..87 => Step::ReadLink { at },
-            87..89 => Step::HasSameHash {
-                at,
-                other: self.at(),
+            84..86 => Step::ReadLink {
+                at: self.at_for(For::Anything),
             },
-            89..92 => Step::ReadFile { at },
-            92..97 => Step::WriteFile {
-                at,
+            86..88 => {
+                let (at, other) = self.pair_for(For::File, For::File);
+                Step::HasSameHash { at, other }
+            }
+            88..91 => Step::ReadFile {
+                at: self.at_for(For::File),
+            },
+            91..97 => Step::WriteFile {
+                at: self.at_for(For::New),
                 text: self.text(),
             },
-            _ => Step::ListAt { at },
+            _ => Step::ListAt {
+                at: self.at_for(For::Directory),
+            },
         }
     }
 
+    fn opening(&mut self) -> Step {
+        let handle = self.rng.usize(1..HANDLES);
+        let (what, how) = match self.rng.u8(..10) {
+            // Directories are what handles are most of use for.
+            0..3 => (
+                For::Directory,
+                How {
+                    follow: true,
+                    directory: true,
+                    read: true,
+                    ..How::default()
+                },
+            ),
+            3..6 => (
+                For::File,
+                How {
+                    follow: true,
+                    read: true,
+                    write: true,
+                    ..How::default()
+                },
+            ),
+            _ => (For::Anything, self.how()),
+        };
+        let at = self.at_for(what);
+        Step::Open { handle, at, how }
+    }
+
     fn handle_step(&mut self) -> Step {
-        let handle = self.open();
         match self.rng.u8(..22) {
             0..3 => Step::Read {
-                handle,
+                handle: self.open(false),
                 offset: self.rng.u64(..300),
                 length: self.rng.u64(..300),
             },
             3..7 => Step::Write {
-                handle,
+                handle: self.open(false),
                 offset: self.rng.u64(..300),
                 text: self.text(),
             },
             7..9 => Step::Append {
-                handle,
+                handle: self.open(false),
                 text: self.text(),
             },
             9..11 => Step::SetSize {
-                handle,
+                handle: self.open(false),
                 size: self.rng.u64(..5000),
             },
-            11..13 => Step::SetTime {
-                handle,
-                time: self.rng.u64(1..steps::PAST),
+            11..13 => {
+                let is_directory = self.rng.bool();
+                Step::SetTime {
+                    handle: self.open(is_directory),
+                    time: self.rng.u64(1..steps::PAST),
+                }
+            }
+            13..16 => {
+                let is_directory = self.rng.bool();
+                Step::Stat {
+                    handle: self.open(is_directory),
+                }
+            }
+            16..19 => Step::List {
+                handle: self.open(true),
             },
-            13..16 => Step::Stat { handle },
-            16..18 => Step::List { handle },
-            18..20 => Step::IsSame {
-                handle,
-                other: self.open(),
+            19..21 => Step::IsSame {
+                handle: self.open(false),
+                other: self.open(false),
             },
-            _ => Step::Close { handle },
+            _ => {
+                let is_directory = self.rng.bool();
+                Step::Close {
+                    handle: self.open(is_directory),
+                }
+            }
         }
     }
 }

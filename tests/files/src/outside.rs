@@ -22,7 +22,7 @@ const EXTERNAL: [&str; 6] = [
     STORAGE,
 ];
 /// When there is more than this in the trees, some of it goes.
-const ENTRIES_MAX: usize = 250;
+const ENTRIES_MAX: usize = 150;
 
 /// Something that is done to both trees.
 #[derive(Debug, Clone)]
