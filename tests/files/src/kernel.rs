@@ -20,8 +20,8 @@ pub struct Expected {
     /// Whether a path of it is protected, read-only or a root: such a step may
     /// be refused before anything else about it is looked at.
     pub guarded: bool,
-    /// Whether it would put something where the host hides its own files, which
-    /// the kernel does not know to refuse.
+    /// Whether a path of it meets what the host hides in the charm's directory.
+    /// Nothing of that is on the twin, and none is put there.
     pub hidden: bool,
 }
 
@@ -93,9 +93,11 @@ impl Kernel {
     /// Performs a step.
     pub fn run(&mut self, step: &Step) -> Expected {
         let guarded = paths(step).into_iter().any(|(at, _)| self.is_guarded(at));
-        let hidden = created(step).is_some_and(|(at, follow)| self.is_hidden(at, follow));
+        let hidden = paths(step)
+            .into_iter()
+            .any(|(at, follow)| self.is_hidden(at, follow).unwrap_or_default());
         let outcome = match hidden {
-            true => Err("hidden".to_owned()),
+            true => Err("no-entry".to_owned()),
             false => self.perform(step).map_err(code),
         };
         Expected {
@@ -283,17 +285,37 @@ impl Kernel {
             })
     }
 
-    /// Whether a step that creates something at a path would create it among
-    /// the host's own files.
-    fn is_hidden(&self, at: &At, follow: bool) -> bool {
-        let found = match follow {
-            true => self.target(at),
-            false => self.parent(at),
-        };
-        found.is_some_and(|(parent, name)| {
-            let is_charm = fs::fstat(parent).is_ok_and(|stat| id(&stat) == self.charm_id);
-            is_charm && is_hidden(&name)
-        })
+    /// Whether a path leads to or through what the host hides.
+    fn is_hidden(&self, at: &At, follow: bool) -> Done<bool> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let enter = |from: BorrowedFd<'_>, name: &str| fs::openat(from, name, flags, Mode::empty());
+        let path = self.path(at);
+        let mut directory = enter(self.handle(at.handle)?, ".")?;
+        let mut rest: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            if name.is_empty() {
+                continue;
+            }
+            if id(&fs::fstat(&directory)?) == self.charm_id && is_hidden(&name) {
+                return Ok(true);
+            }
+            let link = fs::readlinkat(&directory, name.as_str(), Vec::new());
+            match link.map(|link| link.to_string_lossy().into_owned()) {
+                Ok(target) if !rest.is_empty() || follow => {
+                    links += 1;
+                    if links > 40 {
+                        return Ok(false);
+                    }
+                    if target.starts_with('/') {
+                        directory = enter(self.handle(0)?, ".")?;
+                    }
+                    rest.extend(target.rsplit('/').map(str::to_owned));
+                }
+                _ => directory = enter(directory.as_fd(), &name)?,
+            }
+        }
+        Ok(false)
     }
 
     /// The directory and the name of a path.
@@ -350,20 +372,6 @@ pub fn paths(step: &Step) -> Vec<(&At, bool)> {
         Step::HasSameHash { at, other } => vec![(at, false), (other, false)],
         _ => Vec::new(),
     }
-}
-
-/// The path at which a step may create something.
-fn created(step: &Step) -> Option<(&At, bool)> {
-    let creates = match step {
-        Step::Open { how, .. } => how.create,
-        Step::WriteFile { .. }
-        | Step::MakeDirectory { .. }
-        | Step::Symlink { .. }
-        | Step::Rename { .. }
-        | Step::Link { .. } => true,
-        _ => false,
-    };
-    paths(step).pop().filter(|_| creates)
 }
 
 fn last(follow: bool) -> AtFlags {
