@@ -121,6 +121,10 @@ test-files-tenth: files-runner
 	@scripts/say "10,000 steps on files (about 15 seconds)"
 	target/release/charmhost-files 10000
 
+.PHONY: test-files-mutant
+test-files-mutant: files-runner ## Let a guest replace what it was granted, and see the random steps notice
+	scripts/files-mutant
+
 .PHONY: files-runner
 files-runner: setup-tests dist
 	cargo build --release -p charmhost-files
