@@ -258,12 +258,9 @@ impl FilesView<'_> {
                 Err(WalkError::Code(error)) => Err(error),
                 Ok(located) => Ok(located),
             };
-            // Storage can be anywhere, also below `/tmp`.
+            // Storage can be anywhere, also beneath `/tmp` and what is granted.
             let may_be_late = match &found {
-                Ok(located) => {
-                    located.is_fallback(&self.files.roots)
-                        || roots::is_in(&located.path, scratch::PATH)
-                }
+                Ok(located) => !self.files.roots.is_in_charm(&located.path),
                 Err(error) => matches!(error, ErrorCode::NoEntry),
             };
             if !may_be_late || !self.ask_late() {

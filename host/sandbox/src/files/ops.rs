@@ -31,7 +31,7 @@ type Result<T> = std::result::Result<T, ErrorCode>;
 /// Whether opening so may change what is there.
 pub(super) fn changes(how: OpenFlags, flags: DescriptorFlags) -> bool {
     let makes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-    (makes || flags.contains(DescriptorFlags::WRITE)) && !how.contains(OpenFlags::DIRECTORY)
+    makes || flags.contains(DescriptorFlags::WRITE)
 }
 
 /// An error unless the guest may change what is in a zone.
@@ -87,8 +87,8 @@ impl Files {
         how: OpenFlags,
         flags: DescriptorFlags,
     ) -> Result<Open> {
-        if how.contains(OpenFlags::CREATE | OpenFlags::DIRECTORY) {
-            return Err(ErrorCode::Invalid);
+        if how.contains(OpenFlags::CREATE) && located.has_slash {
+            return Err(ErrorCode::IsDirectory);
         }
         let has_to_be_directory = how.contains(OpenFlags::DIRECTORY) || located.has_slash;
         match &located.spot {
@@ -123,9 +123,6 @@ impl Files {
                 Ok(_) if has_to_be_directory => Err(ErrorCode::NotDirectory),
                 Ok(stat) => self.open_file(parent, name, &stat, how, flags),
                 Err(ErrorCode::NoEntry) if how.contains(OpenFlags::CREATE) => {
-                    if located.has_slash {
-                        return Err(ErrorCode::IsDirectory);
-                    }
                     self.create(parent, name, flags)
                 }
                 Err(error) => Err(error),
@@ -142,9 +139,9 @@ impl Files {
         flags: DescriptorFlags,
     ) -> Result<Open> {
         match node {
-            Node::File { .. } if has_to_be_directory => Err(ErrorCode::NotDirectory),
-            Node::File { .. } if changes(how, flags) => Err(ErrorCode::ReadOnly),
-            Node::File { fd, .. } => {
+            Node::File(_) if has_to_be_directory => Err(ErrorCode::NotDirectory),
+            Node::File(_) if changes(how, flags) => Err(ErrorCode::ReadOnly),
+            Node::File(fd) => {
                 let fd = fd
                     .try_clone()
                     .map_err(|error| super::errors::code_of(&error))?;
@@ -221,12 +218,15 @@ impl Files {
     }
 
     pub(super) fn make_link_to(&self, target: &str, located: &Located) -> Result<()> {
-        let (parent, name) = vacant(located)?;
-        if target.is_empty() || located.has_slash {
+        if target.is_empty() {
             return Err(ErrorCode::NoEntry);
         }
         if target.len() >= MAX_PATH {
             return Err(ErrorCode::NameTooLong);
+        }
+        let (parent, name) = vacant(located)?;
+        if located.has_slash {
+            return Err(ErrorCode::NoEntry);
         }
         self.adding(|| fs::symlinkat(target, &parent.fd, name).map_err(code))
     }
@@ -239,10 +239,10 @@ impl Files {
         if from.has_slash {
             return Err(ErrorCode::NotDirectory);
         }
+        let (to_parent, to_name) = vacant(to)?;
         if is_directory(&stat) {
             return Err(ErrorCode::NotPermitted);
         }
-        let (to_parent, to_name) = vacant(to)?;
         may_change(parent.zone_of(name))?;
         if to.has_slash {
             return Err(ErrorCode::NoEntry);
@@ -338,7 +338,7 @@ impl Files {
                     false => Ok(Some(stat)),
                 }
             }
-            Spot::Fixed(Node::File { .. }) if located.has_slash => Err(ErrorCode::NotDirectory),
+            Spot::Fixed(Node::File(_)) if located.has_slash => Err(ErrorCode::NotDirectory),
             Spot::Fixed(node) => stat_of_node(node),
         }
     }
@@ -371,7 +371,7 @@ impl Files {
 pub(super) fn stat_of_node(node: &Node) -> Result<Option<Stat>> {
     match node {
         Node::Directory(directory) => Ok(Some(fs::fstat(&directory.fd).map_err(code)?)),
-        Node::File { fd, .. } => Ok(Some(fs::fstat(fd).map_err(code)?)),
+        Node::File(fd) => Ok(Some(fs::fstat(fd).map_err(code)?)),
         Node::Virtual => Ok(None),
     }
 }

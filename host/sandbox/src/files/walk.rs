@@ -35,10 +35,7 @@ const MAX_PARENTS: usize = 32;
 pub(super) enum Node {
     Directory(Directory),
     /// A granted file.
-    File {
-        fd: Arc<OwnedFd>,
-        root: usize,
-    },
+    File(Arc<OwnedFd>),
     /// A directory that exists only because a root lies beneath it.
     Virtual,
 }
@@ -74,7 +71,10 @@ impl Directory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Last {
     Follow,
+    /// Only if a slash is behind it.
     Keep,
+    /// Never: the entry itself is made, moved or removed.
+    Entry,
 }
 
 /// What a path names.
@@ -104,18 +104,6 @@ impl Located {
             Spot::Fixed(Node::Directory(directory)) => directory.zone,
             Spot::Fixed(_) => Zone::ReadOnly,
         }
-    }
-
-    /// Whether it is in the charm's directory although its path is not: no
-    /// other root has the path.
-    pub fn is_fallback(&self, roots: &Roots) -> bool {
-        let root = match &self.spot {
-            Spot::Entry { parent, .. } => parent.root,
-            Spot::Fixed(Node::Directory(directory)) => directory.root,
-            Spot::Fixed(Node::File { root, .. }) => *root,
-            Spot::Fixed(Node::Virtual) => CHARM,
-        };
-        root == CHARM && !roots.is_in_charm(&self.path)
     }
 }
 
@@ -176,7 +164,10 @@ impl<'a> Walk<'a> {
         }
         let trimmed = path.trim_end_matches('/');
         let has_slash = trimmed.len() != path.len();
-        let last = if has_slash { Last::Follow } else { last };
+        let last = match last {
+            Last::Keep if has_slash => Last::Follow,
+            last => last,
+        };
         let spot = walk.run(trimmed, last)?;
         Ok(Located {
             path: walk.path,
@@ -233,7 +224,7 @@ impl<'a> Walk<'a> {
         let Some(length) = self.path.rfind('/') else {
             return Ok(());
         };
-        if matches!(self.node, Node::File { .. }) {
+        if matches!(self.node, Node::File(_)) {
             return Err(ErrorCode::NotDirectory.into());
         }
         self.path.truncate(length);
@@ -272,7 +263,7 @@ impl<'a> Walk<'a> {
         let next = format!("{}/{name}", self.path);
         if let Some((index, root)) = self.roots.at(&next) {
             let node = node_of(index, root);
-            if !is_last && matches!(node, Node::File { .. }) {
+            if !is_last && matches!(node, Node::File(_)) {
                 return Err(ErrorCode::NotDirectory.into());
             }
             self.enter(name, node);
@@ -287,7 +278,7 @@ impl<'a> Walk<'a> {
                 let directory = directory.clone();
                 self.look(&directory, name, &next)
             }
-            Node::File { .. } => return Err(ErrorCode::NotDirectory.into()),
+            Node::File(_) => return Err(ErrorCode::NotDirectory.into()),
             Node::Virtual => Err(ErrorCode::NoEntry),
         };
         // What leads to a root stays a directory, whatever the charm has there.
@@ -385,7 +376,7 @@ fn node_of(index: usize, root: &Root) -> Node {
             is_charm: index == CHARM,
             device: root.device,
         }),
-        false => Node::File { fd, root: index },
+        false => Node::File(fd),
     }
 }
 

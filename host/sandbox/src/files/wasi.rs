@@ -129,6 +129,10 @@ impl HostDescriptor for FilesView<'_> {
         how: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Handle> {
+        let makes = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
+        if how.contains(OpenFlags::DIRECTORY) && how.intersects(makes) {
+            return Err(ErrorCode::Invalid.into());
+        }
         // What is to be new is not looked for behind a link.
         let follow = match how.contains(OpenFlags::EXCLUSIVE) {
             true => Last::Keep,
@@ -187,7 +191,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn create_directory_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        let located = self.locate(&directory, &path, Last::Keep, Access::Write)?;
+        let located = self.locate(&directory, &path, Last::Entry, Access::Write)?;
         let made = self.files.make_directory(&located);
         made.map_err(|error| self.explain(&located.path, Access::Write, error).into())
     }
@@ -206,13 +210,13 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn remove_directory_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        let located = self.locate(&directory, &path, Last::Keep, Access::Write)?;
+        let located = self.locate(&directory, &path, Last::Entry, Access::Write)?;
         let removed = self.files.remove_directory(&located);
         removed.map_err(|error| self.explain(&located.path, Access::Write, error).into())
     }
 
     async fn unlink_file_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
-        let located = self.locate(&directory, &path, Last::Keep, Access::Write)?;
+        let located = self.locate(&directory, &path, Last::Entry, Access::Write)?;
         let removed = self.files.remove_file(&located);
         removed.map_err(|error| self.explain(&located.path, Access::Write, error).into())
     }
@@ -223,7 +227,7 @@ impl HostDescriptor for FilesView<'_> {
         target: String,
         path: String,
     ) -> FsResult<()> {
-        let located = self.locate(&directory, &path, Last::Keep, Access::Write)?;
+        let located = self.locate(&directory, &path, Last::Entry, Access::Write)?;
         let made = self.files.make_link_to(&target, &located);
         made.map_err(|error| self.explain(&located.path, Access::Write, error).into())
     }
@@ -235,8 +239,8 @@ impl HostDescriptor for FilesView<'_> {
         new_directory: Handle,
         new: String,
     ) -> FsResult<()> {
-        let from = self.locate(&old_directory, &old, Last::Keep, Access::Write)?;
-        let to = self.locate(&new_directory, &new, Last::Keep, Access::Write)?;
+        let from = self.locate(&old_directory, &old, Last::Entry, Access::Write)?;
+        let to = self.locate(&new_directory, &new, Last::Entry, Access::Write)?;
         let renamed = self.files.rename(&from, &to);
         renamed.map_err(|error| {
             let path = match from.zone() {
@@ -256,7 +260,7 @@ impl HostDescriptor for FilesView<'_> {
         new: String,
     ) -> FsResult<()> {
         let from = self.locate(&old_directory, &old, last(flags), Access::Write)?;
-        let to = self.locate(&new_directory, &new, Last::Keep, Access::Write)?;
+        let to = self.locate(&new_directory, &new, Last::Entry, Access::Write)?;
         let linked = self.files.link(&from, &to);
         linked.map_err(|error| {
             let path = match from.zone() {
