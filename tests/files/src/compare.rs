@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use steps::{Outcome, Step};
 
-use crate::kernel::Expected;
+use crate::kernel::{Expected, paths};
 
 /// How many differences may be meant.
 const LISTED_MAX: usize = 5;
@@ -30,11 +30,16 @@ const WRONG_HANDLE: [&str; 5] = [
 struct Listed {
     /// The names of steps, separated by spaces, or `all`.
     steps: String,
+    /// Errors of the kernel, separated by spaces.
     kernel: String,
+    /// Errors of the guest instead.
     guest: String,
     /// Whether it is about what the host hides.
     #[serde(default)]
     hidden: bool,
+    /// Whether it is about paths with a slash at their ends.
+    #[serde(default)]
+    slash: bool,
     reason: String,
     #[serde(skip)]
     uses: Cell<usize>,
@@ -88,7 +93,7 @@ impl Differences {
             _ => return false,
         };
         let both_in = |codes: &[&str]| codes.contains(&kernel) && codes.contains(&guest);
-        let is_refused = REFUSED.contains(&guest) || guest == "cross-device";
+        let is_refused = |code| REFUSED.contains(&code) || code == "cross-device";
         let is_of_handle = matches!(
             step,
             Step::Read { .. }
@@ -101,17 +106,20 @@ impl Differences {
         );
         kernel == guest
             || both_in(&REFUSED)
-            || expected.guarded && is_refused
+            || expected.guarded && (is_refused(kernel) || is_refused(guest))
             || is_of_handle && both_in(&WRONG_HANDLE)
             || self.is_listed(step, (kernel, guest), expected.hidden)
     }
 
     fn is_listed(&self, step: &Step, (kernel, guest): (&str, &str), hidden: bool) -> bool {
+        let slash = paths(step).iter().any(|(at, _)| at.path.ends_with('/'));
         let found = self.0.iter().find(|listed| {
             let mut steps = listed.steps.split(' ');
             steps.any(|name| name == step.name() || name == "all")
-                && (listed.kernel == kernel && listed.guest == guest)
+                && listed.kernel.split(' ').any(|listed| listed == kernel)
+                && listed.guest.split(' ').any(|listed| listed == guest)
                 && listed.hidden == hidden
+                && (slash || !listed.slash)
         });
         if let Some(listed) = found {
             listed.uses.set(listed.uses.get() + 1);

@@ -27,24 +27,48 @@ pub struct Expected {
 
 type Done<T> = Result<T, Errno>;
 
+/// Something open, with what WASI lets a guest do with it.
+struct Handle {
+    fd: OwnedFd,
+    reads: bool,
+    writes: bool,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Plain,
+    /// To or through what the host hides.
+    Hidden,
+    /// To `/`, or from there to what is in no root. There the guest finds the
+    /// charm's directory, and the kernel nothing.
+    Top,
+}
+
 pub struct Kernel {
-    handles: Vec<Option<OwnedFd>>,
+    handles: Vec<Option<Handle>>,
     /// The guest's path of the charm's directory, without the slash before it.
     charm: String,
     charm_id: (u64, u64),
+    top_id: (u64, u64),
     tops: Vec<String>,
 }
 
 impl Kernel {
     pub fn new(scene: &Scene) -> anyhow::Result<Self> {
-        let mut handles: Vec<Option<OwnedFd>> = Vec::new();
+        let mut handles: Vec<Option<Handle>> = Vec::new();
         handles.resize_with(HANDLES, || None);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        handles[0] = Some(fs::open("/", flags, Mode::empty())?);
+        handles[0] = Some(Handle {
+            fd: fs::open("/", flags, Mode::empty())?,
+            reads: true,
+            writes: false,
+        });
         let charm = scene.guest(CHARM);
         Ok(Kernel {
             handles,
             charm_id: id(&fs::stat(&charm)?),
+            top_id: id(&fs::stat("/")?),
             charm: charm.to_string_lossy().trim_start_matches('/').to_owned(),
             tops: vec![scene.top().to_owned(), "tmp".to_owned()],
         })
@@ -58,7 +82,17 @@ impl Kernel {
 
     fn handle(&self, number: usize) -> Done<BorrowedFd<'_>> {
         let handle = self.handles.get(number).and_then(Option::as_ref);
-        handle.map(AsFd::as_fd).ok_or(Errno::BADF)
+        handle.map(|handle| handle.fd.as_fd()).ok_or(Errno::BADF)
+    }
+
+    /// A handle of a file that a guest may read, or write.
+    fn file(&self, number: usize, write: bool) -> Done<BorrowedFd<'_>> {
+        let handle = self.handles.get(number).and_then(Option::as_ref);
+        let handle = handle.ok_or(Errno::BADF)?;
+        match if write { handle.writes } else { handle.reads } {
+            true => Ok(handle.fd.as_fd()),
+            false => Err(Errno::BADF),
+        }
     }
 
     /// Whether a path is in no root, so that the guest finds it in the charm's
@@ -69,10 +103,16 @@ impl Kernel {
         at.handle == 0 && first.is_some_and(|first| !self.tops.iter().any(|top| top == first))
     }
 
-    /// Whether such a path leads over a symbolic link. Where that leads depends
-    /// on whether the link is seen in `/` or in the charm's directory, so the
-    /// plain directory has no answer.
-    pub fn is_fallback_link(&self, at: &At) -> bool {
+    /// Whether a step has no counterpart here: it names `/`, or something that
+    /// is in no root by way of a link, and where that leads depends on whether
+    /// the link is seen in `/` or in the charm's directory.
+    pub fn has_no_answer(&self, step: &Step) -> bool {
+        paths(step)
+            .into_iter()
+            .any(|(at, follow)| self.is_fallback_link(at) || self.way(at, follow) == Ok(Way::Top))
+    }
+
+    fn is_fallback_link(&self, at: &At) -> bool {
         let Ok(root) = self.handle(0) else {
             return false;
         };
@@ -95,7 +135,7 @@ impl Kernel {
         let guarded = paths(step).into_iter().any(|(at, _)| self.is_guarded(at));
         let hidden = paths(step)
             .into_iter()
-            .any(|(at, follow)| self.is_hidden(at, follow).unwrap_or_default());
+            .any(|(at, follow)| self.way(at, follow) == Ok(Way::Hidden));
         let outcome = match hidden {
             true => Err("no-entry".to_owned()),
             false => self.perform(step).map_err(code),
@@ -111,9 +151,13 @@ impl Kernel {
         let done = |()| String::new();
         match step {
             Step::Open { handle, at, how } => {
-                let opened = self.open(at, *how)?;
-                let kind = kind(&fs::fstat(&opened)?);
-                self.handles[*handle] = Some(opened);
+                let fd = self.open(at, *how)?;
+                let kind = kind(&fs::fstat(&fd)?);
+                self.handles[*handle] = Some(Handle {
+                    fd,
+                    reads: how.read || !how.write,
+                    writes: how.write,
+                });
                 Ok(listed("", kind))
             }
             Step::Close { handle } => {
@@ -127,22 +171,29 @@ impl Kernel {
                 length,
             } => {
                 let mut bytes = vec![0; usize::try_from(*length).unwrap_or(READ_MAX)];
-                let count = rustix::io::pread(self.handle(*handle)?, &mut bytes, *offset)?;
+                let count = rustix::io::pread(self.file(*handle, false)?, &mut bytes, *offset)?;
                 Ok(contents(&bytes[..count]))
             }
             Step::Write {
                 handle,
                 offset,
                 text,
-            } => write_all(self.handle(*handle)?, *offset, text).map(done),
+            } => write_all(self.file(*handle, true)?, *offset, text).map(done),
             Step::Append { handle, text } => {
-                let file = self.handle(*handle)?;
+                let file = self.file(*handle, true)?;
                 let end = u64::try_from(fs::fstat(file)?.st_size).unwrap_or_default();
                 write_all(file, end, text).map(done)
             }
-            Step::SetSize { handle, size } => fs::ftruncate(self.handle(*handle)?, *size).map(done),
+            Step::SetSize { handle, size } => {
+                fs::ftruncate(self.file(*handle, true)?, *size).map(done)
+            }
             Step::SetTime { handle, time } => {
-                fs::futimens(self.handle(*handle)?, &times(*time)).map(done)
+                // The times of a file are set by who may write it.
+                let fd = match self.is_directory(*handle) {
+                    Some(true) => self.handle(*handle)?,
+                    _ => self.file(*handle, true)?,
+                };
+                fs::futimens(fd, &times(*time)).map(done)
             }
             Step::Stat { handle } => Ok(shown(&fs::fstat(self.handle(*handle)?)?)),
             Step::List { handle } => list(self.handle(*handle)?),
@@ -177,6 +228,10 @@ impl Kernel {
             }
             Step::Rename { from, to } => {
                 let (source, target) = (self.handle(from.handle)?, self.handle(to.handle)?);
+                // The kernel renames a mount point to itself.
+                if self.is_root(from) {
+                    return Err(Errno::BUSY);
+                }
                 fs::renameat(source, self.path(from), target, self.path(to)).map(done)
             }
             Step::Link { from, to } => {
@@ -234,12 +289,11 @@ impl Kernel {
 
     /// Opens with the flags that `wasi:filesystem` gives the kernel.
     fn open(&self, at: &At, how: How) -> Done<OwnedFd> {
-        let makes = how.create || how.truncate;
-        if how.directory && (makes || how.exclusive) {
+        if how.directory && (how.create || how.truncate || how.exclusive) {
             return Err(Errno::INVAL);
         }
         let mut flags = OFlags::CLOEXEC | OFlags::NONBLOCK;
-        flags |= match (how.read || !how.write, how.write || makes) {
+        flags |= match (how.read, how.write) {
             (true, true) => OFlags::RDWR,
             (false, true) => OFlags::WRONLY,
             (_, false) => OFlags::RDONLY,
@@ -257,16 +311,18 @@ impl Kernel {
         fs::openat(self.handle(at.handle)?, self.path(at), flags, mode)
     }
 
+    /// Whether a path names a root itself.
+    fn is_root(&self, at: &At) -> bool {
+        let from = self.handle(at.handle);
+        from.is_ok_and(|from| is_mounted(from, &self.path(at), AtFlags::SYMLINK_NOFOLLOW))
+    }
+
     fn is_guarded(&self, at: &At) -> bool {
         let Ok(from) = self.handle(at.handle) else {
             return false;
         };
         let path = self.path(at);
         let (parent, _) = split(&path);
-        let is_root = |path: &str, flags: AtFlags| {
-            let found = fs::statx(from, path, flags, StatxFlags::TYPE);
-            found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-        };
         let is_read_only = |path: &str, more: OFlags| {
             let flags = OFlags::PATH | OFlags::CLOEXEC | more;
             let opened = fs::openat(from, path, flags, Mode::empty());
@@ -274,8 +330,8 @@ impl Kernel {
             found.is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
         };
         let nothing = OFlags::empty();
-        is_root(&path, AtFlags::SYMLINK_NOFOLLOW)
-            || is_root(&path, AtFlags::empty())
+        is_mounted(from, &path, AtFlags::SYMLINK_NOFOLLOW)
+            || is_mounted(from, &path, AtFlags::empty())
             || is_read_only(&path, OFlags::NOFOLLOW)
             || is_read_only(&path, nothing)
             || is_read_only(parent, nothing)
@@ -285,8 +341,8 @@ impl Kernel {
             })
     }
 
-    /// Whether a path leads to or through what the host hides.
-    fn is_hidden(&self, at: &At, follow: bool) -> Done<bool> {
+    /// Where a path leads; an error if it leads nowhere.
+    fn way(&self, at: &At, follow: bool) -> Done<Way> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let enter = |from: BorrowedFd<'_>, name: &str| fs::openat(from, name, flags, Mode::empty());
         let path = self.path(at);
@@ -297,25 +353,34 @@ impl Kernel {
             if name.is_empty() {
                 continue;
             }
-            if id(&fs::fstat(&directory)?) == self.charm_id && is_hidden(&name) {
-                return Ok(true);
+            let is_dots = matches!(name.as_str(), "." | "..");
+            let here = id(&fs::fstat(&directory)?);
+            if here == self.charm_id && is_hidden(&name) {
+                return Ok(Way::Hidden);
+            }
+            if here == self.top_id && !is_dots && !self.tops.contains(&name) {
+                return Ok(Way::Top);
             }
             let link = fs::readlinkat(&directory, name.as_str(), Vec::new());
             match link.map(|link| link.to_string_lossy().into_owned()) {
                 Ok(target) if !rest.is_empty() || follow => {
                     links += 1;
                     if links > 40 {
-                        return Ok(false);
+                        return Err(Errno::LOOP);
                     }
                     if target.starts_with('/') {
                         directory = enter(self.handle(0)?, ".")?;
                     }
                     rest.extend(target.rsplit('/').map(str::to_owned));
                 }
-                _ => directory = enter(directory.as_fd(), &name)?,
+                Ok(_) => return Ok(Way::Plain),
+                Err(_) => directory = enter(directory.as_fd(), &name)?,
             }
         }
-        Ok(false)
+        match id(&fs::fstat(&directory)?) == self.top_id {
+            true => Ok(Way::Top),
+            false => Ok(Way::Plain),
+        }
     }
 
     /// The directory and the name of a path.
@@ -343,6 +408,11 @@ impl Kernel {
         }
         None
     }
+}
+
+fn is_mounted(from: BorrowedFd<'_>, path: &str, flags: AtFlags) -> bool {
+    let found = fs::statx(from, path, flags, StatxFlags::TYPE);
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// The directory part and the last name of a path.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use steps::Step;
 
 use crate::generate::{Generator, inspection};
-use crate::kernel::{Expected, Kernel, paths};
+use crate::kernel::{Expected, Kernel};
 use crate::mounts;
 use crate::scene::Scene;
 
@@ -77,10 +77,7 @@ pub fn serve() -> anyhow::Result<()> {
         Wanted::Listed(steps) => {
             let mut done = (Vec::new(), Vec::new());
             for step in steps {
-                if paths(&step)
-                    .iter()
-                    .any(|(at, _)| kernel.is_fallback_link(at))
-                {
+                if kernel.has_no_answer(&step) {
                     continue;
                 }
                 done.1.push(kernel.run(&step));

@@ -108,9 +108,7 @@ impl Change {
     /// Does it in a tree.
     pub fn apply(&self, base: &Path) -> Result<(), io::ErrorKind> {
         let done = match self {
-            Change::Chmod(path, mode) => {
-                fs::set_permissions(base.join(path), Permissions::from_mode(*mode))
-            }
+            Change::Chmod(path, mode) => chmod(&base.join(path), *mode),
             Change::Write(path, text) => write(&base.join(path), text),
             Change::Replace(path, text) => {
                 let new = base.join(path).with_extension("new");
@@ -124,6 +122,14 @@ impl Change {
             Change::Upgrade { old, new } => upgrade(&base.join(CHARM), *old, *new),
         };
         done.map_err(|error| error.kind())
+    }
+}
+
+/// Changes the permissions of what is no link, as that leads elsewhere.
+fn chmod(path: &Path, mode: u32) -> io::Result<()> {
+    match path.symlink_metadata()?.is_symlink() {
+        true => Err(io::ErrorKind::InvalidInput.into()),
+        false => fs::set_permissions(path, Permissions::from_mode(mode)),
     }
 }
 
@@ -282,6 +288,11 @@ fn is_plain(base: &Path, path: &str) -> Option<Kind> {
 
 /// Makes both trees as they are when the charm is installed.
 pub fn install(scene: &Scene, built: &Path) -> anyhow::Result<()> {
+    // Juju puts storage where the metadata says.
+    let metadata = format!(
+        "name: files\nstorage: {{data: {{type: filesystem, location: {:?}}}}}\n",
+        scene.guest(STORAGE)
+    );
     for side in ["real", "twin"] {
         let base = scene.base.join(side);
         let charm = base.join(CHARM);
@@ -294,10 +305,7 @@ pub fn install(scene: &Scene, built: &Path) -> anyhow::Result<()> {
             fs::copy(built.join(name), charm.join(name))?;
         }
         for (name, text) in [
-            (
-                "metadata.yaml",
-                "name: files\nstorage: {data: {type: filesystem}}\n",
-            ),
+            ("metadata.yaml", metadata.as_str()),
             ("charmcraft.yaml", "name: files\ntype: charm\n"),
             ("manifest.yaml", "bases: []\n"),
             ("charmhost.toml", ""),

@@ -50,7 +50,10 @@ impl Agent {
 
     /// Has the guest perform steps.
     pub fn perform(&self, scene: &Scene, steps: &[Step]) -> anyhow::Result<Vec<Outcome>> {
-        let has_storage = scene.roots.iter().any(|root| root.path == STORAGE);
+        let has_storage = scene
+            .roots
+            .iter()
+            .any(|root| root.path == STORAGE && root.writable);
         *lock(&self.action) = Action {
             params: serde_json::json!({ "steps": steps }).to_string(),
             storage: has_storage.then(|| scene.guest(STORAGE).display().to_string()),
