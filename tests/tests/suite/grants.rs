@@ -137,7 +137,10 @@ fn storage_and_resources_in(place: &Path) {
         std::fs::create_dir_all(dir).unwrap();
         std::fs::write(dir.join("secret"), "treasure").unwrap();
     }
-    let metadata = "name: escape\nstorage: {data: {type: filesystem}}\n";
+    // Juju puts storage where the metadata says.
+    let metadata = format!(
+        "name: escape\nstorage: {{data: {{type: filesystem, location: {storage:?}}}}}\n"
+    );
     std::fs::write(charm.join("metadata.yaml"), metadata).unwrap();
     for (name, outside, wanted) in [
         ("read-absolute", &storage, "GOT treasure"),
@@ -200,7 +203,7 @@ fn a_charm_whose_code_would_be_writable_does_not_run() {
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
     let ended = Dispatch::new(charm.path(), "hooks/start", &Agent::new()).run();
     assert_eq!(ended.code, Some(1));
-    let wanted = "its own code is there, or below; name the directories that it needs";
+    let wanted = "holds the charm or is in it, where its code is; name the directories that it needs";
     assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
 }
 
