@@ -195,7 +195,7 @@ fn no_argument_of_a_guest_has_the_agent_open_a_file() {
         "config-get --all=true",
         "relation-set -r 1 --file -",
         "state-set --file=-",
-        "juju-log -lINFO x",
+        "juju-log --log-level INFO -- x",
         "secret-add data#base64=eA==",
         "action-log -- -o",
         "config-get --help",
