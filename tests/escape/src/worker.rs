@@ -44,7 +44,11 @@ impl<'a> Cell<'a> {
 
 impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.way.name, self.setup.name, self.transport)
+        write!(
+            f,
+            "{} ({}, {})",
+            self.way.name, self.setup.name, self.transport
+        )
     }
 }
 
@@ -85,7 +89,11 @@ impl Worker {
         let way = |line: &String| line.strip_prefix("ATTEMPT ").map(serde_json::from_str);
         let ways: Vec<Way> = log.lines.iter().filter_map(way).collect::<Result<_, _>>()?;
         if ended.code != Some(0) || ways.is_empty() {
-            bail!("the guest does not list its ways: {:#?}\n{}", log.lines, ended.stderr);
+            bail!(
+                "the guest does not list its ways: {:#?}\n{}",
+                log.lines,
+                ended.stderr
+            );
         }
         Ok(ways)
     }
@@ -189,7 +197,8 @@ impl Worker {
         transport: &str,
         params: Value,
     ) -> anyhow::Result<Ended> {
-        self.agent.begin(params, setup.storage.map(|name| self.machine.path(name)));
+        self.agent
+            .begin(params, setup.storage.map(|name| self.machine.path(name)));
         let charm = match setup.linked_charm {
             true => self.machine.path("linked-charm"),
             false => self.machine.path(CHARM),
@@ -213,7 +222,10 @@ impl Worker {
             ),
             ("JUJU_VERSION", "3.6.28".to_owned()),
             ("CHARMHOST_HOOK_TOOLS", transport.to_owned()),
-            ("CHARMHOST_OPERATOR_FILE", self.machine.path("operator.toml")),
+            (
+                "CHARMHOST_OPERATOR_FILE",
+                self.machine.path("operator.toml"),
+            ),
             (
                 "PATH",
                 format!("{}:/usr/bin:/bin", self.agent.tools.display()),
@@ -225,7 +237,10 @@ impl Worker {
             vars.push(("JUJU_ACTION_NAME", "attempt".to_owned()));
             vars.push(("JUJU_ACTION_UUID", "1".to_owned()));
         }
-        let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let vars: Vec<(&str, &str)> = vars
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         process::run(&charm, &vars, self.dir.path())
     }
 }

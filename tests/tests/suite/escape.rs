@@ -15,7 +15,11 @@ fn every_guard_can_be_removed() {
         let mut apply = Command::new("git");
         apply.args(["apply", "--check"]).current_dir(root());
         // Those of one build must fit together.
-        apply.args(names.iter().map(|name| controls.join(format!("{name}.patch"))));
+        apply.args(
+            names
+                .iter()
+                .map(|name| controls.join(format!("{name}.patch"))),
+        );
         let checked = apply.output().unwrap();
         let said = String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{line}: {said}");

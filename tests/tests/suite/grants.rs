@@ -138,9 +138,8 @@ fn storage_and_resources_in(place: &Path) {
         std::fs::write(dir.join("secret"), "treasure").unwrap();
     }
     // Juju puts storage where the metadata says.
-    let metadata = format!(
-        "name: escape\nstorage: {{data: {{type: filesystem, location: {storage:?}}}}}\n"
-    );
+    let metadata =
+        format!("name: escape\nstorage: {{data: {{type: filesystem, location: {storage:?}}}}}\n");
     std::fs::write(charm.join("metadata.yaml"), metadata).unwrap();
     for (name, outside, wanted) in [
         ("read-absolute", &storage, "GOT treasure"),
@@ -203,7 +202,8 @@ fn a_charm_whose_code_would_be_writable_does_not_run() {
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
     let ended = Dispatch::new(charm.path(), "hooks/start", &Agent::new()).run();
     assert_eq!(ended.code, Some(1));
-    let wanted = "holds the charm or is in it, where its code is; name the directories that it needs";
+    let wanted =
+        "holds the charm or is in it, where its code is; name the directories that it needs";
     assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
 }
 

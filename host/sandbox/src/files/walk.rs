@@ -442,7 +442,10 @@ mod tests {
         for (path, wanted) in [
             ("/src/x", Ok("/src/x".to_owned())),
             ("/lib/x", Ok("/src/x".to_owned())),
-            ("BASE/charm/lib/../dispatch", Ok("BASE/charm/dispatch".into())),
+            (
+                "BASE/charm/lib/../dispatch",
+                Ok("BASE/charm/dispatch".into()),
+            ),
             ("BASE/srv/data/new", Ok("BASE/srv/data/new".into())),
             ("/../..", Ok(String::new())),
             // Neither is in the guest's tree, so the charm's is looked into.
@@ -452,7 +455,10 @@ mod tests {
             ("/loop/x", Err(ErrorCode::Loop)),
             ("/dispatch/x", Err(ErrorCode::NotDirectory)),
             ("/.unit-state.db", Err(ErrorCode::NotPermitted)),
-            ("/src/../.unit-state.db-journal", Err(ErrorCode::NotPermitted)),
+            (
+                "/src/../.unit-state.db-journal",
+                Err(ErrorCode::NotPermitted),
+            ),
             ("", Err(ErrorCode::NoEntry)),
             ("a\0b", Err(ErrorCode::Invalid)),
         ] {
