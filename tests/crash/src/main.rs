@@ -4,7 +4,8 @@
 //! after each system call that writes, in the middle of each write to a file,
 //! and before and after each call of a hook tool. With `random` at random
 //! points in time: `KILLS` times (2,000; a quarter of it with state that Juju
-//! stores), from the seed `SEED` (a fresh one), which is printed.
+//! stores), from the seed `SEED` (a fresh one), which is printed; and of one
+//! mode only if it is named: `immediate`, `atomic` or `juju`.
 
 mod agent;
 mod random;
@@ -39,7 +40,7 @@ fn kills() -> anyhow::Result<bool> {
     }
     let seed = number("SEED")?.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}: repeat with SEED={seed} KILLS={kills}");
-    random::run(kills, seed)
+    random::run(kills, seed, std::env::args().nth(2).as_deref())
 }
 
 fn number(variable: &str) -> anyhow::Result<Option<u64>> {
