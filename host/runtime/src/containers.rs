@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 
 use charmhost_juju::Metadata;
 use charmhost_pebble::{Client, Process, Pull, Push};
+use charmhost_sandbox::Reservation;
 
 /// Where Juju puts the sockets of the containers' Pebbles.
 const SOCKETS: &str = "/charm/containers";
@@ -44,11 +45,14 @@ impl Containers {
     }
 }
 
-/// A file that a guest reads.
-pub struct Reader(pub(crate) Pull);
+/// A file that a guest reads, and what the host holds for it.
+pub struct Reader {
+    pub(crate) pull: Pull,
+    pub(crate) _held: Reservation,
+}
 
 /// A file that a guest writes; none once it is closed.
-pub struct Writer(pub(crate) Option<Push>);
+pub struct Writer(pub(crate) Option<(Push, Reservation)>);
 
 /// A command of a guest; none once it has been waited for.
-pub struct Running(pub(crate) Option<Process>);
+pub struct Running(pub(crate) Option<(Process, Reservation)>);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use charmhost_pebble::{
-    self as pebble, Client, Collected, Error as PebbleError, Exec, Process, Push,
+    self as pebble, Client, Collected, Error as PebbleError, Exec, Process, Pull, Push,
 };
+use charmhost_sandbox::Reservation;
 use wasmtime::component::{Resource, ResourceTableError};
 
-use super::Error;
+use super::{Error, full};
 use crate::bindings::errors::{ChangeFailure, PathFailure, PathProblem};
 use crate::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter, HostProcess};
 use crate::containers::{Reader, Running, Writer};
@@ -21,17 +22,21 @@ impl State {
         self.charm.containers.get(name).map_err(Error::NotFound)
     }
 
-    fn writer(&mut self, writer: &Resource<Writer>) -> Result<&mut Option<Push>, Error> {
+    fn writer(
+        &mut self,
+        writer: &Resource<Writer>,
+    ) -> Result<&mut Option<(Push, Reservation)>, Error> {
         Ok(&mut self.table.get_mut(writer).map_err(lost)?.0)
     }
 
     fn process(&mut self, process: &Resource<Running>) -> Result<&mut Process, Error> {
         let process = self.table.get_mut(process).map_err(lost)?;
-        process.0.as_mut().ok_or_else(over)
+        let (process, _) = process.0.as_mut().ok_or_else(over)?;
+        Ok(process)
     }
 
     /// Takes a process to its end: nothing can be done with it afterwards.
-    fn last_of(&mut self, process: &Resource<Running>) -> Result<Process, Error> {
+    fn last_of(&mut self, process: &Resource<Running>) -> Result<(Process, Reservation), Error> {
         let process = self.table.get_mut(process).map_err(lost)?;
         process.0.take().ok_or_else(over)
     }
@@ -175,8 +180,11 @@ impl Host for State {
     }
 
     async fn pull(&mut self, container: String, path: String) -> Result<Resource<Reader>, Error> {
-        let pull = self.container(&container)?.pull(&path).await;
-        self.table.push(Reader(pull.map_err(error)?)).map_err(lost)
+        let client = self.container(&container)?;
+        let held = self.memory.reserve(Pull::CAPACITY).map_err(full)?;
+        let pull = client.pull(&path).await.map_err(error)?;
+        let reader = Reader { pull, _held: held };
+        self.table.push(reader).map_err(lost)
     }
 
     async fn push(
@@ -186,9 +194,10 @@ impl Host for State {
         options: wit::FileOptions,
     ) -> Result<Resource<Writer>, Error> {
         let client = self.container(&container)?;
+        let held = self.memory.reserve(Push::CAPACITY).map_err(full)?;
         let push = client.push(&path, &file_options(options)).await;
         let push = push.map_err(error)?;
-        self.table.push(Writer(Some(push))).map_err(lost)
+        self.table.push(Writer(Some((push, held)))).map_err(lost)
     }
 
     async fn list_files(
@@ -231,9 +240,13 @@ impl Host for State {
         options: wit::CommandOptions,
     ) -> Result<Resource<Running>, Error> {
         let client = self.container(&container)?;
-        let process = client.exec(&command_of(command, options)?).await;
-        let process = process.map_err(error)?;
-        self.table.push(Running(Some(process))).map_err(lost)
+        let exec = command_of(command, options)?;
+        let input = exec.input.as_ref().map_or(0, |input| input.len());
+        let held = self.memory.reserve(Process::CAPACITY + input);
+        let held = held.map_err(full)?;
+        let process = client.exec(&exec).await.map_err(error)?;
+        let running = Running(Some((process, held)));
+        self.table.push(running).map_err(lost)
     }
 }
 
@@ -241,7 +254,7 @@ impl HostFileReader for State {
     async fn read(&mut self, reader: Resource<Reader>, max: u32) -> Result<Vec<u8>, Error> {
         let max = chunk_size(max)?;
         let reader = self.table.get_mut(&reader).map_err(lost)?;
-        reader.0.read(max).await.map(Vec::from).map_err(error)
+        reader.pull.read(max).await.map(Vec::from).map_err(error)
     }
 
     async fn drop(&mut self, reader: Resource<Reader>) -> wasmtime::Result<()> {
@@ -253,7 +266,7 @@ impl HostFileReader for State {
 impl HostFileWriter for State {
     async fn write(&mut self, writer: Resource<Writer>, chunk: Vec<u8>) -> Result<(), Error> {
         match self.writer(&writer)? {
-            Some(push) => push.write(chunk).await.map_err(error),
+            Some((push, _)) => push.write(chunk).await.map_err(error),
             None => Err(Error::InvalidInput(
                 "the file was closed already".to_owned(),
             )),
@@ -262,7 +275,7 @@ impl HostFileWriter for State {
 
     async fn close(&mut self, writer: Resource<Writer>) -> Result<(), Error> {
         match self.writer(&writer)?.take() {
-            Some(push) => push.finish().await.map_err(error),
+            Some((push, _held)) => push.finish().await.map_err(error),
             None => Err(Error::InvalidInput(
                 "the file was closed already".to_owned(),
             )),
@@ -326,12 +339,13 @@ impl HostProcess for State {
     ) -> Result<wit::CommandOutput, Error> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let max = max.min(self.limiter.host_buffer());
+        let (process, _held) = self.last_of(&process)?;
         let Collected {
             code,
             stdout,
             stderr,
             truncated,
-        } = self.last_of(&process)?.collect(max).await.map_err(error)?;
+        } = process.collect(max).await.map_err(error)?;
         Ok(wit::CommandOutput {
             code,
             output: stdout,
@@ -341,7 +355,8 @@ impl HostProcess for State {
     }
 
     async fn wait(&mut self, process: Resource<Running>) -> Result<i32, Error> {
-        self.last_of(&process)?.wait().await.map_err(error)
+        let (process, _held) = self.last_of(&process)?;
+        process.wait().await.map_err(error)
     }
 
     async fn drop(&mut self, process: Resource<Running>) -> wasmtime::Result<()> {
