@@ -11,11 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::rt::ReadBufCursor;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
+use hyperlocal::UnixConnector;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -216,48 +215,14 @@ impl<T> Answer<T> {
     }
 }
 
-/// A connection to the daemon.
-struct Link(TokioIo<UnixStream>);
-
-impl Connection for Link {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl hyper::rt::Read for Link {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl hyper::rt::Write for Link {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-/// Connects to a socket. While its backlog is full the connection is tried
-/// again; the caller limits how long.
-pub async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
+/// Tries to connect again for as long as the daemon's backlog is full; the
+/// caller limits how long.
+async fn retry<T, F>(mut connect: impl FnMut() -> F) -> std::io::Result<T>
+where
+    F: Future<Output = std::io::Result<T>>,
+{
     loop {
-        match UnixStream::connect(socket).await {
+        match connect().await {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 tokio::time::sleep(BACKLOG).await;
             }
@@ -266,21 +231,25 @@ pub async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
     }
 }
 
+/// Connects to a socket, for what is not HTTP alone.
+pub async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
+    retry(|| UnixStream::connect(socket)).await
+}
+
 #[derive(Clone)]
-struct Connector(PathBuf);
+struct Connector;
 
 impl tower_service::Service<hyper::Uri> for Connector {
-    type Response = Link;
+    type Response = hyperlocal::UnixStream;
     type Error = std::io::Error;
-    type Future = Pin<Box<dyn Future<Output = std::io::Result<Link>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<Self::Response>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: hyper::Uri) -> Self::Future {
-        let socket = self.0.clone();
-        Box::pin(async move { Ok(Link(TokioIo::new(connect(&socket).await?))) })
+    fn call(&mut self, uri: hyper::Uri) -> Self::Future {
+        Box::pin(async move { retry(|| UnixConnector.call(uri.clone())).await })
     }
 }
 
@@ -298,7 +267,7 @@ impl Http {
         let pool = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(1)
             .http1_max_buf_size(MAX_HEAD)
-            .build(Connector(socket.clone()));
+            .build(Connector);
         Http {
             socket,
             pool,
@@ -346,7 +315,7 @@ impl Http {
     ) -> Result<Request<Outgoing>, Error> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("http://localhost{path}"));
+            .uri(hyperlocal::Uri::new(&self.socket, path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
