@@ -185,7 +185,7 @@ fn a_charm_cannot_write_its_own_code() {
     let refusals = logs
         .iter()
         .filter(|line| line.contains("dispatch of the charm"));
-    let wanted = "; nothing can allow it.";
+    let wanted = "; this cannot be granted.";
     assert_eq!(
         refusals.filter(|line| line.ends_with(wanted)).count(),
         2,

@@ -181,7 +181,7 @@ fn names_and_variables_are_granted_one_by_one() {
     let port = listener.local_addr().unwrap().port();
     for (name, wanted) in [
         ("look-up", "127.0.0.1"),
-        ("connect", "connected to 127.0.0.1"),
+        ("connect-by-name", "connected to localhost"),
         ("environment", "GOT FROM_OUTSIDE"),
     ] {
         let told = attempt(charm.path(), name, Path::new("/"), port, "");

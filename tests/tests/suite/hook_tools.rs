@@ -572,12 +572,13 @@ fn every_tool_ends_within_the_limit_of_the_operator() {
             }
         }
     }
-    let charm = copy(GUEST);
     let rows = Mutex::new(rows);
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
+                // A unit runs one dispatch at a time.
+                let charm = copy(GUEST);
                 loop {
                     let Some((tool, transport, peer)) = rows.lock().unwrap().pop() else {
                         return;
