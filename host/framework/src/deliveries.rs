@@ -345,6 +345,12 @@ impl Framework {
         }
     }
 
+    /// How many observers an event of a source has.
+    pub fn observer_count(&self, source: &str, name: &str) -> usize {
+        let observers = self.observers.get(name).into_iter().flatten();
+        observers.filter(|other| other.source == source).count()
+    }
+
     /// The deliveries of a custom event, which the guest runs at once. An
     /// observer that has deferred an equal event, or handles one right now,
     /// is left out.

@@ -133,7 +133,7 @@ impl Prepared {
             host_buffer,
         );
         let (local, queue) = match opened {
-            Ok(Opened::Ready(local, queue)) => (local, queue),
+            Ok(Opened::Ready(opened)) => *opened,
             Ok(Opened::Unavailable(reason)) => {
                 let line = format!("Ignoring {}: {reason}.", environment.event_name());
                 model.log(Level::Debug, &line);

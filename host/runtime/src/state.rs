@@ -18,7 +18,7 @@ use crate::local_state::LocalState;
 use crate::trap::CrashReport;
 
 /// What an entry of the host's lists takes beside its texts, in bytes.
-const ENTRY: usize = 128;
+pub(crate) const ENTRY: usize = 128;
 
 /// Everything that the functions a guest imports act upon.
 pub(crate) struct State {
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub memory: HostMemory,
     /// The sizes of snapshots that wait to be saved, by their paths.
     snapshots: HashMap<String, usize>,
+    /// The sizes of emitted events that are not settled, by their deliveries.
+    pub emitted: HashMap<u32, usize>,
     /// Whether log lines were dropped because there were too many.
     drops_logs: bool,
 }
@@ -64,6 +66,7 @@ impl State {
             sandbox,
             memory,
             snapshots: HashMap::new(),
+            emitted: HashMap::new(),
             drops_logs: false,
         }
     }

@@ -3,6 +3,9 @@
 use charmhost_sandbox::Exceeded;
 use wasmtime::{Trap, WasmBacktrace};
 
+/// The system's error when memory cannot be mapped; wasmtime has no type for it.
+const OUT_OF_MEMORY: &str = "(os error 12)";
+
 /// What a guest said before it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CrashReport {
@@ -57,7 +60,12 @@ impl Failure {
                     .to_owned()
             }
             (None, Some(trap)) => trap.to_string(),
-            (None, None) => error.root_cause().to_string(),
+            (None, None) => match error.root_cause().to_string() {
+                cause if cause.contains(OUT_OF_MEMORY) => format!(
+                    "{cause}: the machine does not give the address space that the charm's memory is reserved in, 4 GiB and what guards it; raise the limit of this process (ulimit -v) above 6 GiB, or lift it"
+                ),
+                cause => cause,
+            },
         };
         Failure {
             kind: "trap".to_owned(),

@@ -144,7 +144,7 @@ impl ResourceLimiter for Limiter {
 /// The time of the calling thread counts, on which guest and host functions
 /// run one after the other: time spent asleep is free. The guest is stopped
 /// where it runs; the host's own work for it is not, and if that goes on for
-/// [`GRACE`] after the limit, `overrun` is called on another thread and has to
+/// two seconds after the limit, `overrun` is called on another thread and has to
 /// end the process.
 pub fn limit_cpu<T: 'static>(
     store: &mut Store<T>,

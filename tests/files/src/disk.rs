@@ -180,7 +180,7 @@ fn remove_all_but(base: &Path, below: &str, except: &[&str]) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             remove_all_but(base, path, except)?;
             let holds = |except: &&str| except.starts_with(&format!("{path}/"));
-            if !except.iter().any(|except| holds(except)) {
+            if !except.iter().any(holds) {
                 fs::remove_dir(entry.path())?;
             }
         } else if !except.contains(&path) {

@@ -53,7 +53,7 @@ fn packed(revision: u32) -> Vec<(String, u32)> {
         ("a/b".to_owned(), 0o755),
     ];
     for (index, name) in ["a/a", "b", "c/d/a", "d"].into_iter().enumerate() {
-        if (revision as usize >> index) % 2 == 0 {
+        if (revision as usize >> index).is_multiple_of(2) {
             files.push((name.to_owned(), 0o640));
         }
     }

@@ -22,6 +22,7 @@ mod file_roots;
 mod grants;
 mod hook_tools;
 mod isolation;
+mod limits;
 mod mutants;
 mod native;
 mod pebble;

@@ -4,7 +4,11 @@ use charmhost_framework::{Delivery, Error as FrameworkError, Settlement};
 
 use super::{Error, error, events, full};
 use crate::bindings::framework::{self as wit, Host};
-use crate::state::{ModelEffects, State};
+use crate::state::{ENTRY, ModelEffects, State};
+
+/// How often the data of an event is in memory for one delivery: in the event,
+/// in the notice as text and as a value, and in what goes to the guest.
+const COPIES: usize = 4;
 
 impl Host for State {
     fn define(&mut self, source: String, event_name: String) -> Result<(), Error> {
@@ -50,7 +54,11 @@ impl Host for State {
         event_name: String,
         snapshot: String,
     ) -> Result<Vec<wit::Delivery>, Error> {
-        self.hold(&[&source, &event_name, &snapshot])
+        let copies = self.charm.framework.observer_count(&source, &event_name);
+        let size = snapshot.len().saturating_mul(COPIES);
+        let size = size.saturating_add(source.len() + event_name.len() + ENTRY);
+        self.memory
+            .hold(size.saturating_mul(copies))
             .map_err(full)?;
         let charm = &mut self.charm;
         charm.local.check_event(&snapshot).map_err(|reason| {
@@ -63,6 +71,10 @@ impl Host for State {
             .framework
             .emit(&source, &event_name, &snapshot, effects)
             .map_err(refused)?;
+        self.memory
+            .release(size.saturating_mul(copies.saturating_sub(deliveries.len())));
+        self.emitted
+            .extend(deliveries.iter().map(|delivery| (delivery.id, size)));
         Ok(deliveries.into_iter().map(delivery).collect())
     }
 
@@ -74,7 +86,12 @@ impl Host for State {
         let charm = &mut self.charm;
         let effects = &mut ModelEffects(&mut charm.model);
         let settled = charm.framework.done(id, &settlement, effects);
-        settled.map_err(refused)
+        settled.map_err(refused)?;
+        // What is deferred is held on, in the queue.
+        if let (Some(size), Settlement::Handled) = (self.emitted.remove(&id), &settlement) {
+            self.memory.release(size);
+        }
+        Ok(())
     }
 }
 

@@ -65,7 +65,7 @@ trait Backend: Send {
 /// The local state when a dispatch begins.
 pub(crate) enum Opened {
     /// It can be read and written.
-    Ready(LocalState, Queue),
+    Ready(Box<(LocalState, Queue)>),
     /// It cannot be used in this context, for this reason; the event is to be
     /// ignored, as ops ignores it (ops §2.5).
     Unavailable(&'static str),
@@ -123,7 +123,8 @@ impl LocalState {
         };
         let (notices, counter) = queue::read(&local, metadata, model)?;
         local.counter = counter;
-        Ok(Opened::Ready(local, Queue::new(notices, counter)))
+        let queue = Queue::new(notices, counter);
+        Ok(Opened::Ready(Box::new((local, queue))))
     }
 
     /// The bytes under a handle, as they are; the inner error says why they

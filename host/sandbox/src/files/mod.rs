@@ -205,10 +205,10 @@ impl Files {
             Access::Write => format!("writing {path}"),
         };
         if system_part(on_machine).is_some() {
-            return match on_machine.exists() {
-                true => self.denials.add(&operation, None),
-                false => {}
-            };
+            if on_machine.exists() {
+                self.denials.add(&operation, None);
+            }
+            return;
         }
         // The guest does not learn what is on the machine, the log does.
         match access {

@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             opens: 0,
         };
         if path.starts_with('/') {
-            walk.to_top()?;
+            walk.go_to_top()?;
         }
         let trimmed = path.trim_end_matches('/');
         let has_slash = trimmed.len() != path.len();
@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
                         return Err(ErrorCode::Loop.into());
                     }
                     if target.starts_with('/') {
-                        self.to_top()?;
+                        self.go_to_top()?;
                     }
                     rest.extend(target.rsplit('/').map(str::to_owned));
                 }
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes to the top of the guest's tree.
-    fn to_top(&mut self) -> Result<(), ErrorCode> {
+    fn go_to_top(&mut self) -> Result<(), ErrorCode> {
         self.path.clear();
         self.parents.clear();
         self.node = top(self.roots)?;
@@ -238,7 +238,7 @@ impl<'a> Walk<'a> {
         // The directory was left behind long ago: it is walked to again, which
         // meets no link unless somebody else has put one there.
         let path = std::mem::take(&mut self.path);
-        self.to_top()?;
+        self.go_to_top()?;
         for part in path.split('/').filter(|part| !part.is_empty()) {
             match self.step(part, false, Last::Keep)? {
                 Step::Entered => {}

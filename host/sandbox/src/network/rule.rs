@@ -28,7 +28,7 @@ enum Host {
 }
 
 impl NetworkRule {
-    /// Whether a name, as [`canonical_name`] makes it, may be looked up.
+    /// Whether a name, in lower case and without a dot at its end, may be looked up.
     pub fn allows_name(&self, name: &str) -> bool {
         match &self.host {
             Host::Any => true,
