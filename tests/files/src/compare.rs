@@ -30,7 +30,7 @@ const WRONG_HANDLE: [&str; 5] = [
 struct Listed {
     /// The names of steps, separated by spaces, or `all`.
     steps: String,
-    /// Errors of the kernel, separated by spaces.
+    /// Errors of the kernel, separated by spaces, or `all`.
     kernel: String,
     /// Errors of the guest instead.
     guest: String,
@@ -114,10 +114,9 @@ impl Differences {
     fn is_listed(&self, step: &Step, (kernel, guest): (&str, &str), hidden: bool) -> bool {
         let slash = paths(step).iter().any(|(at, _)| at.path.ends_with('/'));
         let found = self.0.iter().find(|listed| {
-            let mut steps = listed.steps.split(' ');
-            steps.any(|name| name == step.name() || name == "all")
-                && listed.kernel.split(' ').any(|listed| listed == kernel)
-                && listed.guest.split(' ').any(|listed| listed == guest)
+            names(&listed.steps, step.name())
+                && names(&listed.kernel, kernel)
+                && names(&listed.guest, guest)
                 && listed.hidden == hidden
                 && (slash || !listed.slash)
         });
@@ -126,4 +125,10 @@ impl Differences {
         }
         found.is_some()
     }
+}
+
+/// Whether a list, separated by spaces, has a name; `all` has every one.
+fn names(list: &str, name: &str) -> bool {
+    list.split(' ')
+        .any(|listed| listed == name || listed == "all")
 }

@@ -87,6 +87,8 @@ fn run(steps: Option<&str>, dispatch: Option<String>) -> anyhow::Result<bool> {
         "{done} steps in {} dispatches, no difference but those listed",
         test.batches
     );
+    // A rare one may be missing from a short run.
+    let is_used = is_used || done < STEPS;
     if !is_used {
         println!("a listed difference was not seen: remove it from tests/files/differences.yaml");
     }
