@@ -276,7 +276,7 @@ impl FilesView<'_> {
         }
         let locations = self.late.locations();
         for location in &locations {
-            if let Err(error) = self.files.add_writable(location) {
+            if let Err(error) = self.files.roots.add_named(location) {
                 let line = format!("Cannot give the charm {}: {error}.", location.display());
                 self.files.denials.note(&line);
             }

@@ -229,6 +229,31 @@ impl Roots {
         self.add_opened(text, fd, zone)
     }
 
+    /// Adds a directory that the machine's own software names, to be written.
+    ///
+    /// A link on the way is followed where no guest can have made it: an
+    /// operator may well have `/var/lib/juju` elsewhere.
+    pub fn add_named(&mut self, path: &Path) -> Result<(), RootError> {
+        let text = path.to_string_lossy().into_owned();
+        match self.add(path, Zone::Writable) {
+            Err(RootError::Link { link, .. }) if !self.is_writable(&link) => {
+                let real = path.canonicalize().map_err(|source| RootError::Open {
+                    path: path.to_path_buf(),
+                    source,
+                })?;
+                let fd = open_without_links(&real)?;
+                self.add_opened(&text, fd, Zone::Writable)
+            }
+            added => added,
+        }
+    }
+
+    /// Whether a guest may write where a path is, by the path alone.
+    fn is_writable(&self, path: &Path) -> bool {
+        let root = path.to_str().and_then(|path| self.holding(path));
+        root.is_some_and(|(_, root)| root.zone == Zone::Writable)
+    }
+
     /// Adds an opened directory or file at a path of the guest.
     pub fn add_opened(&mut self, path: &str, fd: OwnedFd, zone: Zone) -> Result<(), RootError> {
         let named = || PathBuf::from(path);
@@ -397,6 +422,19 @@ mod tests {
                 "{path} {zone:?}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn a_link_of_the_machine_leads_to_storage_and_one_of_the_guest_does_not() {
+        let (_dir, base, mut roots) = scene();
+        symlink(base.join("srv"), base.join("juju")).unwrap();
+        roots.add_named(&base.join("juju/other")).unwrap();
+        let path = format!("{}/juju/other", base.display());
+        assert!(roots.at(&path).is_some());
+        roots.add(&base.join("srv/data"), Zone::Writable).unwrap();
+        symlink("/var", base.join("srv/data/made")).unwrap();
+        let refused = roots.add_named(&base.join("srv/data/made/lib"));
+        assert!(matches!(refused, Err(RootError::Link { .. })));
     }
 
     #[test]
