@@ -51,6 +51,8 @@ pub struct Kernel {
     charm: String,
     charm_id: (u64, u64),
     top_id: (u64, u64),
+    /// The directories above roots.
+    above: Vec<(u64, u64)>,
     tops: Vec<String>,
 }
 
@@ -65,7 +67,12 @@ impl Kernel {
             writes: false,
         });
         let charm = scene.guest(CHARM);
+        let roots = scene.roots.iter().map(|root| scene.guest(&root.path));
+        let above: Vec<_> = roots
+            .flat_map(|root| root.ancestors().skip(1).map(fs::stat).collect::<Vec<_>>())
+            .collect::<Done<Vec<_>>>()?;
         Ok(Kernel {
+            above: above.iter().map(id).collect(),
             handles,
             charm_id: id(&fs::stat(&charm)?),
             top_id: id(&fs::stat("/")?),
@@ -228,8 +235,9 @@ impl Kernel {
             }
             Step::Rename { from, to } => {
                 let (source, target) = (self.handle(from.handle)?, self.handle(to.handle)?);
-                // The kernel renames a mount point to itself.
-                if self.is_root(from) {
+                // The kernel renames a mount point to itself, and what is above
+                // one to anything.
+                if self.is_root(from) || self.is_above(from) {
                     return Err(Errno::BUSY);
                 }
                 fs::renameat(source, self.path(from), target, self.path(to)).map(done)
@@ -289,6 +297,7 @@ impl Kernel {
 
     /// Opens with the flags that `wasi:filesystem` gives the kernel.
     fn open(&self, at: &At, how: How) -> Done<OwnedFd> {
+        let from = self.handle(at.handle)?;
         if how.directory && (how.create || how.truncate || how.exclusive) {
             return Err(Errno::INVAL);
         }
@@ -308,13 +317,19 @@ impl Kernel {
             flags.set(flag, is_set);
         }
         let mode = Mode::from_raw_mode(0o666);
-        fs::openat(self.handle(at.handle)?, self.path(at), flags, mode)
+        fs::openat(from, self.path(at), flags, mode)
     }
 
     /// Whether a path names a root itself.
     fn is_root(&self, at: &At) -> bool {
         let from = self.handle(at.handle);
         from.is_ok_and(|from| is_mounted(from, &self.path(at), AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    /// Whether a path names a directory above a root.
+    fn is_above(&self, at: &At) -> bool {
+        self.stat(at, false)
+            .is_ok_and(|stat| self.above.contains(&id(&stat)))
     }
 
     fn is_guarded(&self, at: &At) -> bool {

@@ -184,7 +184,7 @@ fn a_charm_cannot_write_its_own_code() {
     let logs = agent.logs();
     let refusals = logs
         .iter()
-        .filter(|line| line.contains("dispatch of the charm"));
+        .filter(|line| line.contains("/dispatch of the charm"));
     let wanted = "; this cannot be granted.";
     assert_eq!(
         refusals.filter(|line| line.ends_with(wanted)).count(),
