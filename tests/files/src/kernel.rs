@@ -337,7 +337,12 @@ impl Kernel {
             return false;
         };
         let path = self.path(at);
-        let (parent, _) = split(&path);
+        // A slash behind a file is an error of its own.
+        let path = match path.trim_end_matches('/') {
+            "" => path.as_str(),
+            trimmed => trimmed,
+        };
+        let (parent, _) = split(path);
         let is_read_only = |path: &str, more: OFlags| {
             let flags = OFlags::PATH | OFlags::CLOEXEC | more;
             let opened = fs::openat(from, path, flags, Mode::empty());
@@ -345,10 +350,10 @@ impl Kernel {
             found.is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
         };
         let nothing = OFlags::empty();
-        is_mounted(from, &path, AtFlags::SYMLINK_NOFOLLOW)
-            || is_mounted(from, &path, AtFlags::empty())
-            || is_read_only(&path, OFlags::NOFOLLOW)
-            || is_read_only(&path, nothing)
+        is_mounted(from, path, AtFlags::SYMLINK_NOFOLLOW)
+            || is_mounted(from, path, AtFlags::empty())
+            || is_read_only(path, OFlags::NOFOLLOW)
+            || is_read_only(path, nothing)
             || is_read_only(parent, nothing)
             || self.target(at).is_some_and(|(parent, _)| {
                 let found = fs::fstatvfs(parent);
