@@ -352,7 +352,10 @@ impl Files {
         let times = times(access, modification)?;
         match &located.spot {
             Spot::Entry { parent, name } => {
-                stat_of(parent, name)?;
+                let stat = stat_of(parent, name)?;
+                if located.has_slash && !is_directory(&stat) {
+                    return Err(ErrorCode::NotDirectory);
+                }
                 may_change(parent.zone_of(name))?;
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
                 fs::utimensat(&parent.fd, name, &times, flags).map_err(code)
