@@ -140,7 +140,11 @@ impl Files {
     ) -> Result<Open> {
         match node {
             Node::File(_) if has_to_be_directory => Err(ErrorCode::NotDirectory),
-            Node::File(_) if changes(how, flags) => Err(ErrorCode::ReadOnly),
+            Node::File(_)
+                if how.contains(OpenFlags::TRUNCATE) || flags.contains(DescriptorFlags::WRITE) =>
+            {
+                Err(ErrorCode::ReadOnly)
+            }
             Node::File(fd) => {
                 let fd = fd
                     .try_clone()
