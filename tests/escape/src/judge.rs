@@ -57,7 +57,7 @@ pub fn signs(setup: &Setup, ended: &Ended, log: &Log) -> Vec<String> {
         signs.push("the secret is in the log".to_owned());
     }
     if ended.was_stopped {
-        signs.push(format!("it did not end in {:?}", crate::process::PATIENCE));
+        signs.push("it did not end by itself".to_owned());
     }
     if setup.limited {
         let logged = log.bytes as u64 + ended.written;

@@ -212,7 +212,7 @@ impl Machine {
             fs::write(dir.join(name), SECRET)?;
         }
         fs::write(dir.join("srv/file"), "public")?;
-        symlink(SECRET, dir.join("outside/link"))?;
+        symlink(SECRET, dir.join("outside/to-nowhere"))?;
         symlink("../../outside", dir.join("srv/operator/to"))?;
         symlink("/proc", dir.join("srv/proc"))?;
         symlink(dir.join(CHARM), dir.join("srv/charm"))?;

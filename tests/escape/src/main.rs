@@ -31,6 +31,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 
 use judge::Verdict;
+use process::{PATIENCE, UNGUARDED_PATIENCE};
 use ways::Way;
 use worker::{Cell, Worker};
 
@@ -70,7 +71,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     if let Some(dispatch) = &args.dispatch {
         std::fs::copy(dispatch, built.join("dispatch")).context("cannot copy the program")?;
     }
-    let mut ways = Worker::new(&built, true)?.ways()?;
+    let mut ways = Worker::new(&built, true, PATIENCE)?.ways()?;
     check(&ways)?;
     ways.retain(|way| args.only.iter().all(|text| way.name.contains(text)));
     ways.retain(|way| args.control.is_empty() || args.control.contains(&way.control));
@@ -113,7 +114,7 @@ fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
             kernel::hide_landlock()?;
         }
         let wall = if walled { "" } else { ", without Landlock" };
-        let mut worker = Worker::new(built, walled)?;
+        let mut worker = Worker::new(built, walled, PATIENCE)?;
         worker.check_setups(ways)?;
         for cell in &cells {
             let verdict = worker.attempt(cell)?;
@@ -152,7 +153,7 @@ fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
 /// Tries each way until it succeeds, and expects that each does.
 fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
     kernel::hide_landlock()?;
-    let mut worker = Worker::new(built, false)?;
+    let mut worker = Worker::new(built, false, UNGUARDED_PATIENCE)?;
     let mut works = 0;
     for way in ways {
         let mut said = Vec::new();

@@ -15,8 +15,11 @@ use wait4::Wait4;
 
 use crate::machine::SECRET;
 
-/// No dispatch takes so long, whatever its guest does.
+/// No dispatch takes so long, whatever its guest does; on a busy machine it may
+/// get little of that.
 pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The same for one that nothing is to stop.
+pub const UNGUARDED_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How a dispatch ended.
 pub struct Ended {
@@ -51,7 +54,12 @@ impl Inherited {
 }
 
 /// Runs a dispatch with a secret in its input; `dir` takes what it prints.
-pub fn run(charm: &str, vars: &[(&str, &str)], dir: &Path) -> anyhow::Result<Ended> {
+pub fn run(
+    charm: &str,
+    vars: &[(&str, &str)],
+    dir: &Path,
+    patience: Duration,
+) -> anyhow::Result<Ended> {
     let (out, err) = (dir.join("stdout"), dir.join("stderr"));
     let mut command = Command::new(Path::new(charm).join("dispatch"));
     command
@@ -65,7 +73,7 @@ pub fn run(charm: &str, vars: &[(&str, &str)], dir: &Path) -> anyhow::Result<End
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (done, waits) = channel::<()>();
     let watch = std::thread::spawn(move || {
-        let is_late = waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        let is_late = waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
         if let Some(pid) = pid.filter(|_| is_late) {
             let _ = kill_process(pid, Signal::KILL);
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -62,10 +63,12 @@ pub struct Worker {
     dir: tempfile::TempDir,
     /// Whether the kernel's wall is there, for messages.
     walled: bool,
+    patience: Duration,
 }
 
 impl Worker {
-    pub fn new(built: &Path, walled: bool) -> anyhow::Result<Self> {
+    /// `patience` is how long a dispatch may take.
+    pub fn new(built: &Path, walled: bool, patience: Duration) -> anyhow::Result<Self> {
         // Not in `/tmp`, where a guest has its own.
         let dir = tempfile::tempdir_in("/var/tmp")?;
         Ok(Worker {
@@ -75,6 +78,7 @@ impl Worker {
             inherited: Inherited::new(dir.path())?,
             dir,
             walled,
+            patience,
         })
     }
 
@@ -241,6 +245,6 @@ impl Worker {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        process::run(&charm, &vars, self.dir.path())
+        process::run(&charm, &vars, self.dir.path(), self.patience)
     }
 }

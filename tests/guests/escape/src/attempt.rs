@@ -239,10 +239,13 @@ pub fn succeeded<T>(result: std::io::Result<T>, what: &str) -> Tried {
     Ok(what.to_owned())
 }
 
+/// The names in a directory, as far as they can be read: what is behind a name
+/// that leads nowhere may not be.
 pub fn list(path: &str) -> std::io::Result<Vec<String>> {
-    let entries = fs::read_dir(path)?;
-    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().display().to_string());
-    entries.map(name).collect()
+    let entries = fs::read_dir(path)?.map_while(Result::ok);
+    Ok(entries
+        .map(|entry| entry.file_name().display().to_string())
+        .collect())
 }
 
 /// A directory that shows what is not the guest's.

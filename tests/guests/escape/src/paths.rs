@@ -35,7 +35,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         read(p.place(&up(&p.secret())))
     }),
     way("read-through-dots", FILES, GUARD, |p| {
-        read(format!("/./{}/../{0}/./secret", p.outside))
+        read(format!("/.{}/../outside/./secret", p.outside))
     }),
     way("read-with-slashes", FILES, GUARD, |p| {
         read(format!("//{}", p.secret()))
@@ -67,9 +67,6 @@ pub const ATTEMPTS: &[Attempt] = &[
         let moved = directory(&p.place("a/b/c/d"))?;
         fs::rename(p.place("a/b/c/d"), p.place("d"))?;
         read_at(&moved, &up(&p.secret()), DescriptorFlags::READ)
-    }),
-    way("read-beside-a-granted-file", &["read-file"], GUARD, |p| {
-        read(format!("{}/../private", p.wanted))
     }),
     way("read-beside-by-name", &["read-file"], GUARD, |p| {
         read(p.wanted.replace("/file", "/private"))
@@ -133,7 +130,9 @@ pub const ATTEMPTS: &[Attempt] = &[
         Ok(format!("{:x}", found.lower))
     }),
     way("read-link-outside", FILES, GUARD, |p| {
-        Ok(fs::read_link(p.outside("link"))?.display().to_string())
+        Ok(fs::read_link(p.outside("to-nowhere"))?
+            .display()
+            .to_string())
     }),
     way("write-outside", FILES, GUARD, |p| write(p.secret())),
     way("write-new-outside", FILES, GUARD, |p| {

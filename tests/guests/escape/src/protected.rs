@@ -239,12 +239,6 @@ pub const ATTEMPTS: &[Attempt] = &[
         )?;
         Ok("truncated".to_owned())
     }),
-    way("rename-the-charm", ANY, GUARD, |_| {
-        let charm = own("");
-        let charm = charm.trim_end_matches('/');
-        let moved = fs::rename(charm, format!("{charm}-away"));
-        succeeded(moved, "moved")
-    }),
     way("run-made-hook", &["legacy-hooks"], GUARD, |_| {
         fs::write(own("hooks/leader-elected"), SCRIPT)?;
         held("whether it runs is seen later")
