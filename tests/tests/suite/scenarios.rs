@@ -266,13 +266,22 @@ fn without_pebble_a_container_cannot_run() {
     for program in ["charmhost", "confine", "hook-tool"] {
         std::fs::copy(crate::support::dist(program), dir.path().join(program)).unwrap();
     }
-    let output = std::process::Command::new(dir.path().join("charmhost"))
+    let mut command = std::process::Command::new(dir.path().join("charmhost"));
+    command
         .arg("sim")
         .arg(&web)
         .args(["--event", "install", "--event", "web-pebble-ready"])
-        .env("PATH", "/usr/bin:/bin")
-        .output()
-        .unwrap();
+        .env("PATH", "/usr/bin:/bin");
+    let output = loop {
+        match command.output() {
+            Ok(output) => break output,
+            // Another test has started a program while this one was written.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) => panic!("cannot run charmhost: {error}"),
+        }
+    };
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
