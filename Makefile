@@ -21,7 +21,7 @@ demo: dist ## Set up, build, and run a charm through the life of a unit (about 1
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 20 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 30 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist

@@ -186,7 +186,7 @@ fn sandbox(
     vars: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Sandbox, String> {
     let denials = DenialLog::default();
-    let quota = DiskQuota::new(settings.limits.disk());
+    let quota = DiskQuota::new(settings.limits.disk(), denials.clone());
     let files = Files::new(charm_dir, quota, memory.clone(), denials.clone());
     let mut files = files.map_err(|error| format!("cannot open the charm's directory: {error}"))?;
     if let Some(parent) = charm_dir.parent() {

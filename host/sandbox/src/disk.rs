@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::denials::DenialLog;
+
 /// What an entry of a directory costs by itself, in bytes: its name, and for a
 /// file the inode and the rest of a block.
 pub(crate) const ENTRY: u64 = 4096;
@@ -19,16 +21,16 @@ pub struct DiskQuota(Arc<Counter>);
 struct Counter {
     limit: u64,
     used: AtomicU64,
-    refused: AtomicU64,
+    denials: DenialLog,
 }
 
 impl DiskQuota {
-    /// A quota of so many bytes.
-    pub fn new(limit: u64) -> Self {
+    /// A quota of so many bytes; that it is used up is logged as a denial.
+    pub fn new(limit: u64, denials: DenialLog) -> Self {
         DiskQuota(Arc::new(Counter {
             limit,
             used: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            denials,
         }))
     }
 
@@ -41,7 +43,11 @@ impl DiskQuota {
                 Ok(())
             }
             None => {
-                self.0.refused.fetch_add(1, Ordering::Relaxed);
+                let line = format!(
+                    "Denied adding to disks: one dispatch may add {} MiB (limits.disk-mib in charmhost.toml).",
+                    self.0.limit >> 20
+                );
+                self.0.denials.note(&line);
                 Err(QuotaExceeded)
             }
         }
@@ -53,11 +59,6 @@ impl DiskQuota {
         self.0
             .used
             .store(used.saturating_sub(bytes), Ordering::Relaxed);
-    }
-
-    /// Whether anything was ever refused.
-    pub fn was_exceeded(&self) -> bool {
-        self.0.refused.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn what_is_removed_can_be_added_again_and_no_more() {
-        let quota = DiskQuota::new(100);
+        let denials = DenialLog::default();
+        let quota = DiskQuota::new(100, denials.clone());
         quota.take(60).unwrap();
         assert_eq!(quota.take(41), Err(QuotaExceeded));
         quota.give_back(10);
@@ -80,6 +82,6 @@ mod tests {
         quota.give_back(1000);
         assert_eq!(quota.take(101), Err(QuotaExceeded));
         quota.take(100).unwrap();
-        assert!(quota.was_exceeded());
+        assert_eq!(denials.take().len(), 1);
     }
 }

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// How long the host may go on working for a guest that has used up its
 /// processor time.
-pub const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What wasmtime says of a call that passes too much; it has no type.
 const HOST_BUFFER: &str = "fuel allocated for hostcalls has been exhausted";

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_a_file_grows_by_counts_once() {
         let file = tempfile::tempfile().unwrap();
-        let quota = DiskQuota::new(100);
+        let quota = DiskQuota::new(100, crate::DenialLog::default());
         assert_eq!(write(&file, &[1; 60], Position::At(0), &quota).unwrap(), 60);
         assert_eq!(write(&file, &[2; 60], Position::At(0), &quota).unwrap(), 60);
         assert_eq!(write(&file, &[3; 40], Position::End, &quota).unwrap(), 40);
