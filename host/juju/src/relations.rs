@@ -78,7 +78,8 @@ impl Relations {
         let event = environment.relation_id.map(|id| EventRelation {
             id,
             app: environment.remote_app.clone(),
-            broken: environment.hook_name.ends_with("-relation-broken"),
+            // ops §1: the hook's name decides nothing.
+            broken: environment.event_name().ends_with("_relation_broken"),
         });
         Relations {
             unit: environment.unit_name.clone(),
@@ -101,7 +102,8 @@ impl Relations {
     }
 
     fn ask(&self, model: &mut Model, endpoint: &str) -> Result<Vec<Relation>, ToolError> {
-        let listed = model.call_json("relation-ids", &[endpoint, "--format=json"])?;
+        let listed = model.call_json("relation-ids", &[endpoint, "--format=json"]);
+        let listed = listed.map_err(gone_if_denied)?;
         let mut relations = Vec::new();
         for id in strings("relation-ids", &listed)? {
             let number = id.rsplit_once(':').and_then(|(_, id)| id.parse().ok());
@@ -176,27 +178,37 @@ impl Relations {
     ) -> Result<&Databag, ToolError> {
         self.check_endpoint("relation-get", endpoint)?;
         let (entity, of_app) = self.entity(owner)?;
-        if of_app && !self.is_broken(id) {
-            self.check_read(model, endpoint, &entity)?;
+        if of_app && !self.is_inactive(endpoint, id) {
+            self.check_read(model, endpoint, id, &entity)?;
         }
         self.bag(model, endpoint, id, entity, of_app)
     }
 
-    /// Who may read an application's databag. Anybody may read the remote
-    /// one's, but ops makes sure of leadership first, and so the same calls
-    /// are made here.
-    fn check_read(&self, model: &mut Model, endpoint: &str, entity: &str) -> Result<(), ToolError> {
-        let allowed = model.is_leader()? || entity != self.app || self.peers.contains(endpoint);
-        match allowed {
-            true => Ok(()),
-            false => Err(ToolError::NotLeader {
-                tool: "relation-get".to_owned(),
-                text: format!(
-                    "{} is not the leader, and only the leader may read its application's data of the relation {endpoint}",
-                    self.unit
-                ),
-            }),
+    /// Who may read an application's databag of an active relation (ops §11.5).
+    /// Anybody may read the remote one's, but ops makes sure of leadership
+    /// first, and so the same calls are made here.
+    fn check_read(
+        &mut self,
+        model: &mut Model,
+        endpoint: &str,
+        id: u32,
+        entity: &str,
+    ) -> Result<(), ToolError> {
+        if model.is_leader()? || entity != self.app || self.peers.contains(endpoint) {
+            return Ok(());
         }
+        // Not even Juju may know the relation any more.
+        self.list(model, endpoint)?;
+        if self.is_inactive(endpoint, id) {
+            return Ok(());
+        }
+        Err(ToolError::NotLeader {
+            tool: "relation-get".to_owned(),
+            text: format!(
+                "{} is not the leader, and only the leader may read its application's data of the relation {endpoint}",
+                self.unit
+            ),
+        })
     }
 
     fn bag(
@@ -304,8 +316,18 @@ impl Relations {
         let mut args = vec!["-r", &name];
         args.extend(of_app.then_some("--app"));
         args.extend(["--file", "-"]);
-        let input = Value::Object(sent).to_string();
-        model.call_with("relation-set", &args, Some(input.as_bytes()))?;
+        // Juju reads it as YAML, which JSON is not for every character
+        // (juju-hook-tools, relation-set).
+        let input = charmhost_yaml::to_string(&Value::Object(sent));
+        match model.call_with("relation-set", &args, Some(input.as_bytes())) {
+            Ok(_) => {}
+            // What a follower is refused is its application's data, which is
+            // no word about the relation (ops §8.1).
+            Err(error @ ToolError::PermissionDenied { .. }) if of_app && !model.is_leader()? => {
+                return Err(error);
+            }
+            Err(error) => return Err(gone_if_denied(error)),
+        }
         self.bags.insert((id, entity), wanted);
         Ok(())
     }
@@ -313,6 +335,17 @@ impl Relations {
     fn is_broken(&self, id: u32) -> bool {
         let event = self.event.as_ref();
         event.is_some_and(|event| event.broken && event.id == id)
+    }
+
+    /// Whether it is known, without a call, that a relation is not active: the
+    /// event breaks it, or Juju does not list it.
+    fn is_inactive(&self, endpoint: &str, id: u32) -> bool {
+        let is_active = |listed: &Vec<Relation>| {
+            listed
+                .iter()
+                .any(|relation| relation.id == id && relation.active)
+        };
+        self.is_broken(id) || !self.listed.get(endpoint).is_none_or(is_active)
     }
 
     /// The name that Juju knows an owner by, and whether it is an application.
@@ -365,6 +398,13 @@ fn is_gone(error: &ToolError) -> bool {
         error,
         ToolError::RelationGone { .. } | ToolError::PermissionDenied { .. }
     )
+}
+
+fn gone_if_denied(error: ToolError) -> ToolError {
+    match error {
+        ToolError::PermissionDenied { tool, text } => ToolError::RelationGone { tool, text },
+        other => other,
+    }
 }
 
 fn strings(tool: &str, value: &Value) -> Result<Vec<String>, ToolError> {

@@ -68,7 +68,7 @@ pub fn write(
     if changes.has_notices() {
         let tuple = |notice: &Notice| {
             let parts = [&notice.event_path, &notice.observer_path, &notice.method];
-            let quoted = parts.map(|part| Value::from(part.as_str()).to_string());
+            let quoted = parts.map(|part| charmhost_yaml::quote(part));
             // ops looks for tuples, and a list is not equal to one.
             format!("- !!python/tuple [{}]\n", quoted.join(", "))
         };
@@ -83,7 +83,7 @@ pub fn write(
 
 /// A key with a document as a block of text.
 fn entry(input: &mut String, key: &str, document: &str) {
-    input.push_str(&format!("{}: |\n", Value::from(key)));
+    input.push_str(&format!("{} |\n", charmhost_yaml::quote_key(key)));
     for line in document.lines() {
         input.push_str(&format!("  {line}\n"));
     }
@@ -117,6 +117,29 @@ mod tests {
         assert_eq!(value(text("Charm/S[a]")).unwrap(), state);
         let read = notices(text(NOTICES)).unwrap();
         assert_eq!(read, ["before", "on_start"].map(notice));
+    }
+
+    /// Characters that go-yaml, with which Juju reads this, refuses or folds
+    /// stand nowhere as they are.
+    #[test]
+    fn names_may_hold_every_character() {
+        let name = "a \u{2028} \u{85}\u{7f}\u{9f}\u{fffe}\0\n\"\\".to_owned();
+        let long = name.repeat(200);
+        let mut changes = Changes::default();
+        for handle in [&name, &long] {
+            changes.save(handle.clone(), pickle::write(&json!({&name: &name})));
+        }
+        changes.add_notice(notice(&name));
+        let (input, _) = write(&changes, Vec::new(), 1 << 20).unwrap();
+        let plain = |c: char| c == '\n' || (' '..='~').contains(&c);
+        assert!(input.chars().all(plain), "{input:?}");
+        let map = charmhost_yaml::parse(&input).unwrap();
+        for handle in [&name, &long] {
+            let text = map.get(handle).and_then(Value::as_str).unwrap();
+            assert_eq!(value(text).unwrap(), json!({&name: &name}));
+        }
+        let listed = map.get(NOTICES).and_then(Value::as_str).unwrap();
+        assert_eq!(notices(listed).unwrap(), [notice(&name)]);
     }
 
     #[test]

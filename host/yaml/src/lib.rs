@@ -10,4 +10,4 @@ mod resolve;
 mod write;
 
 pub use parse::{Error, parse, parse_with_number_keys};
-pub use write::to_string;
+pub use write::{quote, quote_key, to_string};

@@ -4,8 +4,16 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
+/// The longest key, in written characters, that stands before its colon on one
+/// line: readers take only the last 1,024 characters before a colon for a key
+/// (YAML 1.1 §7.4.2).
+const SIMPLE_KEY: usize = 1000;
+
 /// Writes a value as YAML: one item a line, keys in their order, every string
 /// in double quotes.
+///
+/// The text means the same to every reader of YAML 1.1, whatever the strings
+/// hold: characters that a reader may refuse or fold are escaped.
 pub fn to_string(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -19,13 +27,39 @@ pub fn to_string(value: &Value) -> String {
     out
 }
 
+/// Writes a text as [`to_string`] writes it as a value, without a line break.
+pub fn quote(text: &str) -> String {
+    let mut out = String::new();
+    quoted(&mut out, text);
+    out
+}
+
+/// Writes a text as a key of the outermost mapping, up to its colon.
+pub fn quote_key(text: &str) -> String {
+    let mut out = String::new();
+    key(&mut out, text, 0);
+    out
+}
+
 fn mapping(out: &mut String, map: &Map<String, Value>, depth: usize) {
-    for (key, value) in map {
+    for (name, value) in map {
         indent(out, depth);
-        quoted(out, key);
-        out.push(':');
+        key(out, name, depth);
         below(out, value, depth);
     }
+}
+
+fn key(out: &mut String, text: &str, depth: usize) {
+    let text = quote(text);
+    if text.len() > SIMPLE_KEY {
+        out.push_str("? ");
+        out.push_str(&text);
+        out.push('\n');
+        indent(out, depth);
+    } else {
+        out.push_str(&text);
+    }
+    out.push(':');
 }
 
 fn sequence(out: &mut String, items: &[Value], depth: usize) {

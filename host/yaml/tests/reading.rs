@@ -7,7 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use charmhost_yaml::{parse, to_string};
+use charmhost_yaml::{parse, quote, quote_key, to_string};
 use serde_json::{Value, json};
 
 fn table() -> Value {
@@ -99,6 +99,21 @@ fn what_is_written_reads_back_as_it_was() {
 fn every_string_is_written_in_quotes() {
     let text = to_string(&json!({"a": "b", "n": 1, "l": ["x"]}));
     assert_eq!(text, "\"a\": \"b\"\n\"n\": 1\n\"l\":\n  - \"x\"\n");
+}
+
+#[test]
+fn long_keys_stand_on_lines_of_their_own() {
+    let [short, long, longest] = [998, 999, 20_000].map(|length| "k".repeat(length));
+    let escaped = "\u{1f600}".repeat(101);
+    let value = json!({&short: 1, &long: {&longest: [{&escaped: "a"}], "b": {}}});
+    let text = to_string(&value);
+    assert_eq!(parse(&text), Ok(value), "{text}");
+    let first = |line: &str| line.trim_start().chars().next();
+    let marks: String = text.lines().filter_map(first).collect();
+    assert_eq!(marks, "\"?:?:-?:\"", "{text}");
+    assert_eq!(quote_key("a:"), "\"a:\":");
+    assert_eq!(quote_key(&long), format!("? \"{long}\"\n:"));
+    assert_eq!(quote("\u{85}\u{2028}é<<\0"), "\"\\x85\\u2028é<<\\x00\"");
 }
 
 #[test]

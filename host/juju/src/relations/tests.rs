@@ -173,12 +173,87 @@ fn databags_are_read_once_and_an_applications_after_leadership() {
 #[test]
 fn a_follower_may_read_its_own_applications_data_only_among_peers() {
     let mut bench = Bench::new(
-        &[("is-leader", Ok("false")), ("relation-get", Ok("{}"))],
+        &[
+            ("is-leader", Ok("false")),
+            ("relation-get", Ok("{}")),
+            ("relation-ids", Ok("[\"db:7\"]")),
+            ("relation-list", Ok("[\"pg/0\"]")),
+        ],
         None,
     );
-    let refused = bench.read("db", Owner::ThisApp).unwrap_err();
-    assert!(refused.contains("web/0 is not the leader"), "{refused}");
+    for _ in 0..2 {
+        let refused = bench.read("db", Owner::ThisApp).unwrap_err();
+        assert!(refused.contains("web/0 is not the leader"), "{refused}");
+    }
+    assert_eq!(
+        bench.calls(),
+        [
+            "is-leader --format=json",
+            "relation-ids db --format=json",
+            "relation-list --format=json -r db:7",
+        ]
+    );
     assert_eq!(bench.read("ring", Owner::ThisApp), Ok(bag(&[])));
+}
+
+#[test]
+fn databags_of_a_relation_that_is_not_active_are_free() {
+    const GONE: Answers = &[
+        ("relation-ids", Ok("[]")),
+        ("is-leader", Ok("false")),
+        ("relation-list", Err("relation 7 not found")),
+        ("relation-get", Err("relation 7 not found")),
+    ];
+    let read = "relation-get --format=json -r db:7 --app - web";
+    // It was looked at before.
+    let mut bench = Bench::new(GONE, None);
+    let gone = bench.relations.get(&mut bench.model, "db", 7).unwrap();
+    assert!(!gone.active);
+    bench.calls();
+    assert_eq!(bench.read("db", Owner::ThisApp), Ok(bag(&[])));
+    assert_eq!(bench.calls(), [read], "no leadership");
+    // It was not.
+    let mut bench = Bench::new(GONE, None);
+    assert_eq!(bench.read("db", Owner::ThisApp), Ok(bag(&[])));
+    let asked = ["is-leader --format=json", "relation-ids db --format=json"];
+    assert_eq!(bench.calls(), [&asked[..], &[read]].concat());
+    // Juju lists it, but has no units of it any more.
+    let mut bench = Bench::new(
+        &[
+            ("relation-ids", Ok("[\"db:7\"]")),
+            ("relation-list", Err("permission denied")),
+            ("relation-get", Ok("{\"a\":\"1\"}")),
+        ],
+        None,
+    );
+    bench.relations.list(&mut bench.model, "db").unwrap();
+    bench.calls();
+    assert_eq!(bench.read("db", Owner::ThisApp), Ok(bag(&[("a", "1")])));
+    assert_eq!(bench.calls(), [read], "no leadership");
+}
+
+#[test]
+fn the_relation_that_breaks_is_known_from_the_dispatch_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let metadata = "name: x\nrequires: {db: {interface: pg}}\n";
+    std::fs::write(dir.path().join("metadata.yaml"), metadata).unwrap();
+    let metadata = Metadata::load(dir.path()).unwrap();
+    for (path, hook, broken) in [
+        ("hooks/db-relation-broken", "", true),
+        ("hooks/db-relation-broken", "db-relation-changed", true),
+        ("hooks/db-relation-changed", "db-relation-broken", false),
+    ] {
+        let vars = [
+            ("JUJU_DISPATCH_PATH", path),
+            ("JUJU_HOOK_NAME", hook),
+            ("JUJU_RELATION_ID", "db:7"),
+        ];
+        let var = |name: &str| vars.iter().find(|(known, _)| *known == name);
+        let environment = Environment::read(|name| var(name).map(|(_, value)| value.into()));
+        let relations = Relations::new(&environment.unwrap(), &metadata);
+        assert_eq!(relations.is_broken(7), broken, "{path} {hook:?}");
+        assert!(!relations.is_broken(8));
+    }
 }
 
 #[test]
@@ -208,7 +283,7 @@ fn a_write_sends_what_changes_and_is_seen() {
         bench.calls(),
         [
             "relation-get --format=json -r db:7 - web/0",
-            "relation-set -r db:7 --file - < {\"b\":\"\",\"c\":\"3\"}",
+            "relation-set -r db:7 --file - < \"b\": \"\"\n\"c\": \"3\"\n",
         ]
     );
     assert_eq!(
@@ -229,7 +304,7 @@ fn only_the_leader_writes_the_applications_data() {
         [
             "is-leader --format=json",
             "relation-get --format=json -r db:7 --app - web",
-            "relation-set -r db:7 --app --file - < {\"k\":\"v\"}",
+            "relation-set -r db:7 --app --file - < \"k\": \"v\"\n",
         ]
     );
     let mut follower = Bench::new(&[("is-leader", Ok("false"))], None);
@@ -250,6 +325,46 @@ fn a_failed_write_is_not_seen() {
     let refused = bench.write(Own::Unit, &[("k", Some("v"))]).unwrap_err();
     assert!(matches!(refused, ToolError::RelationGone { .. }));
     assert_eq!(bench.read("db", Owner::ThisUnit), Ok(bag(&[])));
+}
+
+/// What Juju denies is gone, but for what a follower is denied of its own
+/// application (ops §8.1).
+#[test]
+fn a_denied_relation_is_gone() {
+    let denied: Answers = &[
+        ("is-leader", Ok("true")),
+        ("relation-ids", Err("permission denied")),
+        ("relation-get", Ok("{}")),
+        ("relation-set", Err("permission denied")),
+    ];
+    let is_gone = |error| matches!(error, ToolError::RelationGone { .. });
+    for own in [Own::Unit, Own::App] {
+        let mut bench = Bench::new(denied, None);
+        assert!(is_gone(bench.write(own, &[("k", Some("v"))]).unwrap_err()));
+    }
+    let mut bench = Bench::new(denied, None);
+    let listed = bench.relations.list(&mut bench.model, "db");
+    assert!(is_gone(listed.unwrap_err()));
+}
+
+/// Juju reads the input with go-yaml, which refuses or changes some characters
+/// of plain JSON, and keys of more than 1,024 characters.
+#[test]
+fn what_is_written_is_yaml_for_every_character() {
+    let long = "k".repeat(2000);
+    let mut bench = Bench::new(&[("relation-get", Ok("{}"))], None);
+    let value = "\u{7f}\u{80}a \u{85} b\u{2028}\u{ffff}\u{1f600}/\\\"\0";
+    let changes = [("<<", Some(value)), (&long, Some("x")), ("=", Some("~"))];
+    bench.write(Own::Unit, &changes).unwrap();
+    let calls = bench.calls();
+    let (_, sent) = calls[1].split_once(" < ").unwrap();
+    let written = "\\x7f\\x80a \\x85 b\\u2028\\uffff\\U0001f600/\\\\\\\"\\x00";
+    let wanted = [
+        format!("\"<<\": \"{written}\"\n"),
+        format!("? \"{long}\"\n: \"x\"\n"),
+        "\"=\": \"~\"\n".to_owned(),
+    ];
+    assert_eq!(sent, wanted.concat());
 }
 
 #[test]
