@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use charmhost_jujuc::Error as RpcError;
 
+use crate::MAX_ARGUMENT;
+
 /// A hook tool's failure, in cases that a charm can act on.
 ///
 /// The text is the tool's own complaint without its `ERROR` prefix. Values
@@ -94,6 +96,23 @@ impl ToolError {
             tool: tool.to_owned(),
             text: format!("with {arg} the agent opens a file of the machine with its own rights"),
         }
+    }
+
+    /// One argument is longer than [`MAX_ARGUMENT`]; `length` is in bytes.
+    pub fn argument_too_long(tool: &str, length: usize) -> Self {
+        let text = format!(
+            "one of its arguments has {length} bytes, and a program gets at most {MAX_ARGUMENT} in one; shorten it, or pass the data as the tool's input if it reads that"
+        );
+        ToolError::invalid(tool, text)
+    }
+
+    /// The kernel does not pass so many bytes to a program; `length` is the sum
+    /// of the arguments, in bytes.
+    pub(crate) fn arguments_too_long(tool: &str, length: usize) -> Self {
+        let text = format!(
+            "its arguments have {length} bytes together, more than a program gets on this machine; call it several times with less"
+        );
+        ToolError::invalid(tool, text)
     }
 
     pub(crate) fn timeout(tool: &str, limit: Duration) -> Self {

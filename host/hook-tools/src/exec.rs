@@ -74,6 +74,9 @@ impl ExecTransport {
         let output = self.spawn.spawn(&program, args, stdin, timer);
         output.map_err(|error| match error {
             SpawnError::Expired(expired) => ToolError::timeout(tool, expired.limit),
+            SpawnError::TooLong => {
+                ToolError::arguments_too_long(tool, args.iter().map(String::len).sum())
+            }
             SpawnError::Io(error) => {
                 let text = format!("cannot run {}: {error}", program.display());
                 ToolError::unreachable(tool, text)
@@ -108,6 +111,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::MAX_ARGUMENT;
 
     fn tools() -> (tempfile::TempDir, ExecTransport) {
         let dir = tempfile::tempdir().unwrap();
@@ -128,6 +132,21 @@ mod tests {
         assert_eq!(output.code, 3);
         assert_eq!(output.stdout, b"a b -c\ninput");
         assert_eq!(output.stderr, b"complaint\n");
+    }
+
+    #[test]
+    fn arguments_that_the_kernel_does_not_pass_are_the_charms_fault() {
+        let (_dir, mut transport) = tools();
+        let longest = "x".repeat(MAX_ARGUMENT);
+        let args = [longest.clone()];
+        assert_eq!(transport.run("juju-log", &args, None).unwrap().code, 3);
+        // More than any limit on the stack allows.
+        for args in [vec![longest.clone() + "x"], vec![longest; 100]] {
+            let length: usize = args.iter().map(String::len).sum();
+            let error = transport.run("juju-log", &args, None).unwrap_err();
+            let wanted = ToolError::arguments_too_long("juju-log", length);
+            assert_eq!(error, wanted);
+        }
     }
 
     #[test]

@@ -30,5 +30,5 @@ pub use rpc::RpcTransport;
 pub use spawn::{DirectSpawn, Spawn, SpawnError};
 pub use spawner::ForkedSpawn;
 pub use table::{Arguments, Output, TOOLS, Tool, tool};
-pub use transport::{ToolOutput, Transport, TransportError};
+pub use transport::{MAX_ARGUMENT, ToolOutput, Transport, TransportError};
 pub use version::Version;

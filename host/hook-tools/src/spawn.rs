@@ -23,6 +23,9 @@ pub enum SpawnError {
     /// It took too long, and was killed.
     #[error(transparent)]
     Expired(#[from] Expired),
+    /// Its arguments are too long for the kernel.
+    #[error("its arguments are too long")]
+    TooLong,
     /// It could not be started or talked to, or prints too much.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -74,7 +77,11 @@ pub(crate) fn run(
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()?;
+        .spawn()
+        .map_err(|error| match error.kind() {
+            ErrorKind::ArgumentListTooLong => SpawnError::TooLong,
+            _ => SpawnError::Io(error),
+        })?;
     let ended = talk(&mut child, stdin.unwrap_or_default(), timer, owner)
         .and_then(|output| Ok((output, wait(&mut child, timer)?)));
     if ended.is_err() {
@@ -270,7 +277,7 @@ mod tests {
             let as_wanted = match &ended {
                 Err(SpawnError::Expired(expired)) => expired.limit == limit,
                 Err(SpawnError::Io(error)) => error.to_string().contains("prints more than"),
-                Ok(_) => false,
+                Err(SpawnError::TooLong) | Ok(_) => false,
             };
             assert!(as_wanted, "{script}: {ended:?}");
             assert!(started.elapsed() < Duration::from_secs(10), "{script}");

@@ -20,6 +20,7 @@ use crate::spawn::{self, Spawn, SpawnError};
 /// What a reply begins with.
 const ENDED: &[u8] = b"ended";
 const EXPIRED: &[u8] = b"expired";
+const TOO_LONG: &[u8] = b"too long";
 const FAILED: &[u8] = b"failed";
 
 /// Runs programs in a process that was forked from this one.
@@ -163,6 +164,7 @@ fn read_reply(reply: &[u8], timer: &CallTimer) -> std::result::Result<ToolOutput
         EXPIRED => Err(SpawnError::Expired(Expired {
             limit: timer.limit().unwrap_or_default(),
         })),
+        TOO_LONG => Err(SpawnError::TooLong),
         _ => {
             let text = String::from_utf8_lossy(fields.need()?).into_owned();
             Err(Error::other(text).into())
@@ -233,6 +235,7 @@ fn answer(socket: &UnixStream, request: &[u8]) -> Result<Vec<u8>> {
             writer.field(&output.stderr)?;
         }
         Err(SpawnError::Expired(_)) => writer.field(EXPIRED)?,
+        Err(SpawnError::TooLong) => writer.field(TOO_LONG)?,
         Err(SpawnError::Io(error)) => {
             writer.field(FAILED)?;
             writer.field(error.to_string().as_bytes())?;

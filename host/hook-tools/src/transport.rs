@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::ToolError;
 
+/// The longest argument that the kernel passes to a program, in bytes without
+/// its terminating NUL: 32 pages of 4 KiB (`execve(2)`).
+pub const MAX_ARGUMENT: usize = 131_071;
+
 /// The result of a hook tool that ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToolOutput {

@@ -64,6 +64,8 @@ fn runs_programs() {
         .spawn(Path::new("/no/such"), &[], None, &mut CallTimer::new(None))
         .unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
+    let long = sh(&mut spawner, &"x".repeat(200_000), None, None);
+    assert!(matches!(long, Err(SpawnError::TooLong)), "{long:?}");
     assert_eq!(
         sh(&mut spawner, "echo on", None, None).unwrap().stdout,
         b"on\n"

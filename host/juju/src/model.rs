@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use charmhost_hook_tools::{ToolError, ToolOutput, Transport, names_file};
+use charmhost_hook_tools::{MAX_ARGUMENT, ToolError, ToolOutput, Transport, names_file};
 use serde_json::Value;
 
 use crate::{ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue};
 
 /// How long Juju guarantees leadership after it has confirmed it.
 const LEADERSHIP: Duration = Duration::from_secs(30);
-
-/// The longest text of one log line, in characters; what a program may be
-/// given as one argument, less its end.
-const LOG_CHUNK: usize = 131_071;
 
 /// The model as this unit sees it and may change it.
 ///
@@ -79,6 +75,11 @@ impl Model {
         }
         if let Some(arg) = names_file(tool, args) {
             return Err(ToolError::opens_file(tool, &arg));
+        }
+        // The socket knows no limit, but a charm must not depend on how its
+        // hook tools are called.
+        if let Some(arg) = args.iter().find(|arg| arg.len() > MAX_ARGUMENT) {
+            return Err(ToolError::argument_too_long(tool, arg.len()));
         }
         self.transport.run(tool, args, stdin)
     }
@@ -213,8 +214,9 @@ impl Model {
         Ok(values.into_iter().filter_map(read).collect())
     }
 
-    /// The current status.
+    /// The current status; the application's only for the leader (ops §13.2).
     pub fn status_get(&mut self, scope: Scope) -> Result<StatusValue, ToolError> {
+        self.check_status(scope, "status-get", "read")?;
         if let Some(status) = self.known_status(scope) {
             return Ok(status.clone());
         }
@@ -243,6 +245,16 @@ impl Model {
         Ok(status)
     }
 
+    fn check_status(&mut self, scope: Scope, tool: &str, verb: &str) -> Result<(), ToolError> {
+        if scope == Scope::Unit || self.is_leader()? {
+            return Ok(());
+        }
+        Err(ToolError::NotLeader {
+            tool: tool.to_owned(),
+            text: format!("only the leader may {verb} the application's status"),
+        })
+    }
+
     fn known_status(&mut self, scope: Scope) -> &mut Option<StatusValue> {
         match scope {
             Scope::Unit => &mut self.unit_status,
@@ -259,12 +271,7 @@ impl Model {
             );
             return Err(ToolError::invalid("status-set", text));
         }
-        if scope == Scope::App && !self.is_leader()? {
-            return Err(ToolError::NotLeader {
-                tool: "status-set".to_owned(),
-                text: "only the leader may set the application's status".to_owned(),
-            });
-        }
+        self.check_status(scope, "status-set", "set")?;
         let of_app = match scope {
             Scope::Unit => "--application=False",
             Scope::App => "--application=True",
@@ -350,17 +357,18 @@ impl Model {
         self.call("action-fail", &["--", message]).map(drop)
     }
 
-    /// Writes to the log. A line that cannot be written is lost, because it
-    /// must not make a hook fail; the first one is told on the error stream.
+    /// Writes to the log; a text of more than [`MAX_ARGUMENT`] bytes in chunks.
+    /// A line that cannot be written is lost, because it must not make a hook
+    /// fail; the first one is told on the error stream.
     pub fn log(&mut self, level: Level, message: &str) {
         if self.echo && !message.is_empty() {
             eprintln!("{:<8} {message}", level.as_str());
         }
         let clean = message.replace('\0', "\u{fffd}");
-        let chunks = chunks(&clean, LOG_CHUNK);
+        let chunks = chunks(&clean, MAX_ARGUMENT);
         if chunks.len() > 1 {
             let line =
-                format!("Log string greater than {LOG_CHUNK}. Splitting into multiple chunks: ");
+                format!("Log string greater than {MAX_ARGUMENT}. Splitting into multiple chunks: ");
             self.log_line(level, &line);
         }
         for chunk in chunks {
@@ -395,20 +403,17 @@ fn config_value(value: Value, is_secret: bool) -> Option<ConfigValue> {
     }
 }
 
-/// Pieces of at most `size` characters; none of an empty text.
+/// Chunks of at most `size` bytes, split between characters; none of an empty
+/// text.
 fn chunks(text: &str, size: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest
-            .char_indices()
-            .nth(size)
-            .map_or(rest.len(), |(index, _)| index);
-        let (piece, remainder) = rest.split_at(end);
-        pieces.push(piece);
+        let (chunk, remainder) = rest.split_at(rest.floor_char_boundary(size));
+        chunks.push(chunk);
         rest = remainder;
     }
-    pieces
+    chunks
 }
 
 #[cfg(test)]

@@ -163,14 +163,26 @@ fn a_failed_read_is_asked_again() {
 
 #[test]
 fn the_status_of_the_application_is_inside_another_map() {
-    let (mut model, _) = model(&[(
-        "status-get",
-        0,
-        "{\"application-status\":{\"message\":\"\",\"status\":\"new-one\",\"status-data\":{},\"units\":{}}}",
-        "",
-    )]);
+    let (mut model, calls) = model(&[
+        ("is-leader", 0, "true\n", ""),
+        (
+            "status-get",
+            0,
+            "{\"application-status\":{\"message\":\"\",\"status\":\"new-one\",\"status-data\":{},\"units\":{}}}",
+            "",
+        ),
+    ]);
     let wanted = status(StatusName::Other("new-one".to_owned()), "");
-    assert_eq!(model.status_get(Scope::App).unwrap(), wanted);
+    for _ in 0..2 {
+        assert_eq!(model.status_get(Scope::App).unwrap(), wanted);
+    }
+    assert_eq!(
+        seen(&calls),
+        [
+            "is-leader --format=json",
+            "status-get --include-data --format=json --application=true",
+        ]
+    );
 }
 
 #[test]
@@ -184,6 +196,12 @@ fn refused_values_run_no_tool() {
         .status_set(Scope::App, &status(StatusName::Active, ""))
         .unwrap_err();
     assert!(matches!(error, ToolError::NotLeader { .. }));
+    let error = model.status_get(Scope::App).unwrap_err();
+    assert!(matches!(error, ToolError::NotLeader { .. }));
+    assert_eq!(
+        error.to_string(),
+        "cannot run status-get: only the leader may read the application's status"
+    );
     let error = model.set_workload_version("a\0b").unwrap_err();
     assert!(error.to_string().contains("NUL"));
     assert_eq!(seen(&calls), ["is-leader --format=json"]);
@@ -195,14 +213,35 @@ fn long_lines_are_split_and_empty_ones_dropped() {
     model.log(Level::Info, "");
     model.log(Level::Critical, "-x");
     assert_eq!(seen(&calls), ["juju-log --log-level CRITICAL -- -x"]);
-    let long = "é".repeat(LOG_CHUNK) + "tail";
+    // By bytes, and between characters: 131,071 is odd.
+    let long = "é".repeat(MAX_ARGUMENT / 2) + "étail";
     model.log(Level::Info, &long);
-    let seen = seen(&calls);
-    assert_eq!(seen.len(), 3);
-    assert!(
-        seen[0].ends_with("-- Log string greater than 131071. Splitting into multiple chunks: ")
+    let logged = seen(&calls);
+    let start = "juju-log --log-level INFO -- ";
+    let texts: Vec<&str> = logged.iter().map(|call| &call[start.len()..]).collect();
+    assert_eq!(
+        texts[0],
+        "Log string greater than 131071. Splitting into multiple chunks: "
     );
-    assert_eq!(seen[2], "juju-log --log-level INFO -- tail");
+    assert_eq!(texts[1].len(), MAX_ARGUMENT - 1);
+    assert_eq!(texts[2..], ["étail"]);
+    model.log(Level::Info, &"x".repeat(MAX_ARGUMENT));
+    assert_eq!(seen(&calls).len(), 1);
+}
+
+/// No transport may take what another does not.
+#[test]
+fn an_argument_that_no_program_gets_runs_no_tool() {
+    let (mut model, calls) = model(&[]);
+    let longest = "x".repeat(MAX_ARGUMENT);
+    model.set_workload_version(&longest).unwrap();
+    assert_eq!(seen(&calls).len(), 1);
+    let error = model.set_workload_version(&(longest + "é")).unwrap_err();
+    assert!(matches!(error, ToolError::InvalidInput { .. }), "{error}");
+    let error = error.to_string();
+    let wanted = "cannot run application-version-set: one of its arguments has 131073 bytes";
+    assert!(error.starts_with(wanted), "{error}");
+    assert!(seen(&calls).is_empty());
 }
 
 #[test]
