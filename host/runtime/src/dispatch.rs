@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use charmhost_framework::Framework;
 use charmhost_hook_tools::{AgentTransport, Policy};
-use charmhost_juju::{Environment, Event, Level, Metadata, Model, Relations};
+use charmhost_juju::{Environment, EnvironmentError, Event, Level, Metadata, Model, Relations};
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
     DenialLog, DiskQuota, Exceeded, Files, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
@@ -64,19 +64,24 @@ pub fn dispatch(
     }
     let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
     model.log(Level::Debug, &up);
-    match Prepared::new(&environment, &mut model, policy) {
+    match Prepared::new(&environment, policy) {
         Ok(prepared) => {
             let may_run = prepared.settings.grants.legacy_hooks;
             if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
                 return code;
             }
-            prepared.run(environment, model, vars, restrict)
+            match prepared.event(&environment, &mut model) {
+                Ok(event) => prepared.run(event, environment, model, vars, restrict),
+                Err(error) => fail(&mut model, &error),
+            }
         }
-        Err(error) => {
-            model.log(Level::Error, &error);
-            complain(&error)
-        }
+        Err(error) => fail(&mut model, &error),
     }
+}
+
+fn fail(model: &mut Model, error: &dyn std::fmt::Display) -> u8 {
+    model.log(Level::Error, &error.to_string());
+    complain(error)
 }
 
 fn complain(error: &dyn std::fmt::Display) -> u8 {
@@ -87,35 +92,40 @@ fn complain(error: &dyn std::fmt::Display) -> u8 {
 /// What can be read and checked before anything runs.
 struct Prepared {
     metadata: Metadata,
-    event: Option<Event>,
     settings: Settings,
 }
 
 impl Prepared {
     fn new(
         environment: &Environment,
-        model: &mut Model,
         policy: Result<OperatorPolicy, String>,
     ) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
-        let event = environment.event(&metadata).map_err(|error| text(&error))?;
-        if event.is_none() {
-            let name = environment.event_name();
-            let line = format!("Event {name} not defined for {}.", metadata.name);
-            model.log(Level::Debug, &line);
-        }
         let stated = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
         let settings = stated.narrowed(&policy?);
-        Ok(Prepared {
-            metadata,
-            event,
-            settings,
-        })
+        Ok(Prepared { metadata, settings })
+    }
+
+    /// The event, with its arguments. Legacy hooks run before it is made (ops
+    /// §2.1, steps 7 and 11): a variable that it needs is none of theirs.
+    fn event(
+        &self,
+        environment: &Environment,
+        model: &mut Model,
+    ) -> Result<Option<Event>, EnvironmentError> {
+        let event = environment.event(&self.metadata)?;
+        if event.is_none() {
+            let name = environment.event_name();
+            let line = format!("Event {name} not defined for {}.", self.metadata.name);
+            model.log(Level::Debug, &line);
+        }
+        Ok(event)
     }
 
     fn run(
         self,
+        event: Option<Event>,
         environment: Environment,
         mut model: Model,
         vars: impl Fn(&str) -> Option<OsString>,
@@ -139,13 +149,10 @@ impl Prepared {
                 model.log(Level::Debug, &line);
                 return 0;
             }
-            Err(error) => {
-                model.log(Level::Error, &error.to_string());
-                return complain(&error);
-            }
+            Err(error) => return fail(&mut model, &error),
         };
         let mut charm = CharmState {
-            framework: Framework::new(self.event, restricted, defines, queue),
+            framework: Framework::new(event, restricted, defines, queue),
             local,
             relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
@@ -159,10 +166,7 @@ impl Prepared {
         let memory = HostMemory::new(self.settings.limits.host_memory());
         let sandbox = match sandbox(&charm.environment.charm_dir, &self.settings, &memory, vars) {
             Ok(sandbox) => sandbox,
-            Err(error) => {
-                charm.model.log(Level::Error, &error);
-                return complain(&error);
-            }
+            Err(error) => return fail(&mut charm.model, &error),
         };
         let Settings { limits, .. } = self.settings;
         let mut state = State::new(charm, limits, memory, sandbox);
@@ -275,10 +279,7 @@ impl Run {
             });
         let (engine, pre) = match loaded {
             Ok(loaded) => loaded,
-            Err(error) => {
-                self.state.charm.model.log(Level::Error, &error);
-                return complain(&error);
-            }
+            Err(error) => return fail(&mut self.state.charm.model, &error),
         };
         // The futures of host functions need timers and readiness of files.
         let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -354,10 +355,7 @@ fn save(charm: &mut CharmState) -> u8 {
     let queue = charm.framework.queue();
     match charm.local.commit(queue, &mut charm.model) {
         Ok(()) => 0,
-        Err(error) => {
-            charm.model.log(Level::Error, &error.to_string());
-            complain(&error)
-        }
+        Err(error) => fail(&mut charm.model, &error),
     }
 }
 
