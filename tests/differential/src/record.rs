@@ -42,13 +42,14 @@ pub struct Call {
 }
 
 impl Call {
-    /// The call as one would type it, with JSON input in one form.
+    /// The call as one would type it, with YAML and JSON input in one form.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.tool).chain(&self.args);
         let mut line = words.cloned().collect::<Vec<_>>().join(" ");
         if let Some(stdin) = &self.stdin {
-            let value: Result<Value, _> = serde_json::from_str(stdin);
-            let text = value.map_or_else(|_| stdin.clone(), |value| value.to_string());
+            let value: Option<Value> = serde_json::from_str(stdin).ok();
+            let value = value.or_else(|| charmhost_yaml::parse(stdin).ok());
+            let text = value.map_or_else(|| stdin.clone(), |value| value.to_string());
             line = format!("{line} < {text}");
         }
         match self.exit_code {
