@@ -1,0 +1,81 @@
+//! Reads and writes databags. Handlers of relation events do what the option
+//! `orders` says, one word after the other, and log how each ended.
+
+use charmhost::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Config {
+    orders: String,
+}
+
+#[derive(Deserialize)]
+struct Params {
+    /// Keys and values. Keys of parameters themselves do not arrive as they are.
+    data: Vec<(String, String)>,
+}
+
+struct Databags;
+
+impl Charm for Databags {
+    fn new(on: &mut Observe<Self>) -> Self {
+        on.action("write", Self::on_write);
+        on.relation("db")
+            .changed(Self::on_changed)
+            .broken(Self::on_broken);
+        Databags
+    }
+}
+
+impl Databags {
+    fn on_write(&mut self, event: ActionEvent) -> Result<()> {
+        let Params { data } = event.params()?;
+        let relation = relation("db")?.ok_or_else(|| Error::msg("no relation"))?;
+        relation.set_unit_data(data)
+    }
+
+    fn on_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+        follow(&event.relation())
+    }
+
+    fn on_broken(&mut self, event: RelationBrokenEvent) -> Result<()> {
+        follow(&event.relation())
+    }
+}
+
+fn follow(relation: &Relation) -> Result<()> {
+    let config: Config = config()?;
+    for order in config.orders.split_whitespace() {
+        match obey(relation, order) {
+            Ok(seen) => log::info!("{order}: {seen}"),
+            Err(error) => log::info!("{order}: {:?}: {error}", error.kind()),
+        }
+    }
+    Ok(())
+}
+
+fn obey(relation: &Relation, order: &str) -> Result<String> {
+    let (order, size) = order.split_once('=').unwrap_or((order, "0"));
+    // Two bytes each.
+    let long = "é".repeat(size.parse()?);
+    Ok(match order {
+        "list" => {
+            let listed = relations("db")?;
+            let ids: Vec<u32> = listed.iter().map(Relation::id).collect();
+            format!("{ids:?}")
+        }
+        "is-active" => relation.is_active()?.to_string(),
+        "read-app" => format!("{:?}", relation.app_data()?),
+        "set" => format!("{:?}", relation.set_unit_data([("key", "value")])?),
+        "set-app" => format!("{:?}", relation.set_app_data([("key", "value")])?),
+        "app-status" => format!("{:?}", app().status()?),
+        "log" => {
+            log::warn!("{long}");
+            String::new()
+        }
+        "version" => format!("{:?}", unit().set_workload_version(long)?),
+        other => return Err(Error::msg(format!("unknown order {other}"))),
+    })
+}
+
+charmhost::main!(Databags);
