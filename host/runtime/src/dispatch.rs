@@ -149,7 +149,10 @@ impl Prepared {
                 model.log(Level::Debug, &line);
                 return 0;
             }
-            Err(error) => return fail(&mut model, &error),
+            Err(error) => {
+                model.log(Level::Error, &error.to_string());
+                return complain(&error);
+            }
         };
         let mut charm = CharmState {
             framework: Framework::new(event, restricted, defines, queue),
@@ -166,7 +169,10 @@ impl Prepared {
         let memory = HostMemory::new(self.settings.limits.host_memory());
         let sandbox = match sandbox(&charm.environment.charm_dir, &self.settings, &memory, vars) {
             Ok(sandbox) => sandbox,
-            Err(error) => return fail(&mut charm.model, &error),
+            Err(error) => {
+                charm.model.log(Level::Error, &error);
+                return complain(&error);
+            }
         };
         let Settings { limits, .. } = self.settings;
         let mut state = State::new(charm, limits, memory, sandbox);
@@ -279,7 +285,10 @@ impl Run {
             });
         let (engine, pre) = match loaded {
             Ok(loaded) => loaded,
-            Err(error) => return fail(&mut self.state.charm.model, &error),
+            Err(error) => {
+                self.state.charm.model.log(Level::Error, &error);
+                return complain(&error);
+            }
         };
         // The futures of host functions need timers and readiness of files.
         let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -355,7 +364,10 @@ fn save(charm: &mut CharmState) -> u8 {
     let queue = charm.framework.queue();
     match charm.local.commit(queue, &mut charm.model) {
         Ok(()) => 0,
-        Err(error) => fail(&mut charm.model, &error),
+        Err(error) => {
+            charm.model.log(Level::Error, &error.to_string());
+            complain(&error)
+        }
     }
 }
 
