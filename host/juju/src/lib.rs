@@ -12,6 +12,7 @@ mod metadata;
 mod model;
 mod relations;
 mod results;
+mod security;
 mod snapshot;
 mod values;
 mod version;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use charmhost_hook_tools::{MAX_ARGUMENT, ToolError, ToolOutput, Transport, names_file};
 use serde_json::Value;
 
-use crate::{ConfigValue, Level, Metadata, Port, Scope, StatusName, StatusValue};
+use crate::security::Identity;
+use crate::{ConfigValue, Environment, Level, Metadata, Port, Scope, StatusName, StatusValue};
 
 /// How long Juju guarantees leadership after it has confirmed it.
 const LEADERSHIP: Duration = Duration::from_secs(30);
@@ -20,11 +21,15 @@ pub struct Model {
     transport: Box<dyn Transport>,
     charm_dir: std::path::PathBuf,
     config: Option<BTreeMap<String, ConfigValue>>,
-    leadership: Option<(Instant, bool)>,
+    pub(crate) leadership: Option<(Instant, bool)>,
     unit_status: Option<StatusValue>,
     app_status: Option<StatusValue>,
     echo: bool,
     complained: bool,
+    pub(crate) identity: Identity,
+    /// The security event, with its description, of the last call that was
+    /// refused, if it is not logged.
+    pub(crate) refusal: Option<(String, String)>,
 }
 
 impl Model {
@@ -40,7 +45,14 @@ impl Model {
             app_status: None,
             echo: false,
             complained: false,
+            identity: Identity::default(),
+            refusal: None,
         }
+    }
+
+    /// Sets whose security events are logged.
+    pub fn identify(&mut self, environment: &Environment) {
+        self.identity = environment.into();
     }
 
     /// Writes log lines to the error stream too, as in a debug session.
@@ -100,7 +112,13 @@ impl Model {
         let output = self.run(tool, &args, stdin)?;
         match output.code {
             0 => Ok(output.stdout),
-            code => Err(ToolError::failed(tool, code, &output.stderr)),
+            code => {
+                // What ops runs beside its model is none of its events.
+                if tool != "juju-log" && !tool.starts_with("state-") {
+                    self.note_refusal(tool, code, &output.stderr);
+                }
+                Err(ToolError::failed(tool, code, &output.stderr))
+            }
         }
     }
 
@@ -216,7 +234,8 @@ impl Model {
 
     /// The current status; the application's only for the leader (ops §13.2).
     pub fn status_get(&mut self, scope: Scope) -> Result<StatusValue, ToolError> {
-        self.check_status(scope, "status-get", "read")?;
+        let event = "Attempted to get application status when not leader";
+        self.check_status(scope, "status-get", "read", event)?;
         if let Some(status) = self.known_status(scope) {
             return Ok(status.clone());
         }
@@ -245,10 +264,17 @@ impl Model {
         Ok(status)
     }
 
-    fn check_status(&mut self, scope: Scope, tool: &str, verb: &str) -> Result<(), ToolError> {
+    fn check_status(
+        &mut self,
+        scope: Scope,
+        tool: &str,
+        verb: &str,
+        event: &str,
+    ) -> Result<(), ToolError> {
         if scope == Scope::Unit || self.is_leader()? {
             return Ok(());
         }
+        self.log_not_leader(tool, event);
         Err(ToolError::NotLeader {
             tool: tool.to_owned(),
             text: format!("only the leader may {verb} the application's status"),
@@ -271,7 +297,8 @@ impl Model {
             );
             return Err(ToolError::invalid("status-set", text));
         }
-        self.check_status(scope, "status-set", "set")?;
+        let event = "Attempted to set application status when not leader.";
+        self.check_status(scope, "status-set", "set", event)?;
         let of_app = match scope {
             Scope::Unit => "--application=False",
             Scope::App => "--application=True",

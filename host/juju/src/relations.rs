@@ -249,6 +249,7 @@ impl Relations {
                     && !self.peers.contains(endpoint)
                     && !model.is_leader()? =>
             {
+                model.log_refusal();
                 return Err(error);
             }
             Err(error) if is_gone(&error) => return Ok(Databag::new()),
@@ -324,6 +325,7 @@ impl Relations {
             // What a follower is refused is its application's data, which is
             // no word about the relation (ops §8.1).
             Err(error @ ToolError::PermissionDenied { .. }) if of_app && !model.is_leader()? => {
+                model.log_refusal();
                 return Err(error);
             }
             Err(error) => return Err(gone_if_denied(error)),
@@ -392,17 +394,22 @@ fn is_app(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Juju denies access to a relation that is gone.
+/// Juju denies access to a relation that is gone (ops §8.1).
 fn is_gone(error: &ToolError) -> bool {
-    matches!(
-        error,
-        ToolError::RelationGone { .. } | ToolError::PermissionDenied { .. }
-    )
+    match error {
+        ToolError::RelationGone { .. } => true,
+        ToolError::PermissionDenied { text, .. } => {
+            text.to_lowercase().contains("permission denied")
+        }
+        _ => false,
+    }
 }
 
 fn gone_if_denied(error: ToolError) -> ToolError {
     match error {
-        ToolError::PermissionDenied { tool, text } => ToolError::RelationGone { tool, text },
+        ToolError::PermissionDenied { tool, text } if is_gone(&error) => {
+            ToolError::RelationGone { tool, text }
+        }
         other => other,
     }
 }

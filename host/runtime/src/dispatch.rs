@@ -50,6 +50,7 @@ pub fn dispatch(
         Err(error) => return complain(&error),
     };
     let mut model = Model::new(transport, &environment.charm_dir);
+    model.identify(&environment);
     let policy = policy(&vars);
     if let Ok(policy) = &policy {
         model.set_timeout(policy.hook_tool_timeout());
@@ -401,4 +402,5 @@ fn tell(charm: &mut CharmState, failure: &Failure) {
         eprintln!("Uncaught {kind} in charm code: {message}");
         eprintln!("Use `juju debug-log` to see where.");
     }
+    charm.model.log_crash(kind, message);
 }

@@ -22,6 +22,9 @@ impl Host for State {
                 grant: grant.unwrap_or_default(),
             }));
         }
+        if tool == "juju-reboot" {
+            self.charm.model.log_restart();
+        }
         let output = self.charm.model.run(&tool, &args, input.as_deref());
         let output = output.map_err(error)?;
         Ok(ToolOutput {
