@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use charmhost_jujuc::{Reply, Request};
+use serde_json::Value;
 
 use crate::support::{Agent, Dispatch, Ended, built, copy, dist, fails, prints, usual};
 
@@ -149,6 +150,73 @@ fn a_follower_does_not_even_ask_for_the_applications_status() {
         !calls.iter().any(|call| call.starts_with("status-get")),
         "{calls:?}"
     );
+}
+
+/// The security events of the log: level, event and description.
+fn security_events(agent: &Agent) -> Vec<[String; 3]> {
+    let logs = agent.logs();
+    let lines = logs.iter().filter_map(|line| line.strip_prefix("TRACE "));
+    lines
+        .map(|line| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let model = "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a";
+            assert_eq!(event["type"], "security", "{line}");
+            assert_eq!(event["appid"], format!("{model}-app/0"), "{line}");
+            ["level", "event", "description"].map(|key| event[key].as_str().unwrap().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn security_events_are_logged() {
+    let denied: Answer = |request| match request.tool.as_str() {
+        "application-version-set" => Some(fails(1, "ERROR permission denied\n")),
+        "relation-set" => Some(fails(1, "ERROR permission denied\n")),
+        _ => follower(request),
+    };
+    let agent = agent("version=1 set app-status panic", denied);
+    let dispatch = Dispatch::new(&built(GUEST), "hooks/db-relation-changed", &agent);
+    let ended = dispatch.vars(RELATION).run();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(
+        security_events(&agent),
+        [
+            [
+                "CRITICAL",
+                "authz_fail:application-version-set",
+                "Hook command 'application-version-set' (leadership unknown) failed with code 1: 'ERROR permission denied'. "
+            ],
+            [
+                "CRITICAL",
+                "authz_fail:status-get",
+                "Attempted to get application status when not leader"
+            ],
+            [
+                "WARN",
+                "sys_crash:panic",
+                "Uncaught exception in charm code: panic(\"it's over\")."
+            ],
+        ]
+    );
+}
+
+#[test]
+fn a_reboot_is_a_security_event_before_it_happens() {
+    let agent = Agent::answering(|request| match request.tool.as_str() {
+        "action-get" => prints("{\"calls\":[[\"juju-reboot\"]]}"),
+        _ => usual(request),
+    });
+    let charm = built("tests/guests/tools");
+    let ended = Dispatch::new(&charm, "actions/run", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let events = security_events(&agent);
+    let [[level, event, description]] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(level, "WARN");
+    let uid = event.strip_prefix("sys_restart:");
+    assert!(uid.is_some_and(|uid| uid.parse::<u32>().is_ok()), "{event}");
+    assert_eq!(description, "Rebooting unit 'app/0' in model 'model'");
 }
 
 /// A hook of a charm that was made before `dispatch`.

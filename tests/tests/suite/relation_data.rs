@@ -1,5 +1,5 @@
-//! Relation data reaches Juju as the charm wrote it: what a dispatch sends is
-//! read by YAML readers that are not the project's.
+//! Relation data and state reach Juju as the charm wrote them: what a dispatch
+//! sends is read by YAML readers that are not the project's.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use charmhost_jujuc::REQUIRES_STDIN;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Agent, Dispatch, built, dist, prints, root, shown, usual};
+use crate::support::{Agent, Dispatch, built, copy, dist, prints, root, shown, usual};
 
 type Data = BTreeMap<String, String>;
 
@@ -231,8 +231,8 @@ fn sent(transport: &str, data: &Data) -> Vec<u8> {
     request.stdin.unwrap()
 }
 
-/// The map of texts that a program reads from its input and prints as JSON.
-fn read_by(mut reader: Command, input: &[u8]) -> Result<Data, String> {
+/// What a program reads from its input and prints as JSON.
+fn read_by(mut reader: Command, input: &[u8]) -> Result<Value, String> {
     reader
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -251,22 +251,24 @@ fn read_by(mut reader: Command, input: &[u8]) -> Result<Data, String> {
     }
 }
 
-fn readers() -> Vec<(&'static str, Command)> {
-    let go = |version| {
-        let mut command = Command::new("yamlreader");
-        command.arg(version);
-        command
-    };
-    let mut python = Command::new(root().join("target/ops-venv/bin/python"));
+fn go_yaml(version: &str) -> Command {
+    let mut command = Command::new("yamlreader");
+    command.arg(version);
+    command
+}
+
+fn py_yaml() -> Command {
+    let mut command = Command::new(root().join("target/ops-venv/bin/python"));
     let script = "import json, sys, yaml\n\
         data = yaml.load(sys.stdin.buffer.read(), Loader=yaml.SafeLoader)\n\
         json.dump(data, sys.stdout)\n";
-    python.args(["-c", script]);
-    vec![
-        ("go-yaml 2", go("v2")),
-        ("go-yaml 3", go("v3")),
-        ("PyYAML", python),
-    ]
+    command.args(["-c", script]);
+    command
+}
+
+/// A map of texts.
+fn data(value: Value) -> Data {
+    serde_json::from_value(value).unwrap()
 }
 
 #[test]
@@ -281,9 +283,14 @@ fn other_readers_of_yaml_read_every_character_and_every_key_that_was_written() {
             over_rpc == sent("exec", data),
             "the transports differ: SEED={seed}"
         );
-        for (name, reader) in readers() {
+        for (name, reader) in [
+            ("go-yaml 2", go_yaml("v2")),
+            ("go-yaml 3", go_yaml("v3")),
+            ("PyYAML", py_yaml()),
+        ] {
             let read = read_by(reader, &over_rpc);
             let read = read.unwrap_or_else(|error| panic!("{name}, SEED={seed}: {error}"));
+            let read = self::data(read);
             let differing = data
                 .iter()
                 .find(|(key, value)| read.get(*key) != Some(*value));
@@ -299,14 +306,69 @@ fn other_readers_of_yaml_read_every_character_and_every_key_that_was_written() {
     assert_eq!(all.collect::<String>(), "", "never written: SEED={seed}");
 }
 
+/// Juju reads the handles, and whoever has the state then reads its documents.
+#[test]
+fn other_readers_of_yaml_read_the_state_that_was_saved_in_juju() {
+    let mut random = Random::new();
+    let seed = random.0;
+    let mut characters = random.shuffled();
+    characters.truncate(10_000);
+    // All that a reader may refuse or fold, and what is near it.
+    characters.extend('\0'..'\u{3000}');
+    characters.extend('\u{fe00}'..='\u{ffff}');
+    for characters in characters.chunks(3000) {
+        let texts = random.texts(characters, 200);
+        let mut saved: Vec<[String; 2]> =
+            texts.into_iter().map(|text| [text.clone(), text]).collect();
+        // A handle has at most 256 bytes.
+        saved[0][0] = characters[..20].iter().collect();
+        let sent = sent_state(&saved);
+        let read = read_by(go_yaml("v2"), &sent);
+        let read = data(read.unwrap_or_else(|error| panic!("SEED={seed}: {error}")));
+        let again = read_by(go_yaml("v3"), &sent).map(data);
+        assert!(again.as_ref() == Ok(&read), "SEED={seed}: {again:?}");
+        let handle = format!("Databags/StoredStateData[{}]", saved[0][0]);
+        let Some(document) = read.get(&handle) else {
+            panic!("SEED={seed}: no {handle:?}: {:?}", read.keys());
+        };
+        let read = read_by(py_yaml(), document.as_bytes());
+        assert!(read == Ok(json!(saved)), "SEED={seed}: {read:?}\n{saved:?}");
+    }
+}
+
+/// Has a guest save the data in Juju, and returns what the agent gets on the
+/// input of `state-set`.
+fn sent_state(data: &[[String; 2]]) -> Vec<u8> {
+    let charm = copy("tests/guests/databags");
+    let settings = "[state]\nstorage = \"juju\"\n";
+    std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
+    let params = json!({ "data": data }).to_string();
+    let inputs = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&inputs);
+    let agent = Agent::answering(move |request| match request.tool.as_str() {
+        "action-get" => prints(&params),
+        "state-get" if request.args.concat().contains("json") => prints("{}"),
+        "state-set" => {
+            seen.lock().unwrap().extend(request.stdin.clone());
+            prints("")
+        }
+        _ => usual(request),
+    });
+    let ended = Dispatch::new(charm.path(), "actions/save", &agent).run();
+    let logs = agent.logs();
+    assert_eq!(ended.code, Some(0), "{}\n{logs:?}", ended.stderr);
+    let mut inputs = inputs.lock().unwrap();
+    assert_eq!(inputs.len(), 1, "{logs:?}");
+    inputs.pop().unwrap()
+}
+
 /// The readers notice what the test is about.
 #[test]
 fn plain_json_is_not_what_go_yaml_reads() {
     for version in ["v2", "v3"] {
         let read = |text: &str| {
-            let mut reader = Command::new("yamlreader");
-            reader.arg(version);
-            read_by(reader, json!({ "k": text }).to_string().as_bytes())
+            let json = json!({ "k": text }).to_string();
+            read_by(go_yaml(version), json.as_bytes())
         };
         assert!(
             read("\u{7f}")

@@ -20,6 +20,7 @@ struct Databags;
 impl Charm for Databags {
     fn new(on: &mut Observe<Self>) -> Self {
         on.action("write", Self::on_write);
+        on.action("save", Self::on_save);
         on.relation("db")
             .changed(Self::on_changed)
             .broken(Self::on_broken);
@@ -32,6 +33,15 @@ impl Databags {
         let Params { data } = event.params()?;
         let relation = relation("db")?.ok_or_else(|| Error::msg("no relation"))?;
         relation.set_unit_data(data)
+    }
+
+    /// Saves all data under the name that is the first key.
+    fn on_save(&mut self, event: ActionEvent) -> Result<()> {
+        let Params { data } = event.params()?;
+        let (name, _) = data.first().ok_or_else(|| Error::msg("no data"))?;
+        let mut saved: Stored<Vec<(String, String)>> = Stored::load(name)?;
+        *saved = data;
+        saved.save()
     }
 
     fn on_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
@@ -73,6 +83,7 @@ fn obey(relation: &Relation, order: &str) -> Result<String> {
             log::warn!("{long}");
             String::new()
         }
+        "panic" => panic!("it's over"),
         "version" => format!("{:?}", unit().set_workload_version(long)?),
         other => return Err(Error::msg(format!("unknown order {other}"))),
     })
