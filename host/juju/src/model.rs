@@ -21,7 +21,7 @@ pub struct Model {
     transport: Box<dyn Transport>,
     charm_dir: std::path::PathBuf,
     config: Option<BTreeMap<String, ConfigValue>>,
-    pub(crate) leadership: Option<(Instant, bool)>,
+    leadership: Option<(Instant, bool)>,
     unit_status: Option<StatusValue>,
     app_status: Option<StatusValue>,
     echo: bool,
@@ -181,9 +181,7 @@ impl Model {
 
     /// Whether this unit leads its application.
     pub fn is_leader(&mut self) -> Result<bool, ToolError> {
-        if let Some((since, leader)) = self.leadership
-            && since.elapsed() < LEADERSHIP
-        {
+        if let Some(leader) = self.known_leadership() {
             return Ok(leader);
         }
         let asked = Instant::now();
@@ -193,6 +191,12 @@ impl Model {
         };
         self.leadership = Some((asked, leader));
         Ok(leader)
+    }
+
+    /// Whether this unit leads, as far as that can be said without a call.
+    pub(crate) fn known_leadership(&self) -> Option<bool> {
+        let (since, leader) = self.leadership?;
+        (since.elapsed() < LEADERSHIP).then_some(leader)
     }
 
     /// The options that have a value.

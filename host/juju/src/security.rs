@@ -89,11 +89,10 @@ impl Model {
         if !REFUSALS.iter().any(|refusal| lower.contains(refusal)) {
             return;
         }
-        // ops uses what it knows already, however old.
-        let leadership = match self.leadership {
+        let leadership = match self.known_leadership() {
             None => " (leadership unknown)",
-            Some((_, true)) => " (as leader)",
-            Some((_, false)) => "",
+            Some(true) => " (as leader)",
+            Some(false) => "",
         };
         let text = repr(stderr.trim());
         self.refusal = Some((
