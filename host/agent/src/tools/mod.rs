@@ -11,6 +11,8 @@ mod model;
 mod network;
 mod pairs;
 mod ports;
+#[cfg(test)]
+mod real_answers;
 mod relations;
 mod secret_writes;
 mod secrets;
