@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use charmhost_hook_tools::Version;
+
 use crate::event::{Event, Kind, Workload};
 use crate::model::Model;
 
@@ -18,6 +20,15 @@ const EMPTY: [&str; 6] = [
     "JUJU_CHARM_FTP_PROXY",
     "JUJU_CHARM_NO_PROXY",
 ];
+
+/// The collector of traces that is offered to charms, from Juju 4.0.6 on: empty
+/// without one.
+const TRACES: [&str; 3] = [
+    "JUJU_CHARM_TRACE_CONFIG_HTTP",
+    "JUJU_CHARM_TRACE_CONFIG_GRPC",
+    "JUJU_CHARM_TRACE_CONFIG_CA_CERT",
+];
+const TRACES_SINCE: Version = Version::new(4, 0, 6);
 
 /// Where the agent keeps what a dispatch is told of.
 pub struct Places<'a> {
@@ -73,6 +84,9 @@ pub fn environment(
         ("TERM", "tmux-256color".to_owned()),
     ];
     vars.extend(EMPTY.iter().map(|name| (*name, String::new())));
+    if Version::parse(&model.juju_version) >= TRACES_SINCE {
+        vars.extend(TRACES.iter().map(|name| (*name, String::new())));
+    }
     if model.is_before_juju_4() {
         vars.push(("JUJU_SLA", "unsupported".to_owned()));
     }
@@ -213,6 +227,9 @@ mod tests {
         for (name, on_machine, in_pod) in [
             ("JUJU_MACHINE_ID", Some("0"), Some("")),
             ("JUJU_SLA", Some("unsupported"), None),
+            ("JUJU_CHARM_TRACE_CONFIG_HTTP", None, Some("")),
+            ("JUJU_CHARM_TRACE_CONFIG_GRPC", None, Some("")),
+            ("JUJU_CHARM_TRACE_CONFIG_CA_CERT", None, Some("")),
         ] {
             assert_eq!(
                 value(&event, &machine, name).as_deref(),

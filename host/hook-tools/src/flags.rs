@@ -104,12 +104,15 @@ pub fn unrecognized(args: &[String]) -> String {
     format!("unrecognized args: [{}]", quoted.join(" "))
 }
 
-/// Parses arguments, and checks the values of switches and formats.
-/// `-x5`, `-x 5`, `--long 5` and `--long=5` are the same; short switches may be
-/// joined; `--` ends the flags; `-` is no flag.
+/// Parses arguments as the agent does, and checks the values of switches and
+/// formats. `-x5`, `-x 5`, `--long 5` and `--long=5` are the same; short
+/// switches may be joined; `--` ends the flags; `-` is no flag.
+///
+/// Of switches that are joined in the last argument, the agent takes only the
+/// first.
 pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
-    let rest = walk(flags, args, |flag, name, value| {
+    let rest = walk(flags, args, Joined::AsTheAgent, |flag, name, value| {
         let value = checked(flag, name, value)?;
         parsed.flags.push((flag.key(), value));
         Ok(())
@@ -118,11 +121,23 @@ pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseErr
     Ok(parsed)
 }
 
+/// How short flags that are joined in one argument are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// As the agent does: in the last argument, nothing that follows a switch
+    /// counts, and a switch takes a rest that begins with `=` as its value.
+    AsTheAgent,
+    /// All of them, for a check that must not depend on what one agent drops. A
+    /// switch takes no rest.
+    All,
+}
+
 /// Goes through arguments: `each` gets every flag, the name that it was given
 /// by, and its value. Gives what is no flag.
 pub(crate) fn walk(
     flags: &'static [Flag],
     args: &[String],
+    joined: Joined,
     mut each: impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
 ) -> Result<Vec<String>, ParseError> {
     let mut others = Vec::new();
@@ -133,6 +148,10 @@ pub(crate) fn walk(
             break;
         } else if let Some(long) = arg.strip_prefix("--") {
             let (name, value) = match long.split_once('=') {
+                Some(("", _)) => {
+                    let text = format!("empty option in argument {arg:?}");
+                    return Err(ParseError::Wrong(text));
+                }
                 Some((name, value)) => (name, Some(value)),
                 None => (long, None),
             };
@@ -144,7 +163,7 @@ pub(crate) fn walk(
             };
             each(flag, name, value)?;
         } else if let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) {
-            short(flags, letters, &mut rest, &mut each)?;
+            short(flags, letters, joined, &mut rest, &mut each)?;
         } else {
             others.push(arg.clone());
         }
@@ -156,6 +175,7 @@ pub(crate) fn walk(
 fn short<'a>(
     flags: &'static [Flag],
     mut letters: &'a str,
+    joined: Joined,
     rest: &mut std::slice::Iter<'a, String>,
     each: &mut impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
 ) -> Result<(), ParseError> {
@@ -163,12 +183,17 @@ fn short<'a>(
         let (name, after) = letters.split_at(letter.len_utf8());
         let flag = find(flags, name)?;
         letters = after;
+        let as_the_agent = joined == Joined::AsTheAgent;
         let value = match flag.kind {
+            Kind::Switch if as_the_agent && after.starts_with('=') => std::mem::take(&mut letters),
             Kind::Switch => "true",
             _ if after.is_empty() => next(rest, name)?,
             _ => std::mem::take(&mut letters),
         };
         each(flag, name, value)?;
+        if as_the_agent && rest.as_slice().is_empty() {
+            break;
+        }
     }
     Ok(())
 }
@@ -266,7 +291,14 @@ mod tests {
             ("--all=false x", "a=false x"),
             ("--all=T", "a=true"),
             ("-ab x", "a=true b=true x"),
-            ("-abrdb:7", "a=true b=true r=db:7"),
+            ("-ab", "a=true"),
+            ("-abz", "a=true"),
+            ("-abrdb:7 x", "a=true b=true r=db:7 x"),
+            ("-abr db:7", "a=true b=true r=db:7"),
+            ("-abrdb:7", "a=true"),
+            ("-ah", "a=true"),
+            ("-rdb:7", "r=db:7"),
+            ("-r=7", "r==7"),
             ("-r db:7 -r 9", "r=db:7 r=9"),
             ("--relation=", "r="),
             ("--relation=a=b", "r=a=b"),
@@ -284,7 +316,12 @@ mod tests {
     fn wrong_flags_are_refused_in_the_words_of_juju() {
         for (args, wanted) in [
             ("--nope", "option provided but not defined: --nope"),
-            ("-azb", "option provided but not defined: -z"),
+            ("-azb x", "option provided but not defined: -z"),
+            ("--=x", "empty option in argument \"--=x\""),
+            (
+                "-a=true x",
+                "invalid value \"=true\" for option -a: strconv.ParseBool: parsing \"=true\": invalid syntax",
+            ),
             ("-é", "option provided but not defined: -é"),
             ("-r", "option needs an argument: -r"),
             ("--relation", "option needs an argument: --relation"),

@@ -6,7 +6,7 @@
 //! may any argument of a tool that is not.
 
 use crate::exec::is_tool_name;
-use crate::flags::{Kind, ParseError, dashed, walk};
+use crate::flags::{Joined, Kind, ParseError, dashed, walk};
 use crate::table::{Arguments, Tool, tool};
 
 /// Which hook tools a guest may run, and with which arguments.
@@ -73,13 +73,22 @@ fn check(tool: &'static Tool, args: &[String]) -> Result<(), Denied> {
     {
         return Ok(());
     }
-    match file_named(tool, args) {
-        Ok(None) => Ok(()),
-        Ok(Some(argument)) => Err(opens_file(&argument)),
-        Err(ParseError::Help) => Err(Denied::never("--help must be the only argument")),
-        Err(ParseError::Wrong(text)) => Err(Denied::never(text)),
+    for joined in READINGS {
+        match file_named(tool, args, joined) {
+            Ok(None) => {}
+            Ok(Some(argument)) => return Err(opens_file(&argument)),
+            Err(ParseError::Help) => {
+                return Err(Denied::never("--help must be the only argument"));
+            }
+            Err(ParseError::Wrong(text)) => return Err(Denied::never(text)),
+        }
     }
+    Ok(())
 }
+
+/// Agents may differ in how they read joined flags: in none of these readings
+/// may an argument name a file.
+const READINGS: [Joined; 2] = [Joined::All, Joined::AsTheAgent];
 
 fn opens_file(argument: &str) -> Denied {
     Denied::never(format!(
@@ -92,12 +101,18 @@ fn opens_file(argument: &str) -> Denied {
 /// value may be read as such a flag. Of arguments that the agent will refuse,
 /// and of tools that are not known, there is none.
 pub fn names_file(name: &str, args: &[String]) -> Option<String> {
-    file_named(tool(name)?, args).unwrap_or_default()
+    let tool = tool(name)?;
+    let named = |joined| file_named(tool, args, joined).ok().flatten();
+    READINGS.into_iter().find_map(named)
 }
 
-fn file_named(tool: &'static Tool, args: &[String]) -> Result<Option<String>, ParseError> {
+fn file_named(
+    tool: &'static Tool,
+    args: &[String],
+    joined: Joined,
+) -> Result<Option<String>, ParseError> {
     let mut found = None;
-    let others = walk(tool.flags, args, |flag, name, value| {
+    let others = walk(tool.flags, args, joined, |flag, name, value| {
         let opens = match flag.kind {
             Kind::FileInput { stdin } => !(stdin && value == "-"),
             Kind::FileOutput => true,
@@ -202,6 +217,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_found_before_flags_that_the_agent_drops() {
+        let (tool, args) = words("config-get -o/etc/x -aX");
+        assert_eq!(names_file(&tool, &args).as_deref(), Some("-o"));
+        assert!(Policy::default().check(&tool, &args).is_err());
+    }
+
+    #[test]
     fn what_is_not_known_is_refused() {
         for (line, wanted) in [
             ("config-get --new", "option provided but not defined: --new"),
@@ -210,7 +232,8 @@ mod tests {
                 "option provided but not defined: -X",
             ),
             ("config-get -a=o", "option provided but not defined: -="),
-            ("config-get --=o", "option provided but not defined: -"),
+            ("config-get --=o", "empty option in argument \"--=o\""),
+            ("config-get -aX", "option provided but not defined: -X"),
             ("config-get --output", "option needs an argument: --output"),
             (
                 "config-get -x --help",

@@ -70,6 +70,10 @@ pub struct Hook {
     buffer: Buffer,
     context: Context,
     notices: Vec<Notice>,
+    /// The unit's status as it was first read.
+    unit_status_read: Option<Status>,
+    /// The application's, with the unit's at that time.
+    app_status_read: Option<(Status, Status)>,
 }
 
 impl Hook {
@@ -200,6 +204,23 @@ impl Hook {
         }
     }
 
+    /// The unit's status. It is read once: what the hook sets afterwards is not
+    /// seen (juju-hook-tools §3.3).
+    pub fn read_unit_status(&mut self) -> &Status {
+        let read = &mut self.unit_status_read;
+        read.get_or_insert_with(|| self.model.unit_status.clone())
+    }
+
+    /// The statuses of the application and of the unit in it, also read once.
+    pub fn read_app_status(&mut self) -> &(Status, Status) {
+        let read = &mut self.app_status_read;
+        let model = &self.model;
+        read.get_or_insert_with(|| {
+            let of_app = model.app_status.as_ref().unwrap_or(&model.unit_status);
+            (of_app.clone(), model.unit_status.clone())
+        })
+    }
+
     /// Sets the unit's status, at once.
     pub fn set_unit_status(&mut self, status: Status) {
         self.model.unit_status = status.clone();
@@ -274,7 +295,8 @@ impl Buffer {
     }
 
     fn apply(self, model: &mut Model) {
-        if let Some(ports) = self.ports {
+        if let Some(mut ports) = self.ports {
+            ports.settle(&model.endpoints);
             model.ports = ports;
         }
         if let Some(state) = self.state {

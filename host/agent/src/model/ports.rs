@@ -25,7 +25,7 @@ impl PortRange {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         // What follows icmp is not looked at.
-        if ports == "icmp" {
+        if ports.eq_ignore_ascii_case("icmp") {
             return Ok(PortRange {
                 protocol: Protocol::Icmp,
                 from: -1,
@@ -42,9 +42,8 @@ impl PortRange {
             "tcp" => Protocol::Tcp,
             "udp" => Protocol::Udp,
             "icmp" => {
-                let given = format!("{from}-{to}");
                 return Err(format!(
-                    "protocol \"icmp\" doesn't support any ports; got {given:?}"
+                    "protocol \"icmp\" doesn't support any ports; got {ports:?}"
                 ));
             }
             _ => {
@@ -112,15 +111,20 @@ impl fmt::Display for PortRange {
 pub struct Ports {
     /// No endpoint in the set stands for all of them.
     open: BTreeMap<PortRange, BTreeSet<String>>,
+    /// Of ranges that are open for all endpoints, those that [`Ports::settle`]
+    /// will close them for.
+    closing: BTreeMap<PortRange, BTreeSet<String>>,
 }
 
 impl Ports {
     /// Opens a range, for all endpoints if none is named. The error is the
     /// open range that it would overlap.
     pub fn open(&mut self, range: PortRange, endpoints: BTreeSet<String>) -> Result<(), PortRange> {
-        let mut others = self.open.keys().filter(|other| **other != range);
-        if let Some(other) = others.find(|other| other.overlaps(&range)) {
-            return Err(*other);
+        self.conflict(range)?;
+        if endpoints.is_empty() {
+            self.closing.remove(&range);
+        } else if let Some(closing) = self.closing.get_mut(&range) {
+            closing.retain(|endpoint| !endpoints.contains(endpoint));
         }
         match self.open.get_mut(&range) {
             Some(open) if open.is_empty() => {}
@@ -133,23 +137,50 @@ impl Ports {
         Ok(())
     }
 
-    /// Closes a range, for all endpoints if none is named. `known` are the
-    /// endpoints of the charm: a range open for all stays open for the others.
+    /// Refuses a range that is neither open nor apart from those that are.
+    fn conflict(&self, range: PortRange) -> Result<(), PortRange> {
+        let mut others = self.open.keys().filter(|other| **other != range);
+        match others.find(|other| other.overlaps(&range)) {
+            Some(other) => Err(*other),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes a range, for all endpoints if none is named. A range that is open
+    /// for all is listed as such until [`Ports::settle`]. The error is an open
+    /// range of which it would be a part.
     pub fn close(
         &mut self,
         range: PortRange,
         endpoints: &BTreeSet<String>,
-        known: &BTreeSet<String>,
-    ) {
+    ) -> Result<(), PortRange> {
+        self.conflict(range)?;
         let Some(open) = self.open.get_mut(&range) else {
-            return;
+            return Ok(());
         };
-        if open.is_empty() {
-            open.extend(known.iter().cloned());
+        if open.is_empty() && !endpoints.is_empty() {
+            let closing = self.closing.entry(range).or_default();
+            closing.extend(endpoints.iter().cloned());
+            return Ok(());
         }
         open.retain(|endpoint| !endpoints.contains(endpoint));
         if endpoints.is_empty() || open.is_empty() {
             self.open.remove(&range);
+            self.closing.remove(&range);
+        }
+        Ok(())
+    }
+
+    /// Closes what was closed for some endpoints only. `known` are the
+    /// endpoints of the charm: a range stays open for the others.
+    pub fn settle(&mut self, known: &BTreeSet<String>) {
+        for (range, closing) in std::mem::take(&mut self.closing) {
+            let left: BTreeSet<String> = known.difference(&closing).cloned().collect();
+            match (closing.is_empty(), left.is_empty()) {
+                (true, _) => {}
+                (false, true) => drop(self.open.remove(&range)),
+                (false, false) => drop(self.open.insert(range, left)),
+            }
         }
     }
 
@@ -188,14 +219,32 @@ mod tests {
         let http = PortRange::parse("80").unwrap();
         let mut ports = Ports::default();
         ports.open(http, set(&[])).unwrap();
-        ports.close(http, &set(&["db"]), &known);
+        ports.close(http, &set(&["db"])).unwrap();
+        assert_eq!(ports.listed(true), ["80/tcp (*)"]);
+        ports.settle(&known);
         assert_eq!(ports.listed(true), ["80/tcp (web)"]);
         ports.open(http, set(&["db"])).unwrap();
         assert_eq!(ports.listed(true), ["80/tcp (db, web)"]);
         ports.open(http, set(&[])).unwrap();
         assert_eq!(ports.listed(true), ["80/tcp (*)"]);
-        ports.close(http, &set(&[]), &known);
+        ports.close(http, &set(&["db", "web"])).unwrap();
+        ports.open(http, set(&["db"])).unwrap();
+        ports.settle(&known);
+        assert_eq!(ports.listed(true), ["80/tcp (db)"]);
+        ports.close(http, &set(&[])).unwrap();
         assert!(ports.listed(true).is_empty());
+    }
+
+    #[test]
+    fn a_part_of_an_open_range_cannot_be_closed() {
+        let mut ports = Ports::default();
+        let range = PortRange::parse("80-90").unwrap();
+        ports.open(range, set(&[])).unwrap();
+        let part = PortRange::parse("85").unwrap();
+        assert_eq!(ports.close(part, &set(&[])), Err(range));
+        let other = PortRange::parse("85/udp").unwrap();
+        assert_eq!(ports.close(other, &set(&[])), Ok(()));
+        assert_eq!(ports.listed(false), ["80-90/tcp"]);
     }
 
     #[test]
@@ -220,7 +269,7 @@ mod tests {
             ("99999999999999999999", "value out of range"),
             (
                 "80/icmp",
-                "protocol \"icmp\" doesn't support any ports; got \"80-80\"",
+                "protocol \"icmp\" doesn't support any ports; got \"80\"",
             ),
             ("", "strconv.Atoi: parsing \"\": invalid syntax"),
         ] {

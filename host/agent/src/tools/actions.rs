@@ -32,7 +32,7 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let key = call.arguments.at_most_one().map_err(Refusal::Usage)?;
     let action = running(hook)?;
     let value = match key {
-        None | Some("") => Value::Object(action.params.clone()),
+        None => Value::Object(action.params.clone()),
         Some(key) => action.param(key.split('.')).cloned().unwrap_or_default(),
     };
     Ok(Some(Shown::Value(value)))

@@ -1,5 +1,6 @@
 //! What a hook tool prints, in the formats of Juju.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
@@ -51,8 +52,8 @@ impl Shown {
                     .fold(text, |text, time| text.replace(&format!("{time:?}"), time))
             }
             (Shown::Value(value), format) if has_map(&value) => Shown::Document {
-                json: in_order(value.clone()),
-                yaml: in_order(value),
+                json: in_order(value.clone(), &|a, b| a.cmp(b)),
+                yaml: in_order(value, &yaml::key_order),
                 plain: Vec::new(),
             }
             .print(format),
@@ -90,15 +91,19 @@ fn has_map(value: &Value) -> bool {
 }
 
 /// The value with the keys of its maps sorted, as Go prints maps.
-fn in_order(value: Value) -> Value {
+fn in_order(value: Value, order: &dyn Fn(&str, &str) -> Ordering) -> Value {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.into_iter().collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries.sort_by(|a, b| order(&a.0, &b.0));
             let entries = entries.into_iter();
-            Value::Object(entries.map(|(key, value)| (key, in_order(value))).collect())
+            let sorted = entries.map(|(key, value)| (key, in_order(value, order)));
+            Value::Object(sorted.collect())
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
+        Value::Array(items) => {
+            let items = items.into_iter();
+            Value::Array(items.map(|item| in_order(item, order)).collect())
+        }
         other => other,
     }
 }
@@ -157,13 +162,13 @@ fn json_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A number as Go writes it: a float without a fraction has no point, and from
-/// ten to the power of `exponent_from` on there is an exponent of at least two
-/// digits (in JSON: of as few as possible).
+/// A number as Go writes it: it came over the API as a float, so beyond 2^53
+/// digits are lost. Without a fraction there is no point, and from ten to the
+/// power of `exponent_from` on there is an exponent of at least two digits (in
+/// JSON: of as few as possible).
 pub(super) fn number_text(number: &Number, exponent_from: i32) -> String {
-    let float = match number.as_f64() {
-        Some(float) if number.is_f64() => float,
-        _ => return number.to_string(),
+    let Some(float) = number.as_f64() else {
+        return number.to_string();
     };
     let is_json = exponent_from == 21;
     let scientific = format!("{float:e}");
@@ -198,6 +203,14 @@ mod tests {
             (json!(true), "True\n", "true\n", "true\n"),
             (json!(3.0), "3\n", "3\n", "3\n"),
             (json!(1e6), "1e+06\n", "1e+06\n", "1000000\n"),
+            (json!(999_999), "999999\n", "999999\n", "999999\n"),
+            (json!(1_000_000), "1e+06\n", "1e+06\n", "1000000\n"),
+            (
+                json!(12_345_678_901_234_567_i64),
+                "1.2345678901234568e+16\n",
+                "1.2345678901234568e+16\n",
+                "12345678901234568\n",
+            ),
             (json!(1e21), "1e+21\n", "1e+21\n", "1e+21\n"),
             (json!(0.00001), "1e-05\n", "1e-05\n", "0.00001\n"),
             (json!(0.0000001), "1e-07\n", "1e-07\n", "1e-7\n"),

@@ -181,9 +181,21 @@ fn output(tool: &Tool, hook: &Hook, call: &Call, shown: Shown) -> Reply {
         None | Some("") => printed(text),
         Some(file) => match hook.write_file(call.dir, file, text.as_bytes()) {
             Ok(()) => Reply::default(),
-            Err(error) => refused(1, &format!("cannot write {file:?}: {error}")),
+            Err(error) => refused(1, &file_error(call.dir, file, &error)),
         },
     }
+}
+
+/// Why a file cannot be opened, in the words of Go.
+fn file_error(dir: &Path, file: &str, error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let reason = text
+        .split_once(" (os error")
+        .map_or(text.as_str(), |(reason, _)| reason);
+    let mut chars = reason.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    let reason: String = first.into_iter().chain(chars).collect();
+    format!("open {}: {reason}", dir.join(file).display())
 }
 
 fn help(tool: &Tool) -> String {

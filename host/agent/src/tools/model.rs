@@ -103,8 +103,12 @@ const CREDENTIAL_KEYS: [(&str, &str, &str); 9] = [
 pub fn credential(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
     let Some(spec) = &hook.model().cloud_spec else {
-        let text = "cannot access cloud credentials: permission denied";
-        return Err(Refusal::Failed(text.to_owned()));
+        let asked = match hook.model().kubernetes {
+            true => "getting model credentials: ",
+            false => "",
+        };
+        let text = format!("cannot access cloud credentials: {asked}permission denied");
+        return Err(Refusal::Failed(text));
     };
     let (mut as_json, mut as_yaml) = (Map::new(), Map::new());
     let is_empty = |value: &Value| match value {

@@ -9,6 +9,10 @@ use crate::model::{BindAddress, Hook, Network};
 pub fn unit(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let networks = &hook.model().networks;
     let address = match call.arguments.at_most_one().map_err(Refusal::Usage)? {
+        Some("private-address") if hook.model().kubernetes => {
+            let text = "private address not found";
+            return Err(Refusal::Failed(text.to_owned()));
+        }
         Some("private-address") => networks.private_address(),
         Some("public-address") => &networks.public_address,
         Some(other) => return Err(Refusal::Usage(format!("unknown setting {other:?}"))),
@@ -24,50 +28,70 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         Some("") => return Err(Refusal::Usage("no binding name specified".to_owned())),
         Some(binding) => binding,
     };
-    let model = hook.model();
-    let Some(network) = model.networks.get(binding, &model.endpoints) else {
-        return Err(Refusal::Failed(format!(
-            "no network config found for binding {binding:?}"
-        )));
-    };
-    let mut wanted = Map::new();
+    let network = known(hook, binding)?;
     let first_bind = || {
-        let mut addresses = network
-            .bind_addresses
-            .iter()
-            .flat_map(|bind| &bind.addresses);
-        addresses
-            .next()
-            .map(|address| address.value.clone())
-            .unwrap_or_default()
+        let all = network.bind_addresses.iter();
+        let mut addresses = all.flat_map(|bind| &bind.addresses);
+        let first = addresses.next().map(|address| address.value.clone());
+        first.ok_or_else(|| {
+            Refusal::Failed(format!(
+                "no bind address attached to space for binding {binding:?}"
+            ))
+        })
     };
-    let first_ingress = || {
-        network
-            .ingress_addresses
-            .first()
-            .cloned()
-            .unwrap_or_default()
-    };
-    for (flag, value) in [
-        ("bind-address", json!(first_bind())),
-        ("egress-subnets", json!(network.egress_subnets)),
-        ("ingress-address", json!(first_ingress())),
-        ("primary-address", json!(first_bind())),
-    ] {
-        if call.arguments.is(flag) {
-            wanted.insert(flag.to_owned(), value);
-        }
+    let wanted = |flag| call.arguments.is(flag);
+    let mut shown = Vec::new();
+    if wanted("bind-address") {
+        shown.push(("bind-address", Shown::Value(first_bind()?.into())));
     }
-    let mut values = wanted.values();
-    Ok(Some(match (values.next(), values.next()) {
-        (None, _) => Shown::Document {
+    if wanted("egress-subnets") {
+        let subnets = Shown::Lines(network.egress_subnets.clone());
+        shown.push(("egress-subnets", subnets));
+    }
+    if wanted("ingress-address") {
+        let first = network.ingress_addresses.first().cloned();
+        let first = Shown::Value(first.unwrap_or_default().into());
+        shown.push(("ingress-address", first));
+    }
+    if wanted("primary-address") {
+        if !shown.is_empty() {
+            let text = "--primary-address must be the only flag specified";
+            return Err(Refusal::Failed(text.to_owned()));
+        }
+        shown.push(("primary-address", Shown::Value(first_bind()?.into())));
+    }
+    if shown.len() < 2 {
+        let only = shown.pop().map(|(_, only)| only);
+        return Ok(Some(only.unwrap_or_else(|| Shown::Document {
             json: document(network, false),
             yaml: document(network, true),
             plain: Vec::new(),
-        },
-        (Some(only), None) => Shown::Value(only.clone()),
-        _ => Shown::Value(Value::Object(wanted)),
-    }))
+        })));
+    }
+    let named = shown.into_iter().map(|(flag, shown)| {
+        let value = match shown {
+            Shown::Value(value) => value,
+            Shown::Lines(lines) => lines.into(),
+            _ => Value::Null,
+        };
+        (flag.to_owned(), value)
+    });
+    Ok(Some(Shown::Value(Value::Object(named.collect()))))
+}
+
+/// The network of a binding. Without any address there is none, and to Juju 3
+/// without an address to bind to.
+fn known<'a>(hook: &'a Hook, binding: &str) -> Result<&'a Network, Refusal> {
+    let model = hook.model();
+    let has_address = |network: &&Network| {
+        let binds = !network.bind_addresses.is_empty();
+        let others = !network.egress_subnets.is_empty() || !network.ingress_addresses.is_empty();
+        binds || others && !model.is_before_juju_4()
+    };
+    let network = model.networks.get(binding, &model.endpoints);
+    let network = network.filter(has_address);
+    network
+        .ok_or_else(|| Refusal::Failed(format!("no network config found for binding {binding:?}")))
 }
 
 /// In YAML, some keys come again under the names that they once had.

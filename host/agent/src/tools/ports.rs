@@ -26,8 +26,13 @@ pub fn open(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 
 pub fn close(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (range, endpoints) = request(hook, call)?;
-    let known = hook.model().endpoints.clone();
-    hook.ports_mut().close(range, &endpoints, &known);
+    let unit = hook.model().unit.clone();
+    let closed = hook.ports_mut().close(range, &endpoints);
+    closed.map_err(|other| {
+        Refusal::Failed(format!(
+            "cannot close {range} (unit {unit:?}): port range conflicts with {other} (unit {unit:?})"
+        ))
+    })?;
     Ok(None)
 }
 

@@ -11,6 +11,7 @@ use charmhost_hook_tools::unrecognized;
 
 pub fn model(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = required(hook, call)?;
+    call.arguments.none().map_err(Refusal::Usage)?;
     let remote = relation(hook, id)?.remote_model_uuid.clone();
     let uuid = remote.unwrap_or_else(|| hook.model().uuid.clone());
     Ok(Some(Shown::Value(json!({ "uuid": uuid }))))
@@ -73,13 +74,15 @@ pub fn list(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 
 pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let id = required(hook, call)?;
-    let (key, named) = match call.arguments.args.as_slice() {
-        [] => ("", None),
-        [key] => (key.as_str(), None),
-        [key, named] => (key.as_str(), Some(named.as_str())),
-        [_, _, rest @ ..] => return Err(Refusal::Usage(unrecognized(rest))),
+    let (key, named, rest) = match call.arguments.args.as_slice() {
+        [] => ("", None, &[][..]),
+        [key] => (key.as_str(), None, &[][..]),
+        [key, named, rest @ ..] => (key.as_str(), Some(named.as_str()), rest),
     };
     let (entity, of_app) = entity(hook, call, named)?;
+    if !rest.is_empty() {
+        return Err(Refusal::Usage(unrecognized(rest)));
+    }
     let bag = databag(hook, id, &entity, of_app)?;
     let value = match key {
         "" | "-" => json!(bag),
@@ -99,10 +102,10 @@ fn entity(hook: &Hook, call: &Call, named: Option<&str>) -> Result<(String, bool
             // The application of a unit will do.
             (true, Some((app, _))) => Ok((app.to_owned(), true)),
             (true, None) => Ok((name.to_owned(), true)),
-            (false, Some((_, number))) if number.parse::<u32>().is_ok() => {
+            (false, Some((app, number))) if is_app_name(app) && is_number(number) => {
                 Ok((name.to_owned(), false))
             }
-            (false, None) if !name.contains(' ') => Err(Refusal::Usage(format!(
+            (false, None) if is_app_name(name) => Err(Refusal::Usage(format!(
                 "expected unit name, got application name {name:?}"
             ))),
             (false, _) => Err(Refusal::Usage(format!("invalid unit name {name:?}"))),
@@ -125,6 +128,22 @@ fn entity(hook: &Hook, call: &Call, named: Option<&str>) -> Result<(String, bool
             "no unit or application specified".to_owned(),
         )),
     }
+}
+
+/// Whether a text can be an application's name: words of small letters and
+/// digits, joined by hyphens, the first beginning with a letter and each having
+/// one.
+fn is_app_name(text: &str) -> bool {
+    let word = |word: &str| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        word.bytes().all(fits) && word.bytes().any(|b| b.is_ascii_lowercase())
+    };
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(word)
+}
+
+/// Whether a text is a number without leading zeros.
+fn is_number(text: &str) -> bool {
+    text == "0" || !text.starts_with(['0', '+']) && text.parse::<u64>().is_ok()
 }
 
 fn databag(hook: &Hook, id: u32, entity: &str, of_app: bool) -> Result<Databag, Refusal> {

@@ -37,11 +37,14 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 
 pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let pairs = pairs::read(hook, call)?;
+    let before_juju_4 = hook.model().is_before_juju_4();
     for (key, value) in &pairs {
         let too_long = |what: &str, max: usize| {
-            Refusal::Failed(format!(
-                "max allowed {what} length ({max}): quota limit exceeded"
-            ))
+            let limit = format!("max allowed {what} length ({max})");
+            Refusal::Failed(match before_juju_4 {
+                true => format!("{limit} exceeded"),
+                false => format!("{limit}: quota limit exceeded"),
+            })
         };
         if key.len() > MAX_KEY {
             return Err(too_long("key", MAX_KEY));

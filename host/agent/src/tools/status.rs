@@ -1,6 +1,6 @@
 //! `status-set` and `status-get`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::format::Shown;
 use super::{Call, Refusal};
@@ -40,41 +40,44 @@ pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 
 pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
-    let model = hook.model();
     let with_data = call.arguments.is("include-data");
-    let shown = if call.arguments.is("application") {
-        if !model.leader {
-            let text = "finding application status: this unit is not the leader";
-            return Err(Refusal::Failed(text.to_owned()));
-        }
-        let status = model.app_status.as_ref().unwrap_or(&model.unit_status);
-        if !with_data {
-            return Ok(Some(Shown::Value(status.status.as_str().into())));
-        }
-        let mut application = details(status);
-        let units = json!({ model.unit.as_str(): details(&model.unit_status) });
-        application.insert("units".to_owned(), units);
-        json!({ "application-status": application })
-    } else if with_data {
-        Value::Object(details(&model.unit_status))
-    } else {
-        return Ok(Some(Shown::Value(brief(call, &model.unit_status))));
-    };
-    Ok(Some(Shown::Value(shown)))
-}
-
-/// Only the word; a map with it unless the format is `smart`.
-fn brief(call: &Call, status: &Status) -> Value {
-    match call.arguments.value("format") {
-        None | Some("smart") => status.status.as_str().into(),
-        Some(_) => json!({ "status": status.status }),
+    let smart = matches!(call.arguments.value("format"), None | Some("smart"));
+    if call.arguments.is("application") {
+        return application(hook, with_data, smart);
     }
+    let status = hook.read_unit_status();
+    Ok(Some(Shown::Value(match (with_data, smart) {
+        (false, true) => status.status.as_str().into(),
+        _ => details(status, with_data),
+    })))
 }
 
-fn details(status: &Status) -> Map<String, Value> {
-    let mut map = Map::new();
-    map.insert("message".to_owned(), status.message.as_str().into());
-    map.insert("status".to_owned(), status.status.as_str().into());
-    map.insert("status-data".to_owned(), json!({}));
-    map
+/// The application's status, with those of its units unless only a word is
+/// shown.
+fn application(hook: &mut Hook, with_data: bool, smart: bool) -> Result<Option<Shown>, Refusal> {
+    if !hook.model().leader {
+        let text = "finding application status: this unit is not the leader";
+        return Err(Refusal::Failed(text.to_owned()));
+    }
+    let name = hook.model().unit.clone();
+    let (status, of_unit) = hook.read_app_status();
+    if smart && !with_data {
+        return Ok(Some(Shown::Value(status.status.as_str().into())));
+    }
+    let mut application = details(status, with_data);
+    application["units"] = json!({ name: details(of_unit, with_data) });
+    let document = json!({ "application-status": application });
+    Ok(Some(Shown::Value(document)))
+}
+
+/// The word, and all else only if asked for.
+fn details(status: &Status, with_data: bool) -> Value {
+    match with_data {
+        true => json!({
+            "message": status.message,
+            "status": status.status,
+            "status-data": {},
+        }),
+        false => json!({ "status": status.status }),
+    }
 }

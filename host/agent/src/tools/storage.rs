@@ -54,21 +54,43 @@ pub fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         let text = "storage add requires a storage directive";
         return Err(Refusal::Usage(text.to_owned()));
     }
+    let mut requests: Vec<(&str, u32)> = Vec::new();
     for arg in &call.arguments.args {
-        let (name, count) = arg.split_once('=').unwrap_or((arg, "1"));
-        let count = match count.parse::<i64>() {
-            Ok(count) if count > 0 => u32::try_from(count).unwrap_or(u32::MAX),
-            Ok(_) => {
-                return Err(Refusal::Usage(format!(
-                    "cannot parse directive for storage {name:?}: parsing storage count: count must be greater than zero, got {count:?}"
-                )));
-            }
-            Err(_) => {
-                let text = format!("only count can be specified for {name:?}");
-                return Err(Refusal::Usage(text));
-            }
-        };
+        let (name, count) = request(hook, arg).map_err(Refusal::Usage)?;
+        if requests.iter().any(|(other, _)| *other == name) {
+            let text = format!("storage {name:?} specified more than once");
+            return Err(Refusal::Usage(text));
+        }
+        requests.push((name, count));
+    }
+    for (name, count) in requests {
         hook.request_storage(name, count);
     }
     Ok(None)
+}
+
+/// A storage's name and how many of it: `NAME` or `NAME=COUNT`.
+fn request<'a>(hook: &Hook, arg: &'a str) -> Result<(&'a str, u32), String> {
+    let what = match hook.model().is_before_juju_4() {
+        true => "constraints",
+        false => "directive",
+    };
+    let (name, count) = arg.split_once('=').unwrap_or((arg, "1"));
+    if name.is_empty() {
+        return Err(format!("expected \"name={what}\" or \"name\", got {arg:?}"));
+    }
+    let wrong = |reason: String| format!("cannot parse {what} for storage {name:?}: {reason}");
+    match count.parse::<i64>() {
+        Ok(number) if number > 0 => Ok((name, u32::try_from(number).unwrap_or(u32::MAX))),
+        Ok(_) => Err(wrong(format!(
+            "parsing storage count: count must be greater than zero, got {count:?}"
+        ))),
+        Err(_) if count.is_empty() => {
+            let what = what.trim_end_matches('s');
+            Err(wrong(format!(
+                "storage {what}s require at least one field to be specified"
+            )))
+        }
+        Err(_) => Err(format!("only count can be specified for {name:?}")),
+    }
 }

@@ -1,7 +1,5 @@
 //! The unit behind the recorded answers, as far as they show it.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::model::{
