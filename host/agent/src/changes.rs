@@ -34,7 +34,7 @@ impl Unit {
                     }
                 }
                 Change::Storage { id } => {
-                    let storage = build::storage(&id, &self.metadata, self.dirs.storage(&id)?);
+                    let storage = build::storage(&id, &self.metadata, &self.dirs)?;
                     self.model.storages.entry(id).or_insert(storage);
                 }
                 change => change_model(&mut self.model, &self.metadata, change)?,

@@ -1,5 +1,6 @@
 //! The directory of everything that a simulation makes.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,7 @@ impl Home {
             home,
             inside,
             app: app.to_owned(),
+            locations: BTreeMap::new(),
         };
         let charm = dirs.charm();
         let agent = charm.parent().unwrap_or(&charm).to_path_buf();

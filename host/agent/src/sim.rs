@@ -34,7 +34,12 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
     let mut home = Home::new(options.scratch.as_deref())?;
     let charm = stage(&options.target, home.dir.path())?;
     let metadata = Metadata::load(&charm)?;
-    let dirs = home.dirs(&charm, &metadata.name, options)?;
+    let mut dirs = home.dirs(&charm, &metadata.name, options)?;
+    // On the machine itself nothing can be mounted.
+    if options.confine.is_some() {
+        let storages = build::storages(&scenario.state.storages, &metadata)?;
+        dirs.locations = build::storage_locations(&storages, &metadata);
+    }
     let prepared = Prepared::new(options, &scenario, metadata, &dirs)?;
     link_tools(options, &dirs.tools())?;
     let mounts = prepared.mounts(&dirs)?;
@@ -107,7 +112,7 @@ impl Prepared {
                 model.relations.insert(relation.id, relation);
             }
             for id in &storages {
-                let storage = build::storage(id, &metadata, dirs.storage(id)?);
+                let storage = build::storage(id, &metadata, dirs)?;
                 model.storages.insert(id.clone(), storage);
             }
         }
@@ -147,14 +152,14 @@ impl Prepared {
                 let of_storage = |id: &&String| id.split('/').next() == Some(storage);
                 let ids: Vec<&String> = self.storages.iter().filter(of_storage).collect();
                 for id in &ids {
-                    dirs.storage(id)?;
+                    dirs.storage(id, &build::storage_kind(id, &self.metadata))?;
                     let location = Path::new(location);
                     // Several instances stand beside each other.
                     let target = match ids.len() {
                         1 => location.to_path_buf(),
                         _ => location.join(id.split('/').next_back().unwrap_or_default()),
                     };
-                    of_container.push((dirs.home.join("storage").join(id), target));
+                    of_container.push((dirs.storage_source(id), target));
                 }
             }
             mounts.insert(name.clone(), of_container);
@@ -332,6 +337,10 @@ fn place(options: &Options, prepared: &Prepared, dirs: &Dirs, home: &Home) -> Re
         if let Some(pebble) = options.pebble.as_ref().filter(|pebble| pebble.is_file()) {
             binds.push(bind(pebble.clone(), "/charm/bin/pebble", true));
         }
+    }
+    for (id, location) in &dirs.locations {
+        dirs.storage(id, &build::storage_kind(id, &prepared.metadata))?;
+        binds.push(bind(dirs.storage_source(id), location, false));
     }
     // The packages of a charm in Python may be where the world has nothing.
     if let Ok(venv) = std::fs::read_link(dirs.charm().join("venv"))

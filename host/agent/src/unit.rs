@@ -1,5 +1,6 @@
 //! The unit: runs the charm for one event after the other.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +26,9 @@ use crate::veil::Veil;
 /// How long connections that are still open after a hook are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many bytes block storage has; they take no space until they are written.
+const BLOCK_SIZE: u64 = 1 << 30;
+
 /// The directories of a unit, as the agent finds them and as the charm does.
 pub struct Dirs {
     /// Everything of the simulation.
@@ -33,6 +37,9 @@ pub struct Dirs {
     pub inside: PathBuf,
     /// The application.
     pub app: String,
+    /// Where the charm finds storage instances that are not in their default
+    /// place.
+    pub locations: BTreeMap<String, String>,
 }
 
 impl Dirs {
@@ -61,12 +68,27 @@ impl Dirs {
         self.home.join("agent.socket")
     }
 
-    /// Makes the directory of a storage instance, and gives its place as the
-    /// charm sees it.
-    pub fn storage(&self, id: &str) -> Result<String, Error> {
-        let dir = self.home.join("storage").join(id);
-        std::fs::create_dir_all(&dir).map_err(|source| Error::io("make", &dir, source))?;
-        Ok(self.seen(&dir).display().to_string())
+    /// What holds a storage instance.
+    pub fn storage_source(&self, id: &str) -> PathBuf {
+        self.home.join("storage").join(id)
+    }
+
+    /// Makes a storage instance, a file for block storage and a directory for
+    /// any other, and returns its location as the charm sees it.
+    pub fn storage(&self, id: &str, kind: &str) -> Result<String, Error> {
+        let source = self.storage_source(id);
+        let parent = match kind {
+            "block" => source.parent().unwrap_or(&source),
+            _ => &source,
+        };
+        std::fs::create_dir_all(parent).map_err(|error| Error::io("make", parent, error))?;
+        if kind == "block" && !source.exists() {
+            std::fs::File::create(&source)
+                .and_then(|file| file.set_len(BLOCK_SIZE))
+                .map_err(|error| Error::io("make", &source, error))?;
+        }
+        let location = self.locations.get(id).cloned();
+        Ok(location.unwrap_or_else(|| self.seen(&source).display().to_string()))
     }
 
     /// A path of the agent's as the charm sees it.

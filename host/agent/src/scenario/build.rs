@@ -12,6 +12,7 @@ use crate::model::{
     Address, BindAddress, Content, Databag, Grant, Model, Network, PortRange, Relation, Secret,
     SecretOwner, Status, Storage, secret_id, secret_id_of,
 };
+use crate::unit::Dirs;
 
 /// The databag of plain text.
 pub fn plain(bag: &Bag) -> Databag {
@@ -273,17 +274,46 @@ pub fn storages(specs: &[StorageSpec], metadata: &Metadata) -> Result<Vec<String
     Ok(ids)
 }
 
-/// A storage instance at a place.
-pub fn storage(id: &str, metadata: &Metadata, location: String) -> Storage {
-    let name = id.split('/').next().unwrap_or_default();
-    let section = metadata.storage.get(name);
-    let kind = section
-        .and_then(|section| section.get("type"))
-        .and_then(Value::as_str);
-    Storage {
-        kind: kind.unwrap_or("filesystem").to_owned(),
-        location,
+/// The section of a storage instance in the metadata.
+fn storage_section<'a>(id: &str, metadata: &'a Metadata) -> Option<&'a Value> {
+    metadata
+        .storage
+        .get(id.split('/').next().unwrap_or_default())
+}
+
+/// `filesystem` or `block`.
+pub fn storage_kind(id: &str, metadata: &Metadata) -> String {
+    let section = storage_section(id, metadata);
+    let kind = section.and_then(|section| section.get("type")?.as_str());
+    kind.unwrap_or("filesystem").to_owned()
+}
+
+/// Where storage instances are that are not in their default place: filesystems
+/// at the location that the metadata gives, or below it if there can be several
+/// (juju-hook-tools §3.3), and block storage at a device.
+pub fn storage_locations(ids: &[String], metadata: &Metadata) -> BTreeMap<String, String> {
+    let mut devices = ('b'..='z').map(|letter| format!("/dev/sd{letter}"));
+    let mut locations = BTreeMap::new();
+    for id in ids {
+        let section = storage_section(id, metadata);
+        let location = section.and_then(|section| section.get("location")?.as_str());
+        let several = section.is_some_and(|section| section.get("multiple").is_some());
+        let location = match (storage_kind(id, metadata).as_str(), location) {
+            ("block", _) => devices.next(),
+            (_, Some(location)) if several => Some(format!("{location}/{id}")),
+            (_, location) => location.map(str::to_owned),
+        };
+        let absolute = location.filter(|location| location.starts_with('/'));
+        locations.extend(absolute.map(|location| (id.clone(), location)));
     }
+    locations
+}
+
+/// Makes a storage instance.
+pub fn storage(id: &str, metadata: &Metadata, dirs: &Dirs) -> Result<Storage, Error> {
+    let kind = storage_kind(id, metadata);
+    let location = dirs.storage(id, &kind)?;
+    Ok(Storage { kind, location })
 }
 
 /// Puts the secrets of a scenario into a model.
