@@ -396,9 +396,9 @@ fn field_type(reader: &mut Reader) -> Result<(String, i64), Malformed> {
     Ok((name, ty))
 }
 
-/// Splits a buffer that begins with a message: gives the message without its
-/// length and how many bytes both take, or none if more bytes are needed.
-pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
+/// How many bytes the length of a message takes, and how many the message has;
+/// none if more bytes are needed.
+pub(crate) fn lengths(buffer: &[u8]) -> Result<Option<(usize, usize)>, Malformed> {
     let Some(first) = buffer.first() else {
         return Ok(None);
     };
@@ -415,9 +415,23 @@ pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> 
     }
     let mut reader = Reader(buffer);
     let length = usize::try_from(reader.uint()?).unwrap_or(usize::MAX);
+    Ok(Some((header, length)))
+}
+
+/// Splits a buffer that begins with a message: gives the message without its
+/// length and how many bytes both take, or none if more bytes are needed.
+pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
+    let Some((header, length)) = lengths(buffer)? else {
+        return Ok(None);
+    };
     if length > MAX_MESSAGE {
-        return malformed(format!("a message of {length} bytes is too long"));
+        return malformed(too_long(length));
     }
     let end = header + length;
     Ok(buffer.get(header..end).map(|message| (message, end)))
+}
+
+/// The complaint about a message of more than [`MAX_MESSAGE`] bytes.
+pub(crate) fn too_long(length: usize) -> String {
+    format!("a message of {length} bytes is too long")
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
+use crate::gob::{MAX_MESSAGE, Value, too_long};
 use crate::stream::{Broken, TimedStream, Values};
 use crate::timer::CallTimer;
 use crate::wire::{Answers, Fields, METHOD, Request};
@@ -29,15 +30,18 @@ pub fn serve_connection(
         };
         let method = header.string("ServiceMethod");
         let seq = header.uint("Seq");
-        let body = values
-            .next(&mut reading)
-            .map_err(|error| broken("a call", error))?;
-        let request = Fields::of(body).request();
-        let tool = request.tool.clone();
-        let answer = if method == METHOD {
-            handler(request)
-        } else {
-            Err(unknown_method(&method))
+        let (tool, answer) = match next_body(&mut values, &mut reading)? {
+            Ok(body) => {
+                let request = Fields::of(body).request();
+                let tool = request.tool.clone();
+                let answer = if method == METHOD {
+                    handler(request)
+                } else {
+                    Err(unknown_method(&method))
+                };
+                (tool, answer)
+            }
+            Err(refusal) => ("a call".to_owned(), Err(refusal)),
         };
         buffer.clear();
         answers.write(&mut buffer, &method, seq, &answer);
@@ -46,6 +50,26 @@ pub fn serve_connection(
             source,
             sent: true,
         })?;
+    }
+}
+
+/// The body of a call, or why it is refused: it is dropped then. The
+/// definitions of types come before the body, each a message.
+fn next_body(
+    values: &mut Values,
+    reading: &mut TimedStream,
+) -> Result<Result<Value, String>, Error> {
+    let broken = |error| broken("a call", error);
+    loop {
+        if let Some(length) = values.drop_too_long(reading).map_err(broken)? {
+            return Ok(Err(format!(
+                "bad request: {}; the simulated agent takes {MAX_MESSAGE}",
+                too_long(length)
+            )));
+        }
+        if let Some(value) = values.next_message(reading).map_err(broken)? {
+            return Ok(Ok(value));
+        }
     }
 }
 

@@ -93,6 +93,9 @@ impl Write for TimedStream<'_, '_> {
     }
 }
 
+/// How long a message may be that is read only to be dropped, in bytes.
+const MAX_DROPPED: usize = 1 << 30;
+
 /// One direction of a connection.
 pub(crate) struct Values {
     types: Types,
@@ -111,22 +114,60 @@ impl Values {
 
     /// The next value; types that are defined on the way are taken in.
     pub fn next(&mut self, stream: &mut TimedStream) -> Result<Value, Broken> {
-        let mut defining = false;
+        let mut clean = true;
+        loop {
+            if let Some(value) = self.message(stream, clean)? {
+                return Ok(value);
+            }
+            clean = false;
+        }
+    }
+
+    /// The value of the next message; none if it defines a type.
+    pub fn next_message(&mut self, stream: &mut TimedStream) -> Result<Option<Value>, Broken> {
+        self.message(stream, false)
+    }
+
+    /// The same where the other side may have closed if `clean`.
+    fn message(&mut self, stream: &mut TimedStream, clean: bool) -> Result<Option<Value>, Broken> {
         loop {
             let rest = self.buffer.get(self.used..).unwrap_or_default();
             match gob::split(rest).map_err(Broken::Malformed)? {
                 Some((message, size)) => {
                     let value = self.types.decode(message).map_err(Broken::Malformed)?;
                     self.used += size;
-                    if let Some(value) = value {
-                        return Ok(value);
-                    }
-                    defining = true;
+                    return Ok(value);
                 }
                 None => {
-                    let clean = rest.is_empty() && !defining;
+                    let clean = clean && rest.is_empty();
                     self.fill(stream, clean)?;
                 }
+            }
+        }
+    }
+
+    /// Drops the next message if it is longer than [`gob::MAX_MESSAGE`], and
+    /// returns its length. One of more than [`MAX_DROPPED`] bytes stays.
+    pub fn drop_too_long(&mut self, stream: &mut TimedStream) -> Result<Option<usize>, Broken> {
+        loop {
+            let rest = self.buffer.get(self.used..).unwrap_or_default();
+            match gob::lengths(rest).map_err(Broken::Malformed)? {
+                Some((header, length))
+                    if (gob::MAX_MESSAGE + 1..=MAX_DROPPED).contains(&length) =>
+                {
+                    let mut missing = header + length;
+                    loop {
+                        let there = self.buffer.len() - self.used.min(self.buffer.len());
+                        self.used += there.min(missing);
+                        missing -= there.min(missing);
+                        if missing == 0 {
+                            return Ok(Some(length));
+                        }
+                        self.fill(stream, false)?;
+                    }
+                }
+                Some(_) => return Ok(None),
+                None => self.fill(stream, false)?,
             }
         }
     }

@@ -398,3 +398,40 @@ fn a_missing_socket_is_named() {
         "{text}"
     );
 }
+
+#[test]
+fn a_request_that_is_too_long_is_answered_and_the_connection_lives() {
+    let (client, server) = UnixStream::pair().unwrap();
+    let serving = std::thread::spawn(move || {
+        serve_connection(server, |request| {
+            let reply = Reply {
+                stdout: request.tool.into_bytes(),
+                ..Reply::default()
+            };
+            Ok(reply)
+        })
+    });
+    let mut connection = Connection::over(client);
+    let mut call = |args: &[String]| {
+        let call = Call {
+            context_id: "c",
+            dir: "/",
+            tool: "relation-set",
+            args,
+            stdin: None,
+        };
+        connection.call(&call)
+    };
+    let Err(Error::Rpc { message, .. }) = call(&["x".repeat(65 << 20)]) else {
+        panic!("it was not refused");
+    };
+    let end = "bytes is too long; the simulated agent takes 67108864";
+    assert!(
+        message.starts_with("bad request: a message of 68157"),
+        "{message}"
+    );
+    assert!(message.ends_with(end), "{message}");
+    assert_eq!(call(&[]).unwrap().stdout, b"relation-set");
+    drop(connection);
+    serving.join().unwrap().unwrap();
+}
