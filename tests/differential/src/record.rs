@@ -68,8 +68,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// The level and the text.
+    /// The level and the text that the charm wrote: in relation hooks the agent
+    /// puts the relation before it, as `db:7: `.
     pub fn line(&self) -> String {
-        format!("{} {}", self.level, self.message)
+        let prefix = self.message.split_once(": ").filter(|(relation, _)| {
+            let number = relation.split_once(':').map(|(_, number)| number);
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        });
+        let text = prefix.map_or(self.message.as_str(), |(_, text)| text);
+        format!("{} {text}", self.level)
     }
 }

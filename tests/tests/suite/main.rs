@@ -28,6 +28,7 @@ mod native;
 mod ops_rules;
 mod pebble;
 mod readme;
+mod real_agent;
 mod relation_data;
 mod sandbox;
 mod scenarios;

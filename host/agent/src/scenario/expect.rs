@@ -115,7 +115,10 @@ impl Check<'_> {
             let lines: Vec<String> = lines
                 .map(|line| format!("{} {}", line.level.name(), line.message))
                 .collect();
-            if let Some(missing) = missing(wanted, &lines, |wanted, line| line.contains(wanted)) {
+            let fits = |wanted: &str, line: &str| {
+                line.contains(wanted) || without_relation(line).contains(wanted)
+            };
+            if let Some(missing) = missing(wanted, &lines, fits) {
                 self.fail("logs", missing.into(), json!(lines));
             }
         }
@@ -232,6 +235,18 @@ impl Check<'_> {
 fn is_status(wanted: &StatusSpec, got: &Status) -> bool {
     let said = wanted.message.as_ref();
     wanted.name == got.status && said.is_none_or(|message| *message == got.message)
+}
+
+/// A line of the log as the charm wrote it: in relation hooks the agent puts
+/// the relation before the text, as `INFO db:7: text`.
+fn without_relation(line: &str) -> String {
+    let parts = line.split_once(' ').and_then(|(level, text)| {
+        let (relation, text) = text.split_once(": ")?;
+        let (_, number) = relation.split_once(':')?;
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| format!("{level} {text}"))
+    });
+    parts.unwrap_or_else(|| line.to_owned())
 }
 
 /// The first of the wanted lines that does not come after the one before it.
