@@ -36,5 +36,6 @@ fn from_file(hook: &Hook, call: &Call, file: &str) -> Result<Vec<(String, String
             .read_file(call.dir, path)
             .map_err(|error| Refusal::Failed(file_error(call.dir, path, &error)))?,
     };
-    yaml::string_map(&bytes).map_err(Refusal::Failed)
+    let map = yaml::string_map(&bytes).map_err(Refusal::Failed)?;
+    Ok(map.into_iter().collect())
 }

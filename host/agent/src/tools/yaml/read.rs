@@ -1,6 +1,6 @@
 //! The reader of `--file`: a map of strings, as go-yaml fills one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use base64::Engine;
@@ -17,15 +17,14 @@ const MAX_DEPTH: usize = 100;
 /// unless `?` stands before it.
 const MAX_KEY: usize = 1024;
 
-/// Reads a map from strings to strings: the entries in their order, scalars as
-/// they are written, null as an empty string. An empty document is an empty
-/// map.
+/// Reads a map from strings to strings: scalars as they are written, null as an
+/// empty string. An empty document is an empty map.
 ///
 /// # Errors
 ///
 /// What go-yaml would say; of a document that is no YAML in the parser's own
 /// words.
-pub fn string_map(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+pub fn string_map(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let invalid = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
         let leads = matches!(invalid, 0xc2..=0xf4);
@@ -52,7 +51,7 @@ pub fn string_map(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
         .document()
         .map_err(|error| format!("yaml: {error}"))?
     else {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     };
     let mut map = StringMap::default();
     map.document(&document)
@@ -247,7 +246,7 @@ fn short_tag(tag: &Tag) -> Option<String> {
 
 #[derive(Default)]
 struct StringMap {
-    entries: Vec<(String, String)>,
+    entries: BTreeMap<String, String>,
     errors: Vec<String>,
 }
 
@@ -273,17 +272,10 @@ impl StringMap {
                 continue;
             }
             if let (Some(key), Some(value)) = (self.string(key)?, self.string(value)?) {
-                self.set(key, value);
+                self.entries.insert(key, value);
             }
         }
         Ok(())
-    }
-
-    fn set(&mut self, key: String, value: String) {
-        match self.entries.iter_mut().find(|(other, _)| *other == key) {
-            Some(entry) => entry.1 = value,
-            None => self.entries.push((key, value)),
-        }
     }
 
     /// What is merged counts as if it stood here; of several maps, the first.
@@ -360,11 +352,11 @@ impl StringMap {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+    fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
         string_map(text.as_bytes())
     }
 
-    fn pairs(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+    fn pairs(pairs: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Ok(pairs.iter().map(owned).collect())
     }
