@@ -47,18 +47,24 @@ fn executable(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// What the tools printed, in the order of the calls: standard output, or
-/// standard error if there is none.
-fn printed(report: &Value) -> Vec<String> {
+/// A field of each entry in a list that each dispatch has.
+fn each(report: &Value, list: &str, field: &str) -> Vec<String> {
     let dispatches = report["dispatches"].as_array().unwrap();
-    let calls = dispatches
+    let entries = dispatches
         .iter()
-        .flat_map(|dispatch| dispatch["hook_tools"].as_array().unwrap());
-    let text = |call: &Value| {
-        let [stdout, stderr] = ["stdout", "stderr"].map(|name| call[name].as_str().unwrap());
-        if stdout.is_empty() { stderr } else { stdout }.to_owned()
-    };
-    calls.map(text).collect()
+        .flat_map(|dispatch| dispatch[list].as_array().unwrap());
+    let text = |entry: &Value| entry[field].as_str().unwrap_or_default().to_owned();
+    entries.map(text).collect()
+}
+
+/// What the tools printed, in the order of the calls.
+fn printed(report: &Value) -> Vec<String> {
+    each(report, "hook_tools", "stdout")
+}
+
+/// The log: what tools complain about is there as output of the charm.
+fn logged(report: &Value) -> Vec<String> {
+    each(report, "logs", "message")
 }
 
 #[test]
@@ -131,9 +137,15 @@ opened-ports --endpoints > /dev/null";
             "",
             "80/tcp (*)\n90-95/tcp (*)\n",
             "",
-            "ERROR cannot close 91/tcp (unit \"shell/0\"): port range conflicts with 90-95/tcp (unit \"shell/0\")\n",
+            "",
             "80/tcp (*)\n90-95/tcp (*)\n",
             "80/tcp (web)\n90-95/tcp (*)\n",
+        ]
+    );
+    assert_eq!(
+        logged(&report),
+        [
+            "ERROR cannot close 91/tcp (unit \"shell/0\"): port range conflicts with 90-95/tcp (unit \"shell/0\")"
         ]
     );
 }
@@ -165,11 +177,18 @@ events: [start]
             "active\n",
             "",
             "active\n",
-            "ERROR yaml: control characters are not allowed\n",
+            "",
             "",
             "0x10\n",
             "hello\n",
-            "ERROR open /nonexistent: no such file or directory\n",
+            "",
+        ]
+    );
+    assert_eq!(
+        logged(&report),
+        [
+            "ERROR yaml: control characters are not allowed",
+            "ERROR open /nonexistent: no such file or directory",
         ]
     );
 }
