@@ -201,8 +201,8 @@ pub type RelationRecord = Relation;
 
 fn secret(secret: &Secret, veil: &Veil) -> SecretRecord {
     let content = |content: &Content| {
-        let value = |(key, value): (&String, &Vec<u8>)| (key.clone(), veil.value(value));
-        content.0.iter().map(value).collect()
+        let value = |(key, value): (&String, Vec<u8>)| (key.clone(), veil.value(&value));
+        content.values().map(value).collect()
     };
     let revisions = secret.revisions.iter();
     let grant = |grant: &Grant| match &grant.unit {

@@ -112,16 +112,17 @@ impl Veil {
     }
 }
 
-/// Every value of every secret, the longest first: one may be a part of
-/// another.
+/// Every value of every secret, as text and as base64, the longest first: one
+/// may be a part of another.
 fn values(hook: &Hook) -> Vec<String> {
-    let secrets = hook.secrets().values().chain(hook.model().secrets.values());
-    let contents = secrets.flat_map(|secret| secret.revisions.values());
-    let mut values: Vec<String> = contents
-        .map(Content::plain)
-        .flat_map(std::collections::BTreeMap::into_values)
-        .filter(|value| !value.is_empty())
-        .collect();
+    let of_content = |content: &Content| {
+        let encoded = content.0.values().cloned();
+        encoded
+            .chain(content.plain().into_values())
+            .collect::<Vec<_>>()
+    };
+    let values = hook.secret_contents().flat_map(of_content);
+    let mut values: Vec<String> = values.filter(|value| !value.is_empty()).collect();
     values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     values.dedup();
     values

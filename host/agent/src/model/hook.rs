@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Action, Context, Model, Ports, Relation, Secret, Status};
+use super::{Action, Content, Context, Model, Ports, Relation, Secret, SecretChanges, Status};
 use crate::report::{LogLine, Notice};
 
 /// How important a log message is.
@@ -56,7 +56,7 @@ struct Buffer {
     ports: Option<Ports>,
     state: Option<Map<String, Value>>,
     relations: Option<BTreeMap<u32, Relation>>,
-    secrets: Option<BTreeMap<String, Secret>>,
+    secrets: SecretChanges,
     storage: Vec<(String, u32)>,
     reboot: bool,
     /// Why Juju will not take the changes.
@@ -107,27 +107,44 @@ impl Hook {
             .get_mut(&id)
     }
 
-    /// The secrets, with this hook's changes.
-    pub fn secrets(&self) -> &BTreeMap<String, Secret> {
-        self.buffer.secrets.as_ref().unwrap_or(&self.model.secrets)
+    /// The changes of secrets that this hook asks for, to add to them.
+    pub fn secret_changes_mut(&mut self) -> &mut SecretChanges {
+        &mut self.buffer.secrets
     }
 
-    /// The secrets, to change them when the hook succeeds.
-    pub fn secrets_mut(&mut self) -> &mut BTreeMap<String, Secret> {
-        self.buffer
-            .secrets
-            .get_or_insert_with(|| self.model.secrets.clone())
+    /// The secrets that this unit's agent knows as an owner, see
+    /// [`SecretChanges::owned`].
+    pub fn owned_secrets(&self) -> BTreeMap<String, Secret> {
+        self.buffer.secrets.owned(&self.model)
+    }
+
+    /// The content that this hook set for a committed secret that the agent
+    /// knows as an owner.
+    pub fn pending_content(&self, id: &str) -> Option<&Content> {
+        let content = self.buffer.secrets.content(id)?;
+        self.owned_secrets().contains_key(id).then_some(content)
+    }
+
+    /// A secret: one that this hook made, or a committed one without this
+    /// hook's changes.
+    pub fn secret(&self, id: &str) -> Option<&Secret> {
+        let made = self.buffer.secrets.made(id);
+        made.or_else(|| self.model.secrets.get(id))
     }
 
     /// Changes how this unit reads a secret, at once.
-    pub fn read_secret(&mut self, id: &str, change: impl Fn(&mut Secret)) {
-        let buffered = self.buffer.secrets.as_mut();
-        let both = [buffered, Some(&mut self.model.secrets)];
-        for secrets in both.into_iter().flatten() {
-            if let Some(secret) = secrets.get_mut(id) {
-                change(secret);
-            }
+    pub fn read_secret(&mut self, id: &str, change: impl FnOnce(&mut Secret)) {
+        let made = self.buffer.secrets.made_mut(id);
+        if let Some(secret) = made.or_else(|| self.model.secrets.get_mut(id)) {
+            change(secret);
         }
+    }
+
+    /// The contents of all revisions of all secrets, committed or not.
+    pub fn secret_contents(&self) -> impl Iterator<Item = &Content> {
+        let committed = self.model.secrets.values();
+        let committed = committed.flat_map(|secret| secret.revisions.values());
+        committed.chain(self.buffer.secrets.contents())
     }
 
     /// Takes an id for a new secret, at once.
@@ -281,6 +298,7 @@ impl Buffer {
         if let Some(reason) = &self.refused {
             return Err(reason.clone());
         }
+        self.secrets.check(model)?;
         if let Some(ports) = &self.ports {
             check_ports(model, ports)?;
         }
@@ -305,9 +323,7 @@ impl Buffer {
         if let Some(relations) = self.relations {
             model.relations = relations;
         }
-        if let Some(secrets) = self.secrets {
-            model.secrets = secrets;
-        }
+        self.secrets.apply(model);
         model.storage_requests.extend(self.storage);
         model.reboot |= self.reboot;
     }

@@ -8,6 +8,7 @@ mod network;
 mod ports;
 mod relation;
 mod secret;
+mod secret_changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub use network::{Address, BindAddress, Network, Networks};
 pub use ports::{PortRange, Ports};
 pub use relation::{Databag, Relation, update};
 pub use secret::{Content, Grant, Secret, SecretOwner, secret_id, secret_id_of};
+pub use secret_changes::{Revocation, SecretChanges, SecretUpdate};
 
 /// A status of the unit or of its application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 /// Who owns a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOwner {
@@ -26,9 +29,10 @@ impl SecretOwner {
     }
 }
 
-/// What a revision holds, by key. It never shows what that is.
+/// The values of a revision by key, each as base64: the form in which Juju
+/// takes, stores and returns them. `Debug` prints the keys only.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Content(pub BTreeMap<String, Vec<u8>>);
+pub struct Content(pub BTreeMap<String, String>);
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,16 +44,25 @@ impl fmt::Debug for Content {
 impl Content {
     /// The content with text as its values.
     pub fn text<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        let bytes = |(key, value): (K, V)| (key.into(), value.into().into_bytes());
-        Content(pairs.into_iter().map(bytes).collect())
+        let encoded = |(key, value): (K, V)| (key.into(), BASE64.encode(value.into()));
+        Content(pairs.into_iter().map(encoded).collect())
     }
 
-    /// The values as text; what is not UTF-8 is replaced.
+    /// The decoded values. A value that is not base64 is returned as it is:
+    /// the agent takes it unchecked.
+    pub fn values(&self) -> impl Iterator<Item = (&String, Vec<u8>)> {
+        self.0.iter().map(|(key, value)| {
+            let decoded = BASE64.decode(value);
+            (key, decoded.unwrap_or_else(|_| value.clone().into_bytes()))
+        })
+    }
+
+    /// The decoded values as text; what is not UTF-8 is replaced.
     pub fn plain(&self) -> BTreeMap<String, String> {
-        let text = |(key, value): (&String, &Vec<u8>)| {
-            (key.clone(), String::from_utf8_lossy(value).into_owned())
+        let text = |(key, value): (&String, Vec<u8>)| {
+            (key.clone(), String::from_utf8_lossy(&value).into_owned())
         };
-        self.0.iter().map(text).collect()
+        self.values().map(text).collect()
     }
 }
 
@@ -65,7 +78,7 @@ pub struct Grant {
 /// A secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// 20 characters.
+    /// 20 characters of base32, see [`secret_id`].
     pub id: String,
     /// Who owns it.
     pub owner: SecretOwner,
@@ -73,7 +86,8 @@ pub struct Secret {
     pub label: String,
     /// What the owner says of it.
     pub description: String,
-    /// `daily`, `never`, …
+    /// The rotation policy, for example `daily`. One of a secret that is
+    /// committed is never missing: Juju's default is `never`.
     pub rotate: Option<String>,
     /// When it expires: RFC 3339.
     pub expire: Option<String>,
@@ -127,19 +141,29 @@ impl Secret {
     }
 }
 
-/// The id of a URI: `secret:ID`, `secret://MODEL/ID`, or the id alone.
+/// The id in a URI: `secret:ID`, `secret://MODEL/ID`, or the id alone.
+///
+/// An id is 12 bytes as 20 characters of base32 with `0`–`9` and `a`–`v`. The
+/// last character holds one bit, so it is `0` or `g`; Juju takes no other.
 pub fn secret_id(uri: &str) -> Option<&str> {
     let id = match uri.strip_prefix("secret:") {
         Some(rest) => rest.rsplit('/').next().unwrap_or(rest),
         None => uri,
     };
     let fits = |c: char| c.is_ascii_digit() || ('a'..='v').contains(&c);
-    (id.len() == 20 && id.chars().all(fits)).then_some(id)
+    (id.len() == 20 && id.chars().all(fits) && id.ends_with(['0', 'g'])).then_some(id)
 }
 
-/// The id of the secret of a number. The same simulation gives the same ids.
+/// The id of the secret of a number: the same simulation has the same ids.
 pub fn secret_id_of(number: u64) -> String {
-    format!("d{number:019}")
+    // The time at the front of an id of our days begins with a `d`.
+    let bits = (0x68_u128 << 88) | u128::from(number);
+    // 96 bits and four bits of padding are 20 digits of five bits.
+    let digit = |place: u32| {
+        let value = ((bits << 4) >> (5 * place)) & 31;
+        char::from_digit(u32::try_from(value).unwrap_or_default(), 32).unwrap_or('0')
+    };
+    (0..20).rev().map(digit).collect()
 }
 
 #[cfg(test)]
@@ -156,9 +180,33 @@ mod tests {
         ] {
             assert_eq!(secret_id(&uri), Some(id.as_str()));
         }
-        for uri in ["", "bad", "secret:bad", "secret:Z0000000000000000000"] {
+        for uri in [
+            "",
+            "bad",
+            "secret:bad",
+            "secret:Z0000000000000000000",
+            "secret:d0000000000000000001",
+            "secret:d000000000000000000v",
+        ] {
             assert_eq!(secret_id(uri), None, "{uri}");
         }
+    }
+
+    #[test]
+    fn ids_are_valid_and_in_the_order_of_their_numbers() {
+        let ids: Vec<String> = (1..=40).map(secret_id_of).collect();
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert!(ids.iter().all(|id| secret_id(id) == Some(id.as_str())));
+        let wanted = ["d000000000000000000g", "d0000000000000000010"];
+        assert_eq!(ids[..2], wanted);
+        assert_eq!(secret_id_of(u64::MAX), "d000007vvvvvvvvvvvvg");
+    }
+
+    #[test]
+    fn values_that_are_not_base64_are_taken_as_they_are() {
+        let content = Content([("key".to_owned(), "!!!".to_owned())].into());
+        assert_eq!(content.plain()["key"], "!!!");
+        assert_eq!(Content::text([("key", "zażółć")]).plain()["key"], "zażółć");
     }
 
     #[test]

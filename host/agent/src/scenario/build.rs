@@ -341,7 +341,7 @@ pub fn add_secrets(specs: &[SecretSpec], model: &mut Model) -> Result<(), Error>
                 Some(id) => id.to_owned(),
                 None => {
                     return wrong(format!(
-                        "{uri:?} is no id of a secret: it has 20 characters of 0-9 and a-v"
+                        "{uri:?} is no id of a secret: it has 20 characters of 0-9 and a-v, the last of them 0 or g"
                     ));
                 }
             },
@@ -360,7 +360,7 @@ pub fn add_secrets(specs: &[SecretSpec], model: &mut Model) -> Result<(), Error>
             false => secret.consumer_label = Some(label).filter(|label| !label.is_empty()),
         }
         secret.description = spec.description.clone().unwrap_or_default();
-        secret.rotate = spec.rotate.clone();
+        secret.rotate = spec.rotate.clone().or_else(|| Some("never".to_owned()));
         secret.expire = spec.expire.clone();
         secret.grants = grants(&spec.remote_grants, model, &name)?;
         if model.secrets.insert(id.clone(), secret).is_some() {

@@ -1,18 +1,19 @@
 //! The secret tools that change something when the hook succeeds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::format::Shown;
-use super::secrets::parse_uri;
+use super::secrets::{not_found, parse_uri};
 use super::{Call, Refusal, relations};
-use crate::model::{Content, Context, Grant, Hook, Secret, SecretOwner};
+use crate::model::{Content, Context, Grant, Hook, Revocation, Secret, SecretOwner, SecretUpdate};
 use charmhost_hook_tools::unrecognized;
 
-/// How many bytes a secret may hold, as base64.
+/// Limit of one value and of all values of a secret, in bytes of base64.
 const MAX_CONTENT: usize = 1_000_000;
 
 const POLICIES: [&str; 7] = [
@@ -29,17 +30,12 @@ fn usage(text: impl Into<String>) -> Refusal {
     Refusal::Usage(text.into())
 }
 
-/// What flags and values say of a secret.
-struct Said {
-    owner: SecretOwner,
-    label: Option<String>,
-    description: Option<String>,
-    rotate: Option<String>,
-    expire: Option<String>,
-    content: Content,
-}
-
-fn said(hook: &Hook, call: &Call, values: &[String]) -> Result<Said, Refusal> {
+/// The owner, metadata and content that the flags and values of a call give.
+fn update(
+    hook: &Hook,
+    call: &Call,
+    values: &[String],
+) -> Result<(SecretOwner, SecretUpdate), Refusal> {
     let value = |name: &str| call.arguments.value(name).map(str::to_owned);
     let content = content(hook, call, values)?;
     let owner = match value("owner").as_deref() {
@@ -55,26 +51,22 @@ fn said(hook: &Hook, call: &Call, values: &[String]) -> Result<Said, Refusal> {
         return Err(usage(format!("rotate policy {policy:?} not valid")));
     }
     let expire = value("expire").filter(|text| !text.is_empty());
-    Ok(Said {
-        owner,
+    let update = SecretUpdate {
         label: value("label"),
         description: value("description"),
-        rotate: rotate.filter(|policy| policy != "never"),
+        rotate,
         expire: expire.as_deref().map(expiry).transpose()?,
-        content,
-    })
+        content: Some(content).filter(|content| !content.0.is_empty()),
+    };
+    Ok((owner, update))
 }
 
-/// The values of the arguments and of `--file`.
+/// The values of the arguments and of `--file`, which is always a file: the
+/// secret tools do not read their input.
 fn content(hook: &Hook, call: &Call, values: &[String]) -> Result<Content, Refusal> {
     let mut content = BTreeMap::new();
     if let Some(file) = call.arguments.value("file").filter(|file| !file.is_empty()) {
-        let bytes = match file {
-            "-" => call.stdin()?.to_vec(),
-            path => hook
-                .read_file(call.dir, path)
-                .map_err(|error| Refusal::Failed(opening(path, &error)))?,
-        };
+        let bytes = read(hook, file).map_err(usage)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let document = charmhost_yaml::parse(&text)
             .map_err(|error| Refusal::Failed(format!("cannot read {file:?}: {error}")))?;
@@ -82,20 +74,18 @@ fn content(hook: &Hook, call: &Call, values: &[String]) -> Result<Content, Refus
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            let (name, bytes) = value_of(hook, call, key, &text)?;
-            content.insert(name, bytes);
+            let (name, encoded) = value_of(hook, key, &text)?;
+            content.insert(name, encoded);
         }
     }
     for arg in values {
         let wrong = || usage(format!("key value {arg:?} not valid"));
-        let (key, value) = arg.split_once('=').ok_or_else(wrong)?;
-        let (name, bytes) = value_of(hook, call, key, value)?;
-        content.insert(name, bytes);
+        let pair = arg.split_once('=').filter(|(_, value)| !value.is_empty());
+        let (key, value) = pair.ok_or_else(wrong)?;
+        let (name, encoded) = value_of(hook, key, value)?;
+        content.insert(name, encoded);
     }
-    let size: usize = content
-        .values()
-        .map(|value| value.len().div_ceil(3) * 4)
-        .sum();
+    let size: usize = content.values().map(String::len).sum();
     match size > MAX_CONTENT {
         true => Err(usage(format!(
             "secret content size of {size} bytes too large"
@@ -104,28 +94,35 @@ fn content(hook: &Hook, call: &Call, values: &[String]) -> Result<Content, Refus
     }
 }
 
-fn value_of(
-    hook: &Hook,
-    call: &Call,
-    key: &str,
-    value: &str,
-) -> Result<(String, Vec<u8>), Refusal> {
+/// A key and its value as base64. What is said to be base64 is not checked.
+fn value_of(hook: &Hook, key: &str, value: &str) -> Result<(String, String), Refusal> {
     let (name, form) = key.split_once('#').unwrap_or((key, ""));
     if !is_key(name) {
         return Err(usage(format!("key {name:?} not valid")));
     }
-    let bytes = match form {
-        "" => value.as_bytes().to_vec(),
-        "base64" => BASE64
-            .decode(value)
-            .map_err(|_| usage(format!("secret value for {name:?} is no base64")))?,
-        "file" => hook.read_file(call.dir, value).map_err(|error| {
-            let reason = opening(value, &error);
+    let encoded = match form {
+        "" => BASE64.encode(value),
+        "base64" => value.to_owned(),
+        "file" => BASE64.encode(read(hook, value).map_err(|reason| {
             usage(format!("reading content for secret key {name:?}: {reason}"))
-        })?,
+        })?),
         _ => return Err(usage(format!("key {key:?} not valid"))),
     };
-    Ok((name.to_owned(), bytes))
+    let size = encoded.len();
+    match size > MAX_CONTENT {
+        true => Err(usage(format!(
+            "base64 encoded secret content for key {name:?} too large: {size} bytes"
+        ))),
+        false => Ok((name.to_owned(), encoded)),
+    }
+}
+
+/// Reads a file that a value or `--file` names. A relative name is below the
+/// working directory of the agent, which is `/`, not below that of the caller
+/// (hook tools §3.3).
+fn read(hook: &Hook, file: &str) -> Result<Vec<u8>, String> {
+    let bytes = hook.read_file(Path::new("/"), file);
+    bytes.map_err(|error| opening(file, &error))
 }
 
 /// Why a file cannot be opened, in the words of Go.
@@ -232,25 +229,21 @@ fn rfc3339(time: SystemTime) -> String {
 }
 
 pub fn add(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
-    let said = said(hook, call, &call.arguments.args)?;
-    if said.content.0.is_empty() {
+    let (owner, update) = update(hook, call, &call.arguments.args)?;
+    let Some(content) = update.content else {
         return Err(usage("missing secret value or filename"));
-    }
-    if said.owner == SecretOwner::App && !hook.model().leader {
+    };
+    if owner == SecretOwner::App && !hook.model().leader {
         return Err(Refusal::not_leader());
     }
-    let label = said.label.clone().unwrap_or_default();
-    let mut own = hook.secrets().values().filter(|secret| secret.is_own());
-    if !label.is_empty() && own.any(|secret| secret.label == label) {
-        hook.refuse(format!("secret with label {label:?} already exists"));
-    }
     let id = hook.new_secret_id();
-    let mut secret = Secret::new(&id, said.owner, said.content);
-    secret.label = label;
-    secret.description = said.description.unwrap_or_default();
-    secret.rotate = said.rotate;
-    secret.expire = said.expire;
-    hook.secrets_mut().insert(id.clone(), secret);
+    let mut secret = Secret::new(&id, owner, content);
+    secret.label = update.label.unwrap_or_default();
+    secret.description = update.description.unwrap_or_default();
+    secret.rotate = update.rotate;
+    secret.expire = update.expire;
+    let made = hook.secret_changes_mut().make(secret);
+    made.map_err(Refusal::Failed)?;
     Ok(Some(Shown::Value(format!("secret:{id}").into())))
 }
 
@@ -262,50 +255,10 @@ fn uri<'a>(call: &'a Call) -> Result<(&'a str, &'a [String]), Refusal> {
     }
 }
 
-/// An own secret that this unit may change. Of others, the tool says nothing,
-/// and Juju refuses all changes in the end.
-fn own<'a>(hook: &'a mut Hook, id: &str) -> Result<Option<&'a mut Secret>, Refusal> {
-    let leader = hook.model().leader;
-    match hook.secrets().get(id).map(|secret| &secret.owner) {
-        Some(SecretOwner::App) if !leader => Err(Refusal::not_leader()),
-        Some(SecretOwner::App | SecretOwner::Unit) => Ok(hook.secrets_mut().get_mut(id)),
-        Some(SecretOwner::Remote(_)) => {
-            hook.refuse(format!("cannot change secret {id:?}: permission denied"));
-            Ok(None)
-        }
-        None => {
-            hook.refuse(format!(
-                "cannot change secret {id:?}: secret {id:?} not found"
-            ));
-            Ok(None)
-        }
-    }
-}
-
 pub fn set(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let (id, values) = uri(call)?;
-    let said = said(hook, call, values)?;
-    let Some(secret) = own(hook, id)? else {
-        return Ok(None);
-    };
-    let changes = [
-        (said.label, &mut secret.label),
-        (said.description, &mut secret.description),
-    ];
-    for (value, field) in changes {
-        if let Some(value) = value {
-            *field = value;
-        }
-    }
-    if call.arguments.value("rotate").is_some() {
-        secret.rotate = said.rotate;
-    }
-    if said.expire.is_some() {
-        secret.expire = said.expire;
-    }
-    if !said.content.0.is_empty() {
-        secret.add_revision(said.content);
-    }
+    let (_, update) = update(hook, call, values)?;
+    hook.secret_changes_mut().update(id, update);
     Ok(None)
 }
 
@@ -320,19 +273,12 @@ pub fn remove(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
                 "invalid value {text:?} for option --revision: strconv.ParseInt: parsing {text:?}: invalid syntax"
             ))
         };
-        text.parse::<u32>().map_err(wrong)
+        text.parse::<i64>().map_err(wrong)
     });
+    // Without a revision above zero, it is the whole secret.
     let revision = revision.transpose()?.filter(|revision| *revision > 0);
-    let Some(secret) = own(hook, id)? else {
-        return Ok(None);
-    };
-    match revision {
-        Some(revision) => drop(secret.revisions.remove(&revision)),
-        None => secret.revisions.clear(),
-    }
-    if secret.revisions.is_empty() {
-        hook.secrets_mut().remove(id);
-    }
+    let revision = revision.map(|revision| u32::try_from(revision).unwrap_or(u32::MAX));
+    hook.secret_changes_mut().remove(id, revision);
     Ok(None)
 }
 
@@ -352,12 +298,11 @@ pub fn grant(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
             "cannot specify unit {unit:?} in relation to application {remote:?}"
         )));
     }
-    if let Some(secret) = own(hook, id)? {
-        let grant = Grant { relation, unit };
-        if !secret.grants.contains(&grant) {
-            secret.grants.push(grant);
-        }
+    if !hook.owned_secrets().contains_key(id) {
+        return Err(not_found(id));
     }
+    let grant = Grant { relation, unit };
+    hook.secret_changes_mut().grant(id, grant);
     Ok(None)
 }
 
@@ -371,6 +316,12 @@ pub fn revoke(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     if app.is_some() && unit.is_some() {
         return Err(usage("specify only one of application or unit"));
     }
+    if let Some(app) = app.as_ref().filter(|app| !is_application(app)) {
+        return Err(usage(format!("application {app:?} not valid")));
+    }
+    if let Some(unit) = unit.as_ref().filter(|unit| !is_unit(unit)) {
+        return Err(usage(format!("unit {unit:?} not valid")));
+    }
     let relation = relations::chosen(hook, call)?;
     let current = matches!(hook.context(), Context::Relation { .. });
     if app.is_some() && (relation.is_some() || current) {
@@ -379,20 +330,35 @@ pub fn revoke(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     if relation.is_none() && app.is_none() && unit.is_none() {
         return Err(usage("missing relation or application or unit"));
     }
-    let apps: BTreeMap<u32, String> = hook
-        .relations()
-        .iter()
-        .map(|(id, relation)| (*id, relation.remote_app.clone()))
-        .collect();
-    if let Some(secret) = own(hook, id)? {
-        secret.grants.retain(|grant| {
-            let of_relation = relation.is_none_or(|id| id == grant.relation);
-            let of_app = app.is_none() || apps.get(&grant.relation) == app.as_ref();
-            let of_unit = unit.is_none() || grant.unit == unit;
-            !(of_relation && of_app && of_unit)
-        });
-    }
+    let which = Revocation {
+        relation,
+        app,
+        unit,
+    };
+    hook.secret_changes_mut().revoke(id, which);
     Ok(None)
+}
+
+/// Whether Juju takes a name for an application's: words of lower-case letters
+/// and digits joined by single hyphens, each with a letter, the first of them
+/// beginning with one.
+fn is_application(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        word.chars().all(fits) && word.contains(|c: char| c.is_ascii_lowercase())
+    };
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.split('-').all(is_word)
+}
+
+/// Whether Juju takes a name for a unit's: an application and a number without
+/// leading zeros.
+fn is_unit(name: &str) -> bool {
+    let is_number = |number: &str| {
+        let digits = number.chars().all(|c| c.is_ascii_digit());
+        digits && !number.is_empty() && (number == "0" || !number.starts_with('0'))
+    };
+    let parts = name.split_once('/');
+    parts.is_some_and(|(app, number)| is_application(app) && is_number(number))
 }
 
 #[cfg(test)]

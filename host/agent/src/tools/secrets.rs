@@ -1,8 +1,12 @@
 //! The secret tools that read: `secret-get`, `secret-info-get` and
 //! `secret-ids`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use base64::alphabet::STANDARD as ALPHABET;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine};
 use serde_json::{Map, Value, json};
 
 use super::format::Shown;
@@ -12,8 +16,10 @@ use charmhost_hook_tools::unrecognized;
 
 pub fn ids(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     call.arguments.none().map_err(Refusal::Usage)?;
-    let own = hook.secrets().values().filter(|secret| secret.is_own());
-    let ids: Vec<String> = own.map(|secret| secret.id.clone()).collect();
+    let mut ids: Vec<String> = hook.owned_secrets().into_keys().collect();
+    // Juju lists them in another order at each call.
+    let order = RandomState::new();
+    ids.sort_by_cached_key(|id| order.hash_one(id));
     Ok(Some(match ids.is_empty() {
         true => Shown::Value(Value::Null),
         false => Shown::Lines(ids),
@@ -26,7 +32,7 @@ pub fn parse_uri(uri: &str) -> Result<&str, Refusal> {
     secret_id(uri).ok_or_else(wrong)
 }
 
-fn not_found(name: &str) -> Refusal {
+pub fn not_found(name: &str) -> Refusal {
     Refusal::Failed(format!("secret {name:?} not found"))
 }
 
@@ -53,7 +59,7 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         (Some(id), _) => id,
         (None, label) => labelled(hook, label.unwrap_or_default())?,
     };
-    let secret = hook.secrets().get(&id).ok_or_else(|| not_found(&id))?;
+    let secret = hook.secret(&id).ok_or_else(|| not_found(&id))?;
     if !secret.readable {
         return Err(Refusal::Failed("permission denied".to_owned()));
     }
@@ -67,10 +73,14 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
 
 /// The id of the secret that the owner or this reader gave a label.
 fn labelled(hook: &Hook, label: &str) -> Result<String, Refusal> {
+    let owned = hook.owned_secrets();
+    if let Some(secret) = owned.values().find(|secret| secret.label == label) {
+        return Ok(secret.id.clone());
+    }
     let has_label = |secret: &&Secret| {
         secret.consumer_label.as_deref() == Some(label) || secret.is_own() && secret.label == label
     };
-    match hook.secrets().values().find(has_label) {
+    match hook.model().secrets.values().find(has_label) {
         Some(secret) => Ok(secret.id.clone()),
         None => Err(Refusal::Failed(format!(
             "consumer label {label:?} not found"
@@ -78,14 +88,19 @@ fn labelled(hook: &Hook, label: &str) -> Result<String, Refusal> {
     }
 }
 
-/// What this unit sees of a secret now. What it reads later may depend on what
-/// it reads here.
+/// The content that this unit sees of a secret: of one that this hook changed,
+/// the new content only with `--peek` or `--refresh`.
 fn content(hook: &mut Hook, id: &str, peek: bool, refresh: bool) -> Result<Content, Refusal> {
-    let before = hook.model().secrets.get(id).map(|secret| secret.latest);
-    let secret = hook.secrets().get(id).ok_or_else(|| not_found(id))?;
+    let pending = hook.pending_content(id).filter(|_| peek || refresh);
+    if let Some(content) = pending.cloned() {
+        if refresh {
+            hook.secret_changes_mut().refresh(id);
+        }
+        return Ok(content);
+    }
+    let secret = hook.secret(id).ok_or_else(|| not_found(id))?;
     let latest = secret.latest;
-    let changed_here = secret.is_own() && before != Some(latest);
-    let revision = match changed_here || peek || refresh {
+    let revision = match peek || refresh {
         true => latest,
         false => secret.tracked,
     };
@@ -93,11 +108,7 @@ fn content(hook: &mut Hook, id: &str, peek: bool, refresh: bool) -> Result<Conte
     // A reader whose revision was removed reads the newest.
     let content = revisions.get(&revision).or_else(|| revisions.get(&latest));
     let content = content.cloned().ok_or_else(|| not_found(id))?;
-    if refresh && changed_here {
-        if let Some(secret) = hook.secrets_mut().get_mut(id) {
-            secret.tracked = latest;
-        }
-    } else if refresh {
+    if refresh {
         hook.read_secret(id, |secret| secret.tracked = latest);
     }
     Ok(content)
@@ -105,7 +116,10 @@ fn content(hook: &mut Hook, id: &str, peek: bool, refresh: bool) -> Result<Conte
 
 fn shown(content: &Content, key: Option<&str>) -> Result<Option<Shown>, Refusal> {
     let Some(key) = key else {
-        return Ok(Some(Shown::Value(json!(content.plain()))));
+        let decoded = |(key, value): (&String, &String)| Ok((key.clone(), text(value)?.into()));
+        let map = content.0.iter().map(decoded);
+        let map: Map<String, Value> = map.collect::<Result<_, Refusal>>()?;
+        return Ok(Some(Shown::Value(map.into())));
     };
     let (name, encoded) = match key.strip_suffix("#base64") {
         Some(name) => (name, true),
@@ -117,10 +131,30 @@ fn shown(content: &Content, key: Option<&str>) -> Result<Option<Shown>, Refusal>
         )));
     };
     let text = match encoded {
-        true => BASE64.encode(value),
-        false => String::from_utf8_lossy(value).into_owned(),
+        true => value.clone(),
+        false => text(value)?,
     };
     Ok(Some(Shown::Value(text.into())))
+}
+
+/// Base64 as Go reads it: the bits of the last character that do not count may
+/// be anything.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// The text of a value, which is only decoded when it is read.
+fn text(value: &str) -> Result<String, Refusal> {
+    let bytes = BASE64.decode(value).map_err(|error| {
+        let place = match error {
+            DecodeError::InvalidByte(place, _) => place,
+            // The group of four characters that is not whole.
+            _ => value.len() / 4 * 4,
+        };
+        Refusal::Failed(format!("illegal base64 data at input byte {place}"))
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 pub fn info(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
@@ -129,7 +163,7 @@ pub fn info(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         .arguments
         .value("label")
         .filter(|label| !label.is_empty());
-    let mut own = hook.secrets().values().filter(|secret| secret.is_own());
+    let own = hook.owned_secrets();
     let secret = match (uri, label) {
         (None, None) => {
             let text = "require either a secret URI or label";
@@ -141,10 +175,10 @@ pub fn info(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
         }
         (Some(uri), None) => {
             let id = parse_uri(uri)?;
-            own.find(|secret| secret.id == id)
-                .ok_or_else(|| not_found(id))?
+            own.get(id).ok_or_else(|| not_found(id))?
         }
         (None, Some(label)) => own
+            .values()
             .find(|secret| secret.label == label)
             .ok_or_else(|| not_found(label))?,
     };

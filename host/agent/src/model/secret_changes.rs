@@ -1,0 +1,300 @@
+//! Changes of secrets that one hook asks for. Juju commits them together when
+//! the hook succeeds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Content, Grant, Model, Secret, SecretOwner};
+
+/// New metadata and content of a secret; what is `None` stays.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct SecretUpdate {
+    /// The owner's label.
+    pub label: Option<String>,
+    /// The description.
+    pub description: Option<String>,
+    /// The rotation policy.
+    pub rotate: Option<String>,
+    /// The time of expiry: RFC 3339.
+    pub expire: Option<String>,
+    /// The content of a new revision.
+    pub content: Option<Content>,
+}
+
+impl SecretUpdate {
+    /// Adds a later update, which wins.
+    fn merge(&mut self, later: SecretUpdate) {
+        let SecretUpdate {
+            label,
+            description,
+            rotate,
+            expire,
+            content,
+        } = later;
+        self.label = label.or(self.label.take());
+        self.description = description.or(self.description.take());
+        self.rotate = rotate.or(self.rotate.take());
+        self.expire = expire.or(self.expire.take());
+        self.content = content.or(self.content.take());
+    }
+
+    /// Changes what is described of a secret: all but its content.
+    fn describe(&self, secret: &mut Secret) {
+        if let Some(label) = &self.label {
+            secret.label.clone_from(label);
+        }
+        if let Some(description) = &self.description {
+            secret.description.clone_from(description);
+        }
+        if self.rotate.is_some() {
+            secret.rotate.clone_from(&self.rotate);
+        }
+        if self.expire.is_some() {
+            secret.expire.clone_from(&self.expire);
+        }
+    }
+}
+
+/// Which grants `secret-revoke` takes back: those that have all that is given.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The relation in whose scope the grant is.
+    pub relation: Option<u32>,
+    /// The application of the other side.
+    pub app: Option<String>,
+    /// A unit of the other side.
+    pub unit: Option<String>,
+}
+
+impl Revocation {
+    fn covers(&self, grant: &Grant, model: &Model) -> bool {
+        let relation = model.relations.get(&grant.relation);
+        let app = relation.map(|relation| &relation.remote_app);
+        self.relation.is_none_or(|id| id == grant.relation)
+            && (self.app.is_none() || self.app.as_ref() == app)
+            && (self.unit.is_none() || self.unit == grant.unit)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Access {
+    Granted(Grant),
+    Revoked(Revocation),
+}
+
+/// All changes of secrets of one hook.
+#[derive(Debug, Default, Clone)]
+pub struct SecretChanges {
+    made: BTreeMap<String, Secret>,
+    updates: BTreeMap<String, SecretUpdate>,
+    /// In the order of the calls.
+    access: Vec<(String, Access)>,
+    /// Secrets whose new revision this unit tracks.
+    refreshed: BTreeSet<String>,
+    /// The revisions to remove; none for the whole secret.
+    removals: BTreeMap<String, BTreeSet<u32>>,
+}
+
+impl SecretChanges {
+    /// Makes a secret.
+    ///
+    /// # Errors
+    ///
+    /// Another one that the same hook made has the label.
+    pub fn make(&mut self, secret: Secret) -> Result<(), String> {
+        let label = &secret.label;
+        if !label.is_empty() && self.made.values().any(|other| other.label == *label) {
+            return Err(label_exists(label));
+        }
+        self.made.insert(secret.id.clone(), secret);
+        Ok(())
+    }
+
+    /// Updates a secret. All updates of one secret become a single revision.
+    pub fn update(&mut self, id: &str, update: SecretUpdate) {
+        let Some(secret) = self.made.get_mut(id) else {
+            return self.updates.entry(id.to_owned()).or_default().merge(update);
+        };
+        update.describe(secret);
+        if let Some(content) = update.content {
+            secret.revisions.insert(secret.latest, content);
+        }
+    }
+
+    /// Removes a revision of a secret, or the whole secret.
+    pub fn remove(&mut self, id: &str, revision: Option<u32>) {
+        if let Some(made) = self.made.get(id) {
+            if revision.is_none_or(|revision| revision == made.latest) {
+                self.made.remove(id);
+                self.access.retain(|(of, _)| of != id);
+            }
+            return;
+        }
+        match (revision, self.removals.get_mut(id)) {
+            (None, _) => drop(self.removals.insert(id.to_owned(), BTreeSet::new())),
+            (Some(revision), None) => {
+                let revisions = BTreeSet::from([revision]);
+                self.removals.insert(id.to_owned(), revisions);
+            }
+            // The whole secret goes already.
+            (Some(_), Some(revisions)) if revisions.is_empty() => {}
+            (Some(revision), Some(revisions)) => drop(revisions.insert(revision)),
+        }
+    }
+
+    /// Grants a secret.
+    pub fn grant(&mut self, id: &str, grant: Grant) {
+        self.access.push((id.to_owned(), Access::Granted(grant)));
+    }
+
+    /// Takes grants of a secret back.
+    pub fn revoke(&mut self, id: &str, which: Revocation) {
+        self.access.push((id.to_owned(), Access::Revoked(which)));
+    }
+
+    /// Lets this unit track the revision that this hook adds.
+    pub fn refresh(&mut self, id: &str) {
+        self.refreshed.insert(id.to_owned());
+    }
+
+    /// A secret that this hook made.
+    pub fn made(&self, id: &str) -> Option<&Secret> {
+        self.made.get(id)
+    }
+
+    /// The same secret, to change how this unit reads it.
+    pub fn made_mut(&mut self, id: &str) -> Option<&mut Secret> {
+        self.made.get_mut(id)
+    }
+
+    /// The content that this hook set for a committed secret.
+    pub fn content(&self, id: &str) -> Option<&Content> {
+        self.updates.get(id)?.content.as_ref()
+    }
+
+    /// The contents of all secrets that this hook made or changed.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        let made = self.made.values();
+        let made = made.flat_map(|secret| secret.revisions.values());
+        let updated = self.updates.values();
+        made.chain(updated.filter_map(|update| update.content.as_ref()))
+    }
+
+    /// The secrets that the agent knows as an owner: those of the unit, and for
+    /// a leader those of the application. Labels, descriptions, rotation and
+    /// expiry are those that the hook set; revisions and access are the
+    /// committed ones. Secrets that the hook removes are left out.
+    pub fn owned(&self, model: &Model) -> BTreeMap<String, Secret> {
+        let known = |secret: &Secret| match secret.owner {
+            SecretOwner::Unit => true,
+            SecretOwner::App => model.leader,
+            SecretOwner::Remote(_) => false,
+        };
+        let mut owned = self.described(model);
+        owned.retain(|_, secret| known(secret));
+        owned
+    }
+
+    /// The secrets of the application and of the unit, with the metadata that
+    /// they will have.
+    fn described(&self, model: &Model) -> BTreeMap<String, Secret> {
+        let committed = model.secrets.iter();
+        let own = committed.filter(|(id, secret)| {
+            let removed = self.removals.get(*id).is_some_and(BTreeSet::is_empty);
+            secret.is_own() && !removed
+        });
+        let mut described = self.made.clone();
+        for (id, secret) in own {
+            let mut secret = secret.clone();
+            if let Some(update) = self.updates.get(id) {
+                update.describe(&mut secret);
+            }
+            described.insert(id.clone(), secret);
+        }
+        described
+    }
+
+    /// Checks what the controller checks when the hook has succeeded.
+    ///
+    /// # Errors
+    ///
+    /// Why it refuses the changes; the hook fails with it.
+    pub fn check(&self, model: &Model) -> Result<(), String> {
+        let access = self.access.iter().map(|(id, _)| id);
+        let changed = self.updates.keys().chain(access);
+        for id in changed.chain(self.removals.keys()) {
+            let owner = |secret: &Secret| secret.owner.clone();
+            let found = self.made.get(id).or_else(|| model.secrets.get(id));
+            let reason = match found.map(owner) {
+                Some(SecretOwner::Unit) => continue,
+                Some(SecretOwner::App) if model.leader => continue,
+                Some(_) => "permission denied".to_owned(),
+                None => format!("secret {id:?} not found"),
+            };
+            return Err(format!("cannot change secret {id:?}: {reason}"));
+        }
+        self.check_labels(model)
+    }
+
+    fn check_labels(&self, model: &Model) -> Result<(), String> {
+        let made = self.made.values().map(|secret| &secret.label);
+        let updates = self.updates.values();
+        let mut new = made.chain(updates.filter_map(|update| update.label.as_ref()));
+        let own = self.described(model);
+        let is_twice = |label: &&String| {
+            let same = own.values().filter(|secret| secret.label == **label);
+            !label.is_empty() && same.count() > 1
+        };
+        match new.find(is_twice) {
+            Some(label) => Err(label_exists(label)),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits the changes.
+    pub fn apply(self, model: &mut Model) {
+        for (id, mut secret) in self.made {
+            secret.rotate.get_or_insert_with(|| "never".to_owned());
+            model.secrets.insert(id, secret);
+        }
+        for (id, update) in self.updates {
+            if let Some(secret) = model.secrets.get_mut(&id) {
+                update.describe(secret);
+                update.content.map(|content| secret.add_revision(content));
+            }
+        }
+        for id in self.refreshed {
+            if let Some(secret) = model.secrets.get_mut(&id) {
+                secret.tracked = secret.latest;
+            }
+        }
+        for (id, access) in self.access {
+            let Some(mut secret) = model.secrets.remove(&id) else {
+                continue;
+            };
+            match access {
+                Access::Granted(grant) if secret.grants.contains(&grant) => {}
+                Access::Granted(grant) => secret.grants.push(grant),
+                Access::Revoked(which) => {
+                    let stays = |grant: &Grant| !which.covers(grant, model);
+                    secret.grants.retain(stays);
+                }
+            }
+            model.secrets.insert(id, secret);
+        }
+        for (id, revisions) in self.removals {
+            let Some(secret) = model.secrets.get_mut(&id) else {
+                continue;
+            };
+            secret
+                .revisions
+                .retain(|number, _| !revisions.contains(number));
+            if revisions.is_empty() || secret.revisions.is_empty() {
+                model.secrets.remove(&id);
+            }
+        }
+    }
+}
+
+fn label_exists(label: &str) -> String {
+    format!("secret with label {label:?} already exists")
+}
