@@ -86,8 +86,7 @@ pub struct Secret {
     pub label: String,
     /// What the owner says of it.
     pub description: String,
-    /// The rotation policy, for example `daily`. One of a secret that is
-    /// committed is never missing: Juju's default is `never`.
+    /// The rotation policy, for example `daily`; none is `never`.
     pub rotate: Option<String>,
     /// When it expires: RFC 3339.
     pub expire: Option<String>,

@@ -252,14 +252,13 @@ impl SecretChanges {
 
     /// Commits the changes.
     pub fn apply(self, model: &mut Model) {
-        for (id, mut secret) in self.made {
-            secret.rotate.get_or_insert_with(|| "never".to_owned());
-            model.secrets.insert(id, secret);
-        }
+        model.secrets.extend(self.made);
         for (id, update) in self.updates {
             if let Some(secret) = model.secrets.get_mut(&id) {
                 update.describe(secret);
-                update.content.map(|content| secret.add_revision(content));
+                if let Some(content) = update.content {
+                    secret.add_revision(content);
+                }
             }
         }
         for id in self.refreshed {
@@ -297,4 +296,209 @@ impl SecretChanges {
 
 fn label_exists(label: &str) -> String {
     format!("secret with label {label:?} already exists")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Context, Hook, Relation};
+    use super::*;
+
+    const APP: &str = "9m4e2mr0ui3e8a215n4g";
+    const UNIT: &str = "9m4e2mr0ui3e8a215n60";
+    const REMOTE: &str = "9m4e2mr0ui3e8a215n50";
+
+    fn content(value: &str) -> Content {
+        Content::text([("token", value)])
+    }
+
+    fn of_content(value: &str) -> SecretUpdate {
+        SecretUpdate {
+            content: Some(content(value)),
+            ..SecretUpdate::default()
+        }
+    }
+
+    fn of_label(label: &str) -> SecretUpdate {
+        SecretUpdate {
+            label: Some(label.to_owned()),
+            ..SecretUpdate::default()
+        }
+    }
+
+    fn model(leader: bool) -> Model {
+        let remote = SecretOwner::Remote("pg".to_owned());
+        let owners = [
+            (APP, SecretOwner::App),
+            (UNIT, SecretOwner::Unit),
+            (REMOTE, remote),
+        ];
+        let secrets = owners.map(|(id, owner)| {
+            let mut secret = Secret::new(id, owner, content("old"));
+            secret.label = format!("label of {id}");
+            (id.to_owned(), secret)
+        });
+        let relation = Relation {
+            id: 7,
+            remote_app: "pg".to_owned(),
+            ..Relation::default()
+        };
+        Model {
+            leader,
+            secrets: secrets.into(),
+            relations: [(7, relation)].into(),
+            ..Model::default()
+        }
+    }
+
+    fn committed(model: Model, change: impl FnOnce(&mut SecretChanges)) -> Result<Model, String> {
+        let mut hook = Hook::new(model, Context::Plain);
+        change(hook.secret_changes_mut());
+        let (model, _, accepted) = hook.end(true);
+        accepted.map(|()| model)
+    }
+
+    #[test]
+    fn updates_of_a_hook_are_one_revision() {
+        let model = committed(model(true), |changes| {
+            changes.update(APP, of_content("a"));
+            changes.update(APP, of_label("new"));
+            changes.update(APP, of_content("b"));
+            changes
+                .make(Secret::new("made", SecretOwner::Unit, content("c")))
+                .unwrap();
+            changes.update("made", of_content("d"));
+        });
+        let model = model.unwrap();
+        let app = &model.secrets[APP];
+        assert_eq!((app.label.as_str(), app.latest, app.tracked), ("new", 2, 1));
+        assert_eq!(app.revisions[&2], content("b"));
+        assert_eq!(model.secrets["made"].revisions, [(1, content("d"))].into());
+    }
+
+    #[test]
+    fn the_controller_refuses_what_this_unit_may_not_change() {
+        type Change = fn(&mut SecretChanges, &str);
+        let changes: [Change; 3] = [
+            |changes, id| changes.update(id, of_content("new")),
+            |changes, id| changes.remove(id, None),
+            |changes, id| changes.revoke(id, Revocation::default()),
+        ];
+        for (leader, id, wanted) in [
+            (true, APP, None),
+            (true, UNIT, None),
+            (false, UNIT, None),
+            (false, APP, Some("permission denied")),
+            (true, REMOTE, Some("permission denied")),
+            (true, "other", Some("secret \"other\" not found")),
+        ] {
+            for change in changes {
+                let accepted = committed(model(leader), |changes| change(changes, id));
+                let wanted = wanted.map(|why| format!("cannot change secret {id:?}: {why}"));
+                assert_eq!(accepted.err(), wanted, "{leader} {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_owner_is_known_by_what_the_hook_set_but_content_and_access() {
+        let mut changes = SecretChanges::default();
+        changes.update(APP, of_content("new"));
+        changes.update(APP, of_label("new"));
+        let grant = Grant {
+            relation: 7,
+            unit: None,
+        };
+        changes.grant(APP, grant);
+        changes.remove(UNIT, None);
+        let owned = changes.owned(&model(true));
+        assert_eq!(owned.keys().collect::<Vec<_>>(), [APP]);
+        let app = &owned[APP];
+        assert_eq!((app.label.as_str(), app.latest), ("new", 1));
+        assert!(app.grants.is_empty());
+        assert!(changes.owned(&model(false)).is_empty());
+    }
+
+    #[test]
+    fn grants_and_revocations_count_in_their_order() {
+        let grant = |unit: Option<&str>| Grant {
+            relation: 7,
+            unit: unit.map(str::to_owned),
+        };
+        let of_app = |app: &str| Revocation {
+            app: Some(app.to_owned()),
+            ..Revocation::default()
+        };
+        let model = committed(model(true), |changes| {
+            changes.grant(APP, grant(None));
+            changes.revoke(APP, of_app("pg"));
+            changes.grant(APP, grant(Some("pg/0")));
+            changes.grant(APP, grant(Some("pg/0")));
+            changes.revoke(APP, of_app("mysql"));
+        });
+        let grants = &model.unwrap().secrets[APP].grants;
+        assert_eq!(*grants, [grant(Some("pg/0"))]);
+    }
+
+    #[test]
+    fn a_revision_or_the_whole_secret_is_removed() {
+        let removed = |revision| {
+            let mut model = model(true);
+            let app = model.secrets.get_mut(APP).unwrap();
+            app.add_revision(content("new"));
+            let model = committed(model, |changes| changes.remove(APP, revision)).unwrap();
+            let app = model.secrets.get(APP);
+            app.map(|app| app.revisions.keys().copied().collect::<Vec<_>>())
+        };
+        assert_eq!(removed(Some(1)), Some(vec![2]));
+        assert_eq!(removed(Some(9)), Some(vec![1, 2]));
+        assert_eq!(removed(None), None);
+        let made = |revision| {
+            let committed = committed(model(true), |changes| {
+                changes
+                    .make(Secret::new("made", SecretOwner::Unit, content("c")))
+                    .unwrap();
+                changes.remove("made", revision);
+            });
+            committed.unwrap().secrets.contains_key("made")
+        };
+        assert_eq!([None, Some(1), Some(2)].map(made), [false, false, true]);
+    }
+
+    #[test]
+    fn a_label_is_of_one_secret() {
+        let mut changes = SecretChanges::default();
+        let made = |id: &str, label: &str| {
+            let mut secret = Secret::new(id, SecretOwner::Unit, content("c"));
+            secret.label = label.to_owned();
+            secret
+        };
+        let exists = |label: &str| Err(format!("secret with label {label:?} already exists"));
+        assert_eq!(changes.make(made("a", "l")), Ok(()));
+        assert_eq!(changes.make(made("b", "l")), exists("l"));
+        assert_eq!(changes.make(made("c", "")), Ok(()));
+        assert_eq!(changes.make(made("d", "")), Ok(()));
+        // Labels of older secrets are found only by the controller.
+        let taken = format!("label of {UNIT}");
+        for update in [
+            (|changes, label| changes.make(label)) as fn(&mut SecretChanges, Secret) -> _,
+            |changes, secret| {
+                changes.update(APP, of_label(&secret.label));
+                Ok(())
+            },
+        ] {
+            let accepted = committed(model(true), |changes| {
+                update(changes, made("a", &taken)).unwrap();
+            });
+            assert_eq!(accepted.map(drop), exists(&taken));
+        }
+    }
+
+    #[test]
+    fn a_refreshed_reader_tracks_the_new_revision_when_it_is_there() {
+        let model = committed(model(true), |changes| {
+            changes.update(UNIT, of_content("new"));
+            changes.refresh(UNIT);
+        });
+        assert_eq!(model.unwrap().secrets[UNIT].tracked, 2);
+    }
 }

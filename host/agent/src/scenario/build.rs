@@ -360,7 +360,7 @@ pub fn add_secrets(specs: &[SecretSpec], model: &mut Model) -> Result<(), Error>
             false => secret.consumer_label = Some(label).filter(|label| !label.is_empty()),
         }
         secret.description = spec.description.clone().unwrap_or_default();
-        secret.rotate = spec.rotate.clone().or_else(|| Some("never".to_owned()));
+        secret.rotate = spec.rotate.clone();
         secret.expire = spec.expire.clone();
         secret.grants = grants(&spec.remote_grants, model, &name)?;
         if model.secrets.insert(id.clone(), secret).is_some() {

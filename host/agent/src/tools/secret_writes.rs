@@ -363,7 +363,123 @@ fn is_unit(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use charmhost_jujuc::Request;
+
     use super::*;
+    use crate::model::Model;
+
+    const OWN: &str = "9m4e2mr0ui3e8a215n60";
+
+    fn hook() -> Hook {
+        let content = Content::text([("token", "old")]);
+        let secret = Secret::new(OWN, SecretOwner::Unit, content);
+        let model = Model {
+            secrets: [(OWN.to_owned(), secret)].into(),
+            ..Model::default()
+        };
+        Hook::new(model, Context::Plain)
+    }
+
+    /// The exit code and output of a tool.
+    fn run(hook: &mut Hook, args: &[&str]) -> (i32, String) {
+        let (tool, args) = args.split_first().unwrap();
+        let request = Request {
+            dir: "/tmp".to_owned(),
+            tool: (*tool).to_owned(),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            stdin: Some(b"token: from stdin\n".to_vec()),
+            ..Request::default()
+        };
+        let reply = super::super::run(hook, &request).unwrap();
+        let output = [reply.stdout, reply.stderr].concat();
+        (reply.code, String::from_utf8(output).unwrap())
+    }
+
+    #[test]
+    fn arguments_are_refused_as_the_agent_refuses_them() {
+        for (args, wanted) in [
+            (&["secret-add", "key="][..], "key value \"key=\" not valid"),
+            (&["secret-set", OWN, "key="], "key value \"key=\" not valid"),
+            (
+                &["secret-set", OWN, "--file", "-"],
+                "open -: no such file or directory",
+            ),
+            (
+                &["secret-revoke", OWN, "--unit", "bogus"],
+                "unit \"bogus\" not valid",
+            ),
+            (
+                &["secret-revoke", OWN, "--unit", "a/01"],
+                "unit \"a/01\" not valid",
+            ),
+            (
+                &["secret-revoke", OWN, "--app", "a-1"],
+                "application \"a-1\" not valid",
+            ),
+            (
+                &["secret-set", "d0000000000000000001"],
+                "secret URI \"d0000000000000000001\" not valid",
+            ),
+        ] {
+            let wanted = (2, format!("ERROR {wanted}\n"));
+            assert_eq!(run(&mut hook(), args), wanted, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_of_a_value_and_of_all_together() {
+        let value = |key: &str, bytes: usize| format!("{key}={}", "x".repeat(bytes));
+        let add = |values: &[String]| {
+            let values = values.iter().map(String::as_str);
+            run(
+                &mut hook(),
+                &[&["secret-add"], &*values.collect::<Vec<_>>()].concat(),
+            )
+        };
+        assert_eq!(add(&[value("key", 750_000)]).0, 0);
+        let one = "base64 encoded secret content for key \"key\" too large: 1000004 bytes";
+        assert_eq!(add(&[value("key", 750_001)]), (2, format!("ERROR {one}\n")));
+        assert_eq!(add(&[value("key", 400_000), value("other", 400_000)]).0, 2);
+    }
+
+    #[test]
+    fn base64_is_looked_at_when_it_is_read() {
+        let mut hook = hook();
+        let (code, uri) = run(&mut hook, &["secret-add", "key#base64=!!!", "other=v"]);
+        let uri = uri.trim_end();
+        assert_eq!(code, 0);
+        let broken = "ERROR illegal base64 data at input byte 0\n".to_owned();
+        assert_eq!(run(&mut hook, &["secret-get", uri, "key"]), (1, broken));
+        let raw = run(&mut hook, &["secret-get", uri, "key#base64"]);
+        assert_eq!(raw, (0, "'!!!'\n".to_owned()));
+        let other = run(&mut hook, &["secret-get", uri, "other"]);
+        assert_eq!(other, (0, "v\n".to_owned()));
+    }
+
+    #[test]
+    fn new_content_is_read_only_by_who_asks_for_it() {
+        let mut hook = hook();
+        assert_eq!(run(&mut hook, &["secret-set", OWN, "token=new"]).0, 0);
+        for (flag, wanted) in [
+            (None, "old"),
+            (Some("--peek"), "new"),
+            (None, "old"),
+            (Some("--refresh"), "new"),
+            (None, "old"),
+        ] {
+            let args = [&["secret-get", OWN, "token"][..], flag.as_slice()].concat();
+            assert_eq!(
+                run(&mut hook, &args),
+                (0, format!("{wanted}\n")),
+                "{flag:?}"
+            );
+        }
+        let (model, _, accepted) = hook.end(true);
+        assert_eq!(accepted, Ok(()));
+        let mut hook = Hook::new(model, Context::Plain);
+        let read = run(&mut hook, &["secret-get", OWN, "token"]);
+        assert_eq!(read, (0, "new\n".to_owned()));
+    }
 
     #[test]
     fn keys_are_three_characters_or_more() {

@@ -200,8 +200,15 @@ fn described(hook: &Hook, secret: &Secret) -> Value {
     if !secret.description.is_empty() {
         put("description", secret.description.as_str().into());
     }
+    // Only of a secret of this hook, nothing is known but what was set.
+    let default = hook
+        .model()
+        .secrets
+        .contains_key(&secret.id)
+        .then(|| "never".to_owned());
+    let rotate = secret.rotate.clone().or(default);
     for (key, value) in [
-        ("rotation", &secret.rotate),
+        ("rotation", &rotate),
         ("expiry", &secret.expire),
         ("rotates", &secret.rotates),
     ] {

@@ -1,5 +1,9 @@
 //! The secrets of the recorded contexts, and the lines about secrets.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use crate::model::{Content, Grant, Model, Secret, SecretOwner};
 
 /// What runs before lines about secrets: `{"lines": [n…], "before": [call…]}`.
@@ -44,8 +48,23 @@ pub fn add(model: &mut Model) {
     }
 }
 
+/// What an answer prints around ids, the ids in their order, and how many more
+/// there are that the hook itself gave out: `secret-ids` lists them at random.
+pub fn comparable(text: &str) -> Value {
+    let is_of_id = |c: char| c.is_ascii_alphanumeric();
+    let around: Vec<&str> = text
+        .split(is_of_id)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let words = text
+        .split(|c: char| !is_of_id(c))
+        .filter(|word| !word.is_empty());
+    let (made, others): (BTreeSet<&str>, BTreeSet<&str>) =
+        words.partition(|word| word.len() == 20 && word.starts_with("d0000"));
+    json!([around, others, made.len()])
+}
+
 #[test]
-#[ignore = "the answers about secrets still differ"]
 fn the_secret_tools_answer_as_those_of_a_real_agent() {
     super::replay(true, SETUP, EXCEPTIONS);
 }
