@@ -34,6 +34,7 @@ mod sandbox;
 mod scenarios;
 mod sdk;
 mod sim;
+mod simulated_secrets;
 mod state;
 mod state_limits;
 mod support;
