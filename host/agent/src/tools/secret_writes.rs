@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::format::Shown;
 use super::secrets::{not_found, parse_uri};
-use super::{Call, Refusal, relations};
+use super::{Call, Refusal, file_error, relations, yaml};
 use crate::model::{Content, Context, Grant, Hook, Revocation, Secret, SecretOwner, SecretUpdate};
 use charmhost_hook_tools::unrecognized;
 
@@ -67,14 +67,8 @@ fn content(hook: &Hook, call: &Call, values: &[String]) -> Result<Content, Refus
     let mut content = BTreeMap::new();
     if let Some(file) = call.arguments.value("file").filter(|file| !file.is_empty()) {
         let bytes = read(hook, file).map_err(usage)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let document = charmhost_yaml::parse(&text)
-            .map_err(|error| Refusal::Failed(format!("cannot read {file:?}: {error}")))?;
-        for (key, value) in document.as_object().into_iter().flatten() {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            let (name, encoded) = value_of(hook, key, &text)?;
+        for (key, value) in yaml::string_map(&bytes).map_err(usage)? {
+            let (name, encoded) = value_of(hook, &key, &value)?;
             content.insert(name, encoded);
         }
     }
@@ -122,17 +116,7 @@ fn value_of(hook: &Hook, key: &str, value: &str) -> Result<(String, String), Ref
 /// (hook tools §3.3).
 fn read(hook: &Hook, file: &str) -> Result<Vec<u8>, String> {
     let bytes = hook.read_file(Path::new("/"), file);
-    bytes.map_err(|error| opening(file, &error))
-}
-
-/// Why a file cannot be opened, in the words of Go.
-fn opening(path: &str, error: &std::io::Error) -> String {
-    let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    format!("open {path}: {reason}")
+    bytes.map_err(|error| file_error(Path::new(""), file, &error))
 }
 
 /// Lower-case letters and digits with single hyphens between them, three
