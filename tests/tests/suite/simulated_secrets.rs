@@ -75,7 +75,7 @@ fn owned(answers: &[(i64, &str)]) -> Vec<(i64, String)> {
 fn new_content_of_a_secret_is_read_on_request_until_the_flush() {
     let start = format!(
         "secret set {APP} token=new-app
-         secret get {APP} token; secret get {APP} token --peek; secret get --label mine token
+         secret get {APP} token; secret get {APP} token --peek; secret get --label mine
          secret get {APP} token --refresh; secret get {APP} token
          secret remove {UNIT}; secret get {UNIT} token
          secret ids"
@@ -86,7 +86,7 @@ fn new_content_of_a_secret_is_read_on_request_until_the_flush() {
         (0, ""),
         (0, "old-app"),
         (0, "new-app"),
-        (0, "old-app"),
+        (0, "token: old-app"),
         (0, "new-app"),
         (0, "old-app"),
         (0, ""),
