@@ -72,7 +72,7 @@ pub enum Error {
     #[error(transparent)]
     Isolation(#[from] charmhost_isolation::Error),
     /// The machine refused something that the agent needs.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}", path.display())]
     Io {
         /// What the agent was doing: "copy", "listen on".
         doing: &'static str,

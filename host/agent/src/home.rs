@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use charmhost_archive::Archive;
+use display_error_chain::ErrorChainExt;
 use tempfile::TempDir;
 
 use crate::files::copy_tree;
@@ -116,7 +117,7 @@ pub fn stage(target: &Path, home: &Path) -> Result<PathBuf, Error> {
     let staged = home.join("staged");
     if target.is_file() {
         let unpacked = Archive::open(target).and_then(|mut archive| archive.unpack(&staged));
-        unpacked.map_err(|error| refuse(error.to_string()))?;
+        unpacked.map_err(|error| refuse(error.chain().to_string()))?;
         return Ok(staged);
     }
     if !target.exists() {

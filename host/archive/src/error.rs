@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory cannot be used.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried: "read", "write", "create".
         action: &'static str,
@@ -20,7 +20,7 @@ pub enum Error {
     #[error("cannot find charmcraft.yaml in {}: run this in a charm project, or make one with `charmhost new`", .0.display())]
     NoProject(PathBuf),
     /// A document that is not YAML, or that readers of YAML would disagree about.
-    #[error("cannot read {file}: {source}")]
+    #[error("cannot read {file}")]
     Yaml {
         /// The file, relative to the project.
         file: String,

@@ -97,7 +97,7 @@ pub enum Error {
     #[error(transparent)]
     Settings(#[from] charmhost_sandbox::SettingsError),
     /// A file cannot be read or written.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,

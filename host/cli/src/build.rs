@@ -47,10 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         component: args.target.component.clone(),
     };
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
-    println!(
-        "{}: {}",
-        options.output.display(),
-        output::built(&built, architecture)
-    );
+    let built = output::built(&built, architecture);
+    output::print(&format!("{}: {built}", options.output.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -51,20 +51,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 "state": settings.state,
                 "grants": settings.grants,
             });
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            output::print(&serde_json::to_string_pretty(&report)?)?;
         }
         Format::Text => {
-            println!("name: {name}");
+            let mut lines = vec![format!("name: {name}")];
             for (title, values) in [
                 ("limits", json!(settings.limits)),
                 ("state", json!(settings.state)),
             ] {
-                println!("{title}:");
+                lines.push(format!("{title}:"));
                 for (key, value) in values.as_object().into_iter().flatten() {
-                    println!("  {key} = {value}");
+                    lines.push(format!("  {key} = {value}"));
                 }
             }
-            println!("{}", output::grants(&settings.grants));
+            lines.push(output::grants(&settings.grants));
+            output::print(&lines.join("\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("ERROR {error:#}");
+            output::note(&format!("ERROR {error:#}"));
             ExitCode::FAILURE
         }
     }

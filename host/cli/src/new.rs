@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use crate::output;
+
 include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 
 /// Where a new charm keeps the SDK it is built with.
@@ -49,9 +51,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for (path, text) in files {
         write(&dir.join(path), &text)?;
     }
-    println!("Made {name}. Next:");
-    println!("  charmhost sim {name}     run it through the life of a unit");
-    println!("  charmhost pack {name}    pack it for `juju deploy`");
+    output::print(&format!(
+        "Made {name}. Next:\n  charmhost sim {name}     run it through the life of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

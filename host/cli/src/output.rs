@@ -1,22 +1,44 @@
 //! What the commands print.
 
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
 use charmhost_builder::{Architecture, Built, Step};
 use charmhost_sandbox::Grants;
 
-/// Says on the error stream what is being done.
+/// Prints what a step of a build does, on standard error.
 pub fn progress(step: &Step) {
     match step {
         Step::Component => {
-            eprintln!("Building the component with Cargo (the first time takes about a minute)")
+            note("Building the component with Cargo (the first time takes about a minute)");
         }
-        Step::Compile(architecture) => eprintln!("Compiling the component for {architecture}"),
-        Step::Stage => eprintln!("Putting the files in place"),
+        Step::Compile(architecture) => {
+            note(&format!("Compiling the component for {architecture}"));
+        }
+        Step::Stage => note("Putting the files in place"),
     }
 }
 
-/// Says something on the error stream.
+/// Prints a line on standard error. Who closed that is left alone.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// Prints a result on standard output. A reader that has gone away, as `head`
+/// does, has read what it wanted.
+///
+/// # Errors
+///
+/// If it cannot be written for another reason: a full disk.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(format!("{text}\n").as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a build made, in one line.

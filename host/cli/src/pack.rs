@@ -39,7 +39,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::metadata(&archive)
         .map(|metadata| metadata.len())
         .unwrap_or(0);
-    println!("{}: {}; {built}", archive.display(), output::size(bytes));
-    println!("{}", output::grants(&settings.grants));
+    let grants = output::grants(&settings.grants);
+    let size = output::size(bytes);
+    output::print(&format!("{}: {size}; {built}\n{grants}", archive.display()))?;
     Ok(ExitCode::SUCCESS)
 }

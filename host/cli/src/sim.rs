@@ -1,17 +1,16 @@
 //! `charmhost sim`.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use charmhost_agent::{HookTools, Network, Options, Report, Timeline};
+use charmhost_agent::{HookTools, Network, Options, Timeline};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::build::Target;
-use crate::{native, staged};
+use crate::{native, output, staged};
 
 /// What to run, and through which events.
 #[derive(clap::Args)]
@@ -115,7 +114,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout())?,
         Format::Json => {
             let report = charmhost_agent::run(&options, &mut ())?;
-            print_json(&report)?;
+            output::print(&serde_json::to_string_pretty(&report)?)?;
             report
         }
     };
@@ -176,13 +175,6 @@ fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
         show_secrets: args.show_secrets,
         ..defaults
     })
-}
-
-fn print_json(report: &Report) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, report)?;
-    writeln!(stdout)?;
-    Ok(())
 }
 
 /// A charm that can be run: built first, if the target is a project.

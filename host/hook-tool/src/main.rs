@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 
 use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
+use display_error_chain::DisplayErrorChain;
 
 fn main() -> ExitCode {
     match run() {
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
             ExitCode::from(u8::try_from(reply.code).unwrap_or(1))
         }
         Err(error) => {
-            eprintln!("ERROR {error}");
+            let line = format!("ERROR {}\n", DisplayErrorChain::new(&*error));
+            let _ = std::io::stderr().write_all(line.as_bytes());
             ExitCode::FAILURE
         }
     }

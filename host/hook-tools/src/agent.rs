@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
+use display_error_chain::ErrorChainExt;
 
 use crate::{
     ExecTransport, RpcTransport, ToolError, ToolOutput, Transport, TransportError, Version,
@@ -294,7 +295,8 @@ fn is_not_spoken(error: &RpcError) -> bool {
 }
 
 fn fallback(error: &RpcError) -> (&'static str, String) {
-    let line = format!("Running the hook tools on PATH instead of calling the agent: {error}");
+    let reason = error.chain();
+    let line = format!("Running the hook tools on PATH instead of calling the agent: {reason}");
     ("INFO", line)
 }
 

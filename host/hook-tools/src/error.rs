@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use charmhost_jujuc::Error as RpcError;
+use display_error_chain::ErrorChainExt;
 
 use crate::MAX_ARGUMENT;
 
@@ -126,7 +127,7 @@ impl ToolError {
     }
 
     pub(crate) fn from_rpc(tool: &str, error: RpcError) -> Self {
-        let text = error.to_string();
+        let text = error.chain().to_string();
         match error {
             RpcError::Timeout { expired, .. } => ToolError::timeout(tool, expired.limit),
             error if error.is_unknown_tool() => {

@@ -9,7 +9,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A file or directory of the machine cannot be shared with the world.
-    #[error("cannot start the world: {what}: {source}")]
+    #[error("cannot start the world: {what}")]
     Bind {
         /// What was attempted, with both paths.
         what: String,
@@ -17,7 +17,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The kernel refused a step that should always work.
-    #[error("cannot start the world: {what}: {source}")]
+    #[error("cannot start the world: {what}")]
     Step {
         /// What was attempted.
         what: String,
@@ -25,7 +25,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The `confine` program could not be run.
-    #[error("cannot run {}: {source}; it is installed beside charmhost", program.display())]
+    #[error("cannot run {}, which is installed beside charmhost", program.display())]
     Confine {
         /// Where it was looked for.
         program: PathBuf,
@@ -41,7 +41,7 @@ pub enum Error {
         detail: String,
     },
     /// The world's users could not be mapped to the machine's.
-    #[error("cannot map the users of the world: {what}: {source}")]
+    #[error("cannot map the users of the world: {what}")]
     Ids {
         /// What was attempted.
         what: String,
@@ -53,13 +53,13 @@ pub enum Error {
 /// Why the machine allows no worlds, and what to change.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot isolate the charm from this machine: {what}: {source}\n{advice}\nOr run the charm on the machine itself with --unconfined: it can then change and delete every file that you can."
+    "cannot isolate the charm from this machine: {what}: {reason}\n{advice}\nOr run the charm on the machine itself with --unconfined: it can then change and delete every file that you can."
 )]
 pub struct Refusal {
     /// What was attempted.
     pub what: String,
-    /// The kernel's reason.
-    pub source: std::io::Error,
+    /// The kernel's reason; part of the message, as advice follows it.
+    pub reason: std::io::Error,
     /// What to change so that it works, one hint per line.
     pub advice: String,
 }

@@ -37,7 +37,7 @@ pub(crate) fn explain(failure: Failure) -> Error {
     let advice = hints.join("\n");
     Error::Refused(Refusal {
         what,
-        source,
+        reason: source,
         advice,
     })
 }

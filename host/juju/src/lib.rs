@@ -14,6 +14,7 @@ mod relations;
 mod results;
 mod security;
 mod snapshot;
+mod stderr;
 mod values;
 mod version;
 
@@ -26,5 +27,6 @@ pub use metadata::{Endpoint, Metadata, MetadataError, Role};
 pub use model::Model;
 pub use relations::{Databag, Own, Owner, Relation, Relations};
 pub use results::flatten_results;
+pub use stderr::print_error;
 pub use values::{ConfigValue, Level, Port, Protocol, Scope, StatusName, StatusValue};
 pub use version::JujuVersion;

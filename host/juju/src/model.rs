@@ -8,6 +8,7 @@ use charmhost_hook_tools::{MAX_ARGUMENT, ToolError, ToolOutput, Transport, names
 use serde_json::Value;
 
 use crate::security::Identity;
+use crate::stderr::print_error;
 use crate::{ConfigValue, Environment, Level, Metadata, Port, Scope, StatusName, StatusValue};
 
 /// How long Juju guarantees leadership after it has confirmed it.
@@ -388,12 +389,13 @@ impl Model {
         self.call("action-fail", &["--", message]).map(drop)
     }
 
-    /// Writes to the log; a text of more than [`MAX_ARGUMENT`] bytes in chunks.
-    /// A line that cannot be written is lost, because it must not make a hook
-    /// fail; the first one is told on the error stream.
-    pub fn log(&mut self, level: Level, message: &str) {
+    /// Writes to the log, a text of more than [`MAX_ARGUMENT`] bytes in chunks,
+    /// and returns whether that succeeded. A line that cannot be written is
+    /// lost, because it must not make a hook fail; the first one is reported on
+    /// standard error.
+    pub fn log(&mut self, level: Level, message: &str) -> bool {
         if self.echo && !message.is_empty() {
-            eprintln!("{:<8} {message}", level.as_str());
+            print_error(&format!("{:<8} {message}", level.as_str()));
         }
         let clean = message.replace('\0', "\u{fffd}");
         let chunks = chunks(&clean, MAX_ARGUMENT);
@@ -402,18 +404,22 @@ impl Model {
                 format!("Log string greater than {MAX_ARGUMENT}. Splitting into multiple chunks: ");
             self.log_line(level, &line);
         }
+        let mut is_written = true;
         for chunk in chunks {
-            self.log_line(level, chunk);
+            is_written &= self.log_line(level, chunk);
         }
+        is_written
     }
 
-    fn log_line(&mut self, level: Level, line: &str) {
+    fn log_line(&mut self, level: Level, line: &str) -> bool {
         let result = self.call("juju-log", &["--log-level", level.as_str(), "--", line]);
+        let is_written = result.is_ok();
         if let Err(error) = result
             && !std::mem::replace(&mut self.complained, true)
         {
-            eprintln!("WARNING cannot write to the charm's log: {error}");
+            print_error(&format!("WARNING cannot write to the charm's log: {error}"));
         }
+        is_written
     }
 }
 

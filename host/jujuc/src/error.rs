@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// Nobody listens.
     #[error(
-        "cannot connect to the Juju agent at {address}: {source}; hook tools only work while the agent runs a hook"
+        "cannot connect to the Juju agent at {address} (hook tools only work while the agent runs a hook)"
     )]
     Connect {
         /// The socket.
@@ -34,7 +34,7 @@ pub enum Error {
         sent: bool,
     },
     /// The connection broke.
-    #[error("cannot talk to the Juju agent during {tool}: {source}")]
+    #[error("cannot talk to the Juju agent during {tool}")]
     Io {
         /// The tool that was called.
         tool: String,

@@ -20,7 +20,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The file cannot be read.
-    #[error("cannot read the compiled charm {path}: {source}")]
+    #[error("cannot read the compiled charm {path}")]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use charmhost_framework::Framework;
 use charmhost_hook_tools::{AgentTransport, Policy};
-use charmhost_juju::{Environment, EnvironmentError, Event, Level, Metadata, Model, Relations};
+use charmhost_juju::{
+    Environment, EnvironmentError, Event, Level, Metadata, Model, Relations, print_error,
+};
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
     DenialLog, DiskQuota, Exceeded, Files, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
     Sandbox, limit_cpu,
 };
+use display_error_chain::ErrorChainExt;
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
@@ -41,13 +44,13 @@ pub fn dispatch(
 ) -> u8 {
     let environment = match Environment::read(&vars) {
         Ok(environment) => environment,
-        Err(error) => return complain(&error),
+        Err(error) => return complain(&error.chain()),
     };
     let transport = match AgentTransport::new(environment.hook_tools(&vars)) {
         Ok(transport) => Box::new(transport),
         // Nothing is to be done, so nothing needs an agent.
         Err(_) if environment.is_reentrant() => return 0,
-        Err(error) => return complain(&error),
+        Err(error) => return complain(&error.chain()),
     };
     let mut model = Model::new(transport, &environment.charm_dir);
     model.identify(&environment);
@@ -86,7 +89,7 @@ fn fail(model: &mut Model, error: &dyn std::fmt::Display) -> u8 {
 }
 
 fn complain(error: &dyn std::fmt::Display) -> u8 {
-    eprintln!("ERROR {error}");
+    print_error(&format!("ERROR {error}"));
     FAILED
 }
 
@@ -101,7 +104,7 @@ impl Prepared {
         environment: &Environment,
         policy: Result<OperatorPolicy, String>,
     ) -> Result<Self, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let text = |error: &dyn std::error::Error| error.chain().to_string();
         let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
         let stated = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
         let settings = stated.narrowed(&policy?);
@@ -151,7 +154,8 @@ impl Prepared {
                 return 0;
             }
             Err(error) => {
-                model.log(Level::Error, &error.to_string());
+                let error = error.chain().to_string();
+                model.log(Level::Error, &error);
                 return complain(&error);
             }
         };
@@ -186,7 +190,7 @@ impl Prepared {
 /// What the operator allows charms.
 fn policy(vars: impl Fn(&str) -> Option<OsString>) -> Result<OperatorPolicy, String> {
     let file = vars(POLICY_VARIABLE).filter(|file| !file.is_empty());
-    OperatorPolicy::load(file.map(Into::into)).map_err(|error| error.to_string())
+    OperatorPolicy::load(file.map(Into::into)).map_err(|error| error.chain().to_string())
 }
 
 /// The sandbox of a charm, with all of its roots opened.
@@ -211,10 +215,14 @@ fn sandbox(
         // Others than the packer can bring these about, and must not be able
         // to stop the charm.
         Err(error @ (RootError::Link { .. } | RootError::Open { .. } | RootError::Kind(_))) => {
-            denials.note(&format!("Cannot grant {kind} = [{path:?}]: {error}."));
+            let reason = error.chain();
+            denials.note(&format!("Cannot grant {kind} = [{path:?}]: {reason}."));
             Ok(())
         }
-        Err(error) => Err(format!("cannot grant {kind} = [{path:?}]: {error}")),
+        Err(error) => {
+            let reason = error.chain();
+            Err(format!("cannot grant {kind} = [{path:?}]: {reason}"))
+        }
     };
     let grants = &settings.grants;
     for path in &grants.read {
@@ -277,7 +285,8 @@ impl Run {
         let loaded = engine::engine()
             .map_err(|error| format!("cannot start the WebAssembly engine: {error:#}"))
             .and_then(|engine| {
-                let component = artifact::load(&engine, &path).map_err(|e| e.to_string())?;
+                let component = artifact::load(&engine, &path);
+                let component = component.map_err(|error| error.chain().to_string())?;
                 let linker = world::linker(&engine, &component)
                     .map_err(|error| format!("cannot link {}: {error:#}", path.display()))?;
                 let pre = world::prepare(&linker, &component)
@@ -335,7 +344,7 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
                 Outcome::Aborted => 0,
                 Outcome::Exited(exit) => {
                     if !exit.message.is_empty() {
-                        eprintln!("{}", exit.message);
+                        print_error(&exit.message);
                     }
                     exit.code
                 }
@@ -366,14 +375,15 @@ fn save(charm: &mut CharmState) -> u8 {
     match charm.local.commit(queue, &mut charm.model) {
         Ok(()) => 0,
         Err(error) => {
-            charm.model.log(Level::Error, &error.to_string());
+            let error = error.chain().to_string();
+            charm.model.log(Level::Error, &error);
             complain(&error)
         }
     }
 }
 
-/// Logs a failure in one line; in an action, the operator who runs it is told
-/// too.
+/// Logs a failure in one line, which standard error gets instead if the log
+/// cannot be written; in an action, the operator who runs it reads it too.
 fn tell(charm: &mut CharmState, failure: &Failure) {
     let Failure {
         kind,
@@ -397,10 +407,12 @@ fn tell(charm: &mut CharmState, failure: &Failure) {
         line.push('\n');
         line.push_str(traceback);
     }
-    charm.model.log(Level::Error, &line);
+    if !charm.model.log(Level::Error, &line) {
+        complain(&line);
+    }
     if charm.environment.action_name.is_some() {
-        eprintln!("Uncaught {kind} in charm code: {message}");
-        eprintln!("Use `juju debug-log` to see where.");
+        print_error(&format!("Uncaught {kind} in charm code: {message}"));
+        print_error("Use `juju debug-log` to see where.");
     }
     charm.model.log_crash(kind, message);
 }

@@ -10,7 +10,7 @@ use crate::open::QUERY_TIME;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file or its directory cannot be opened or created.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}", path.display())]
     Open {
         /// The file or the directory.
         path: PathBuf,
@@ -65,11 +65,12 @@ pub enum Error {
         limit: usize,
     },
     /// SQLite cannot read or write it.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {reason}", path.display())]
     Database {
         /// The file.
         path: PathBuf,
-        /// The reason from SQLite.
-        source: rusqlite::Error,
+        /// The reason from SQLite; part of the message, as its own message
+        /// contains its source.
+        reason: rusqlite::Error,
     },
 }

@@ -98,9 +98,9 @@ impl Database {
     pub fn open(path: &Path, limit: usize) -> Result<Self, Error> {
         prepare(path)?;
         let started = Arc::new(AtomicU64::new(0));
-        let connection = connect(path, limit, &started).map_err(|source| Error::Database {
+        let connection = connect(path, limit, &started).map_err(|reason| Error::Database {
             path: path.to_path_buf(),
-            source,
+            reason,
         })?;
         let database = Database {
             path: path.to_path_buf(),
@@ -130,12 +130,12 @@ impl Database {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         self.started.store(0, Ordering::Relaxed);
-        query(&self.connection).map_err(|source| {
+        query(&self.connection).map_err(|reason| {
             let path = self.path.clone();
-            match source.sqlite_error_code() {
+            match reason.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked(path),
                 Some(ErrorCode::OperationInterrupted) => Error::Slow(path),
-                _ => Error::Database { path, source },
+                _ => Error::Database { path, reason },
             }
         })
     }

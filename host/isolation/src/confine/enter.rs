@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit};
 use rustix::thread::ThreadNameSpaceType as Space;
 
 use crate::FAILED;
+use crate::failed::print_error;
 
 /// What could end this process before the program that it waits for.
 const ENDING: [Signal; 9] = [
@@ -44,13 +45,13 @@ pub fn enter(
         .map_err(io::Error::from)
         .and_then(|()| go(pid, namespace))
     {
-        eprintln!("cannot enter the world: {error}");
+        print_error(&format!("cannot enter the world: {error}"));
         return ExitCode::from(FAILED);
     }
     match start(directory, program, arguments) {
         Ok(status) => end_as(status),
         Err(error) => {
-            eprintln!("cannot run confine in the world: {error}");
+            print_error(&format!("cannot run confine in the world: {error}"));
             ExitCode::from(FAILED)
         }
     }
@@ -122,20 +123,18 @@ fn end_as(status: ExitStatus) -> ExitCode {
 /// Becomes the program, which dies when the process outside dies.
 pub fn run(alive: &OsStr, directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
     if let Err(error) = prepare(alive) {
-        eprintln!("cannot run {}: {error}", program.display());
+        print_error(&format!("cannot run {}: {error}", program.display()));
         return ExitCode::from(FAILED);
     }
     let error = match std::env::set_current_dir(directory) {
         Ok(()) => Command::new(program).args(arguments).exec(),
         Err(error) => {
-            eprintln!(
-                "cannot change to directory {}: {error}",
-                directory.display()
-            );
+            let directory = directory.display();
+            print_error(&format!("cannot change to directory {directory}: {error}"));
             return code(&error);
         }
     };
-    eprintln!("cannot run {}: {error}", program.display());
+    print_error(&format!("cannot run {}: {error}", program.display()));
     code(&error)
 }
 

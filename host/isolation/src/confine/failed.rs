@@ -41,3 +41,8 @@ pub fn report(report: &Report) {
     // Nobody listens any more: the standard input is closed too, which ends the world.
     let _ = std::io::stdout().write_all(&line);
 }
+
+/// Prints a line on standard error. Who closed that cannot be informed.
+pub fn print_error(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}

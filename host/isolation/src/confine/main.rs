@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             enter::run(alive, directory, program, rest)
         }
         _ => {
-            eprintln!("cannot confine: this program is run by charmhost only");
+            failed::print_error("cannot confine: this program is run by charmhost only");
             ExitCode::from(FAILED)
         }
     }

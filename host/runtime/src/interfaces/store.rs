@@ -1,6 +1,7 @@
 //! `charmhost:store/store`.
 
 use charmhost_store::Notice;
+use display_error_chain::ErrorChainExt;
 
 use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};
@@ -70,5 +71,5 @@ fn notice(notice: wit::Notice) -> Notice {
 }
 
 fn other(error: StateError) -> Error {
-    Error::Other(error.to_string())
+    Error::Other(error.chain().to_string())
 }

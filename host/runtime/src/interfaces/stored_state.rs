@@ -1,5 +1,7 @@
 //! `charmhost:stored-state/stored-state`.
 
+use display_error_chain::ErrorChainExt;
+
 use super::{Error, full};
 use crate::bindings::stored_state::Host;
 use crate::state::State;
@@ -13,7 +15,7 @@ impl Host for State {
             Ok(Some(Err(error))) => Err(Error::Other(format!(
                 "cannot load the state {name:?}: {error}"
             ))),
-            Err(error) => Err(Error::Other(error.to_string())),
+            Err(error) => Err(Error::Other(error.chain().to_string())),
         }
     }
 

@@ -28,10 +28,10 @@ pub(crate) enum Error {
     )]
     Undecided(ToolError),
     /// A hook tool for state that Juju stores.
-    #[error("cannot use the state that Juju stores: {0}")]
-    Juju(ToolError),
+    #[error("cannot use the state that Juju stores")]
+    Juju(#[source] ToolError),
     /// Juju stores something else than what ops or this host writes.
-    #[error("cannot use the state that Juju stores under {key:?}: {source}")]
+    #[error("cannot use the state that Juju stores under {key:?}")]
     Unreadable {
         /// The key.
         key: String,

@@ -26,6 +26,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use display_error_chain::ErrorChainExt;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
@@ -277,7 +278,8 @@ impl FilesView<'_> {
         let locations = self.late.locations();
         for location in &locations {
             if let Err(error) = self.files.roots.add_named(location) {
-                let line = format!("Cannot give the charm {}: {error}.", location.display());
+                let (location, reason) = (location.display(), error.chain());
+                let line = format!("Cannot give the charm {location}: {reason}.");
                 self.files.denials.note(&line);
             }
         }

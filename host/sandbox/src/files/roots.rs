@@ -28,7 +28,7 @@ pub enum RootError {
         target: PathBuf,
     },
     /// It cannot be opened.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}", path.display())]
     Open {
         /// The part of the path that cannot be opened.
         path: PathBuf,

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
 
+use display_error_chain::ErrorChainExt;
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
@@ -95,7 +96,7 @@ impl preopens::Host for FilesView<'_> {
     /// One directory, `/`, in which everything is.
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle, String)>> {
         let node = top(&self.files.roots)
-            .map_err(|error| wasmtime::format_err!("cannot open the charm's directory: {error}"))?;
+            .map_err(|error| wasmtime::format_err!("cannot open the charm's directory: {}", error.chain()))?;
         let root = Open::Directory(OpenDirectory {
             path: String::new(),
             node,
