@@ -71,6 +71,9 @@ pub enum Error {
     /// The charm cannot be isolated from the machine.
     #[error(transparent)]
     Isolation(#[from] charmhost_isolation::Error),
+    /// [`Interrupt`](crate::Interrupt) has ended it.
+    #[error("the simulation was interrupted")]
+    Interrupted,
     /// The machine refused something that the agent needs.
     #[error("cannot {doing} {}", path.display())]
     Io {

@@ -5,23 +5,25 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use charmhost_archive::Archive;
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 use tempfile::TempDir;
 
 use crate::files::copy_tree;
 use crate::unit::Dirs;
-use crate::{Error, Options};
+use crate::{Error, Interrupt, Options};
 
 /// Where an isolated charm finds what the simulation makes: where Juju has it.
 pub const INSIDE: &str = "/var/lib/juju";
 /// Where charms look for their containers.
 const CHARM: &str = "/charm";
+/// How the names of the directories of simulations begin.
+const PREFIX: &str = "charmhost-sim-";
 
 /// The directory of everything that the simulation makes.
 pub struct Home {
     pub dir: TempDir,
-    /// What was put on the machine itself, and is taken away again.
-    link: Option<PathBuf>,
+    /// What has put a link on the machine itself, and takes it away again.
+    link: Option<Interrupt>,
 }
 
 impl Home {
@@ -30,7 +32,7 @@ impl Home {
         let private = std::fs::Permissions::from_mode(0o700);
         let place = scratch.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let made = tempfile::Builder::new()
-            .prefix("charmhost-sim-")
+            .prefix(PREFIX)
             .permissions(private)
             .tempdir_in(&place);
         let dir = made.map_err(|source| Error::io("make a directory in", place, source))?;
@@ -61,8 +63,9 @@ impl Home {
 
     /// Puts the containers where a charm that runs on the machine itself looks
     /// for them.
-    pub fn put_on_machine(&mut self) -> Result<(), Error> {
+    pub fn put_on_machine(&mut self, interrupt: &Interrupt) -> Result<(), Error> {
         let link = PathBuf::from(CHARM);
+        remove_stale(&link);
         std::os::unix::fs::symlink(self.dir.path(), &link).map_err(|source| {
             Error::io(
                 "put the containers of an unconfined charm at",
@@ -70,7 +73,8 @@ impl Home {
                 source,
             )
         })?;
-        self.link = Some(link);
+        interrupt.has_link(&link);
+        self.link = Some(interrupt.clone());
         Ok(())
     }
 
@@ -90,9 +94,20 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if let Some(link) = &self.link {
-            // It was made here; should it be gone, that is as well.
-            let _ = std::fs::remove_file(link);
+            link.remove_link();
         }
+        make_removable(self.dir.path());
+    }
+}
+
+/// Removes the link of a simulation that was killed, so that nothing removed
+/// it then.
+fn remove_stale(link: &Path) {
+    let target = std::fs::read_link(link).unwrap_or_default();
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with(PREFIX) && !target.exists() {
+        // If that fails, so does what comes next, and says why.
+        let _ = std::fs::remove_file(link);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Interrupt;
 use crate::model::Model;
 
 /// What to simulate.
@@ -50,6 +51,8 @@ pub struct Options {
     pub show_secrets: bool,
     /// Where the simulation makes its directory; none for the system's place.
     pub scratch: Option<PathBuf>,
+    /// What ends the simulation early; none if nothing does.
+    pub interrupt: Option<Interrupt>,
 }
 
 /// A way to call hook tools.
@@ -94,6 +97,7 @@ impl Default for Options {
             pebble: beside("pebble").or_else(|| on_path("pebble")),
             show_secrets: false,
             scratch: None,
+            interrupt: None,
         }
     }
 }

@@ -35,6 +35,9 @@ impl<'a> Play<'a> {
         self.unit.containers.start_first(&self.unit.place)?;
         for (place, event) in events.into_iter().enumerate() {
             self.event(place + 1, event)?;
+            if self.unit.interrupt.signal().is_some() {
+                return Err(Error::Interrupted);
+            }
         }
         if let Some(expect) = end {
             self.check("end", expect, None);

@@ -64,12 +64,13 @@ pub struct Finished {
     pub outlived: bool,
 }
 
-/// Runs a command in a process group of its own, without input, until it ends
-/// or `limit` is over; then the whole group is killed.
+/// Runs a command in a process group of its own, without input, until it ends,
+/// or `limit` is over, or the second file can be read; then the whole group is
+/// killed. The first file is watched meanwhile.
 pub fn run(
     mut command: Command,
     limit: Option<Duration>,
-    bell: &impl AsFd,
+    [bell, interrupt]: [&dyn AsFd; 2],
     happens: &mut dyn FnMut(Happening),
 ) -> std::io::Result<Finished> {
     command
@@ -79,7 +80,7 @@ pub fn run(
         .process_group(0);
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let watched = watch(&mut child, started, limit, bell, happens);
+    let watched = watch(&mut child, started, limit, [bell, interrupt], happens);
     if watched.is_err() {
         kill_group(&child);
     }
@@ -106,7 +107,7 @@ fn watch(
     child: &mut Child,
     started: Instant,
     limit: Option<Duration>,
-    bell: &impl AsFd,
+    [bell, interrupt]: [&dyn AsFd; 2],
     happens: &mut dyn FnMut(Happening),
 ) -> std::io::Result<Finished> {
     let ended = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
@@ -115,12 +116,15 @@ fn watch(
     let mut clock = Clock::new(started, limit);
     let mut exit = Exit::Code(0);
     let mut duration = None;
+    let mut interrupted = false;
     loop {
         if duration.is_some() && out.is_closed() && err.is_closed() {
             break;
         }
         let end = duration.is_none().then_some((&ended, Source::End));
         let ready = [(bell.as_fd(), Source::Bell)].into_iter();
+        let interrupt = (!interrupted).then(|| (interrupt.as_fd(), Source::Interrupt));
+        let ready = ready.chain(interrupt);
         let ready = ready.chain(end.map(|(end, source)| (end.as_fd(), source)));
         let ready = ready
             .chain(out.open(Source::Out))
@@ -132,6 +136,10 @@ fn watch(
         for source in &sources {
             match source {
                 Source::Bell => happens(Happening::Bell),
+                Source::Interrupt => {
+                    interrupted = true;
+                    kill_group(child);
+                }
                 Source::Out => out.read(happens)?,
                 Source::Err => err.read(happens)?,
                 Source::End => {
@@ -163,6 +171,7 @@ fn watch(
 #[derive(Clone, Copy)]
 enum Source {
     Bell,
+    Interrupt,
     End,
     Out,
     Err,
@@ -301,14 +310,15 @@ fn text(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
     use crate::notices::Notices;
 
     fn sh(script: &str, limit: Option<Duration>) -> (Finished, Vec<String>) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         let mut lines = Vec::new();
-        let bell = Notices::new().unwrap();
-        let finished = run(command, limit, &bell, &mut |happening| {
+        let (bell, interrupt) = (Notices::new().unwrap(), Interrupt::new().unwrap());
+        let finished = run(command, limit, [&bell, &interrupt], &mut |happening| {
             if let Happening::Line(stream, line) = happening {
                 lines.push(format!("{stream:?} {line}"));
             }
@@ -356,6 +366,17 @@ mod tests {
         assert_eq!(finished.exit, Exit::TimedOut);
         assert!(finished.duration < Duration::from_secs(10));
         assert!(!finished.outlived, "a child still holds the output");
+    }
+
+    #[test]
+    fn a_process_is_killed_when_the_simulation_is_interrupted() {
+        let (bell, interrupt) = (Notices::new().unwrap(), Interrupt::new().unwrap());
+        assert!(!interrupt.raise(2));
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 60 & sleep 60"]);
+        let finished = run(command, None, [&bell, &interrupt], &mut |_| {}).unwrap();
+        assert_eq!(finished.exit, Exit::Signal(9));
+        assert_eq!(interrupt.signal(), Some(2));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::report::{Observer, Report};
 use crate::scenario::{self, ContainerSpec, RelationSpec, Scenario, StepSpec, build};
 use crate::unit::{Dirs, Unit, random_hex};
 use crate::veil::Veil;
-use crate::{Error, HookTools, Network, Options};
+use crate::{Error, HookTools, Interrupt, Network, Options};
 
 /// Runs a charm through the life of a unit, or through the events named.
 ///
@@ -31,6 +31,11 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
         Some(path) => scenario::read(path)?,
         None => Scenario::default(),
     };
+    let interrupt = match &options.interrupt {
+        Some(interrupt) => interrupt.clone(),
+        None => Interrupt::new().map_err(|source| Error::io("watch", "an interruption", source))?,
+    };
+    interrupt.starts();
     let mut home = Home::new(options.scratch.as_deref())?;
     let charm = stage(&options.target, home.dir.path())?;
     let metadata = Metadata::load(&charm)?;
@@ -44,7 +49,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
     link_tools(options, &dirs.tools())?;
     let mounts = prepared.mounts(&dirs)?;
     if options.confine.is_none() && !prepared.metadata.containers.is_empty() {
-        home.put_on_machine()?;
+        home.put_on_machine(&interrupt)?;
     }
     let place = place(options, &prepared, &dirs, &home)?;
     let containers = Containers::new(Setup {
@@ -72,6 +77,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
             true => Veil::open(),
             false => Veil::closed(),
         },
+        interrupt,
         actions: Vec::new(),
     };
     unit.model.root = unit.place.root();

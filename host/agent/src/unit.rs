@@ -6,15 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use charmhost_juju::Metadata;
-use charmhost_store::{Notice as Kept, Store};
 use rustix::fs::Access;
-use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::changes::context;
 use crate::containers::Containers;
+use crate::deferred::deferred;
 use crate::environment::{Places, environment};
 use crate::event::{Event, Kind};
+use crate::interrupt::Interrupt;
 use crate::model::{Action, Hook, Level, Model, Status};
 use crate::notices::Notices;
 use crate::place::Place;
@@ -117,6 +117,8 @@ pub struct Unit {
     /// How `dispatch` of this host is to call hook tools, if it is told.
     pub hook_tools: Option<&'static str>,
     pub veil: Veil,
+    /// What ends the simulation early.
+    pub interrupt: Interrupt,
     /// The actions that ran.
     pub actions: Vec<ActionRecord>,
 }
@@ -162,7 +164,7 @@ impl Unit {
             last.is_none_or(|record| record.outcome == Outcome::Succeeded)
         };
         let mut left = if event.is_action() { 0 } else { self.retries };
-        while !succeeded(&records) && left > 0 {
+        while !succeeded(&records) && left > 0 && self.interrupt.signal().is_none() {
             left -= 1;
             self.model.failed_hook = None;
             records.push(self.dispatch(&event, &program, observer)?);
@@ -240,7 +242,7 @@ impl Unit {
                 let mut command = self.place.command_in(&dir, &self.dirs.seen(path));
                 command.env_clear().envs(environment);
                 recorder
-                    .run(command, self.limit)
+                    .run(command, self.limit, &self.interrupt)
                     .map_err(|error| format!("cannot run {}: {error}", shown(path)))
             }
             Program::NotExecutable(path) => Err(format!(
@@ -357,37 +359,6 @@ fn outcome(exit: Exit, limit: Option<Duration>) -> Outcome {
     }
 }
 
-/// The names of the events that a charm keeps deferred, in their order: in its
-/// file, or with Juju. A charm may keep what it likes in these places.
-fn deferred(charm: &Path, state: &Map<String, Value>) -> Vec<String> {
-    let path = charm.join(charmhost_store::FILE_NAME);
-    let kept = |key: &str| state.get(key).and_then(Value::as_str);
-    let notices = match path.is_file() {
-        true => in_file(&path, kept(charmhost_store::COMMIT)).unwrap_or_default(),
-        false => {
-            let text = kept(charmhost_store::juju::NOTICES).unwrap_or_default();
-            charmhost_store::juju::notices(text).unwrap_or_default()
-        }
-    };
-    let names = notices
-        .iter()
-        .filter_map(|notice| Some(notice.event()?.1.to_owned()));
-    names.collect()
-}
-
-/// The notices in a file, as the next dispatch will find them.
-fn in_file(path: &Path, committed: Option<&str>) -> Result<Vec<Kept>, charmhost_store::Error> {
-    let store = Store::open(path, charmhost_store::DEFAULT_LIMIT)?;
-    if let Some(number) = store.prepared()? {
-        // Only looked at: the transaction is not committed.
-        match committed == Some(number.to_string().as_str()) {
-            true => store.commit_prepared()?,
-            false => store.rollback_prepared()?,
-        }
-    }
-    store.notices()
-}
-
 /// What runs for an event: `dispatch` for all of them, else the event's own
 /// program.
 fn find_program(charm: &Path, event: &Event) -> Program {
@@ -444,9 +415,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn run(&mut self, command: Command, limit: Option<Duration>) -> std::io::Result<Finished> {
+    fn run(
+        &mut self,
+        command: Command,
+        limit: Option<Duration>,
+        interrupt: &Interrupt,
+    ) -> std::io::Result<Finished> {
         let bell = self.notices.clone();
-        process::run(command, limit, &bell, &mut |happening| {
+        process::run(command, limit, [&bell, interrupt], &mut |happening| {
             // What the charm called before it printed comes before it.
             self.drain();
             match happening {

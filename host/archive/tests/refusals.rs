@@ -547,9 +547,10 @@ fn what_is_no_project_says_so() {
             .contains("must be a map of keys")
     );
     let (_dir, broken) = project(&[("charmcraft.yaml", "a: [\n")]);
-    let error = broken.unwrap_err().to_string();
+    let error = broken.unwrap_err().chain().to_string();
     assert!(
-        error.contains("cannot read charmcraft.yaml: line "),
+        error.starts_with("cannot read charmcraft.yaml: line "),
         "{error}"
     );
+    assert_eq!(error.matches("line ").count(), 1, "{error}");
 }

@@ -50,6 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 "limits": settings.limits,
                 "state": settings.state,
                 "grants": settings.grants,
+                "hook-tools": settings.hook_tools,
             });
             output::print(&serde_json::to_string_pretty(&report)?)?;
         }
@@ -58,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             for (title, values) in [
                 ("limits", json!(settings.limits)),
                 ("state", json!(settings.state)),
+                ("hook-tools", json!(settings.hook_tools)),
             ] {
                 lines.push(format!("{title}:"));
                 for (key, value) in values.as_object().into_iter().flatten() {

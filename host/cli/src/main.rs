@@ -12,6 +12,7 @@ mod staged;
 
 use std::process::ExitCode;
 
+use charmhost_error_chain::ErrorChain;
 use clap::{Parser, Subcommand};
 
 /// Run Juju charms as WebAssembly.
@@ -47,7 +48,8 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            output::note(&format!("ERROR {error:#}"));
+            let error: &dyn std::error::Error = error.as_ref();
+            output::note(&format!("ERROR {}", error.chain()));
             ExitCode::FAILURE
         }
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use charmhost_agent::{HookTools, Network, Options, Timeline};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use charmhost_agent::{HookTools, Interrupt, Network, Options, Timeline};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::build::Target;
@@ -106,14 +106,22 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Runs a charm. The exit code is 0 when every dispatch succeeded.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    clean_up_if_interrupted(scratch.path().to_path_buf())?;
+    let interrupt = interrupted_by_signals(scratch.path().to_path_buf())?;
     let target = prepare(args, scratch.path())?;
     let mut options = options(args, target)?;
     options.scratch = Some(scratch.path().to_path_buf());
+    options.interrupt = Some(interrupt.clone());
+    let ran = match args.format {
+        Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout()),
+        Format::Json => charmhost_agent::run(&options, &mut ()),
+    };
+    if let Some(signal) = interrupt.signal() {
+        return Ok(exit_code(signal));
+    }
     let report = match args.format {
-        Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout())?,
+        Format::Text => ran?,
         Format::Json => {
-            let report = charmhost_agent::run(&options, &mut ())?;
+            let report = ran?;
             output::print(&serde_json::to_string_pretty(&report)?)?;
             report
         }
@@ -125,18 +133,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Removes what was made when a user stops the simulation. Worlds end by
-/// themselves with this process.
-fn clean_up_if_interrupted(scratch: PathBuf) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for Ctrl-C")?;
+/// How long a simulation that was interrupted may take to remove what it made.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Ends the simulation when a user stops it. One that does not end soon is left
+/// behind with the process: its namespaces end by themselves.
+fn interrupted_by_signals(scratch: PathBuf) -> anyhow::Result<Interrupt> {
+    let interrupt = Interrupt::new().context("cannot make an event file")?;
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]);
+    let mut signals = signals.context("cannot listen for Ctrl-C")?;
+    let raised = interrupt.clone();
     std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            // What cannot be removed now is in the system's place for such.
-            let _ = std::fs::remove_dir_all(&scratch);
-            std::process::exit(128 + signal);
+        let Some(signal) = signals.forever().next() else {
+            return;
+        };
+        let deadline = Instant::now() + GRACE;
+        if raised.raise(signal) {
+            while Instant::now() < deadline && signals.pending().next().is_none() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
+        raised.remove_link();
+        // What cannot be removed now is in the system's place for such.
+        let _ = std::fs::remove_dir_all(&scratch);
+        std::process::exit(128 + signal);
     });
-    Ok(())
+    Ok(interrupt)
+}
+
+fn exit_code(signal: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
 }
 
 fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {

@@ -6,10 +6,11 @@
 //! be reached is exit code 1.
 
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
 use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
-use display_error_chain::DisplayErrorChain;
+use charmhost_error_chain::ErrorChain;
 
 fn main() -> ExitCode {
     match run() {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
             ExitCode::from(u8::try_from(reply.code).unwrap_or(1))
         }
         Err(error) => {
-            let line = format!("ERROR {}\n", DisplayErrorChain::new(&*error));
+            let line = format!("ERROR {}\n", error.chain());
             let _ = std::io::stderr().write_all(line.as_bytes());
             ExitCode::FAILURE
         }
@@ -33,10 +34,11 @@ fn run() -> Result<Reply, Box<dyn std::error::Error>> {
     let network = std::env::var("JUJU_AGENT_SOCKET_NETWORK").unwrap_or("unix".to_owned());
     let address = Address::parse(&network, &var("JUJU_AGENT_SOCKET_ADDRESS")?)?;
     let dir = std::env::current_dir()?.display().to_string();
-    let mut args = std::env::args();
+    let mut args = std::env::args_os();
     let started_as = args.next().unwrap_or_default();
+    let started_as = started_as.to_string_lossy();
     let tool = started_as.rsplit('/').next().unwrap_or_default();
-    let args: Vec<String> = args.collect();
+    let args: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
     let mut connection = Connection::connect(&address)?;
     let call = Call {
         context_id: &context_id,

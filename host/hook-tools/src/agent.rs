@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 
 use crate::{
     ExecTransport, RpcTransport, ToolError, ToolOutput, Transport, TransportError, Version,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charmhost_jujuc::Error as RpcError;
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 
 use crate::MAX_ARGUMENT;
 

@@ -34,7 +34,7 @@ impl Address {
             "unix" => {}
             "tcp" => {
                 return refuse(
-                    "JUJU_AGENT_SOCKET_NETWORK is tcp, which only pod-spec charms have; set CHARMHOST_HOOK_TOOLS=exec",
+                    "JUJU_AGENT_SOCKET_NETWORK is tcp, which only pod-spec charms have; write transport = \"exec\" under [hook-tools] in charmhost.toml to run the hook tools on PATH",
                 );
             }
             other => {

@@ -68,20 +68,28 @@ impl Connection {
     }
 
     /// Runs a tool and waits for it. A tool that ran and failed is a reply.
-    pub fn call(&mut self, call: &Call) -> Result<Reply, Error> {
+    pub fn call<A: AsRef<[u8]>>(&mut self, call: &Call<A>) -> Result<Reply, Error> {
         self.call_within(call, &mut CallTimer::new(None))
     }
 
     /// Runs a tool and waits for it no longer than the timer allows. After any
     /// error but [`Error::Rpc`] the connection is of no use.
-    pub fn call_within(&mut self, call: &Call, timer: &mut CallTimer) -> Result<Reply, Error> {
+    pub fn call_within<A: AsRef<[u8]>>(
+        &mut self,
+        call: &Call<A>,
+        timer: &mut CallTimer,
+    ) -> Result<Reply, Error> {
         let sent = self.send(call, timer)?;
         self.receive(sent, timer)
     }
 
     /// Sends a call. Others may be sent before its reply is received, but the
     /// agent may run them in any order.
-    pub fn send(&mut self, call: &Call, timer: &mut CallTimer) -> Result<Sent, Error> {
+    pub fn send<A: AsRef<[u8]>>(
+        &mut self,
+        call: &Call<A>,
+        timer: &mut CallTimer,
+    ) -> Result<Sent, Error> {
         self.send_to(METHOD, call, timer)
     }
 
@@ -92,7 +100,7 @@ impl Connection {
     ///
     /// As for a call; any but [`Error::Timeout`] says that it does not.
     pub fn probe(&mut self, timer: &mut CallTimer) -> Result<(), Error> {
-        let nothing = Call {
+        let nothing: Call<&[u8]> = Call {
             context_id: "",
             dir: "",
             tool: "a probe",
@@ -112,7 +120,12 @@ impl Connection {
         }
     }
 
-    fn send_to(&mut self, method: &str, call: &Call, timer: &mut CallTimer) -> Result<Sent, Error> {
+    fn send_to<A: AsRef<[u8]>>(
+        &mut self,
+        method: &str,
+        call: &Call<A>,
+        timer: &mut CallTimer,
+    ) -> Result<Sent, Error> {
         self.buffer.clear();
         wire::write_call(&mut self.buffer, method, self.seq, call);
         let sent = Sent {

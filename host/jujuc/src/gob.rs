@@ -433,5 +433,6 @@ pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> 
 
 /// The complaint about a message of more than [`MAX_MESSAGE`] bytes.
 pub(crate) fn too_long(length: usize) -> String {
-    format!("a message of {length} bytes is too long")
+    let most = MAX_MESSAGE >> 20;
+    format!("a message of {length} bytes is too long: it may have {most} MiB")
 }

@@ -21,9 +21,9 @@ pub(crate) const METHOD: &str = "Jujuc.Main";
 /// A method that no agent has.
 pub(crate) const PROBE: &str = "Jujuc.Probe";
 
-/// A hook tool to run.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+/// A hook tool to run. The protocol passes arguments as bytes, of any encoding.
+#[derive(Debug)]
+pub struct Call<'a, A> {
     /// What names the running hook: `JUJU_CONTEXT_ID`.
     pub context_id: &'a str,
     /// The caller's directory, absolute; relative file names are taken from it.
@@ -31,7 +31,7 @@ pub struct Call<'a> {
     /// The tool's name.
     pub tool: &'a str,
     /// Its arguments, without the name.
-    pub args: &'a [String],
+    pub args: &'a [A],
     /// Its input; none is not the same as empty.
     pub stdin: Option<&'a [u8]>,
 }
@@ -65,7 +65,12 @@ pub struct Request {
 }
 
 /// Writes the call of a client; the first on a connection defines the types.
-pub(crate) fn write_call(out: &mut Vec<u8>, method: &str, seq: u64, call: &Call) {
+pub(crate) fn write_call<A: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    method: &str,
+    seq: u64,
+    call: &Call<A>,
+) {
     let first = seq == 0;
     if first {
         let fields = [("ServiceMethod", STRING), ("Seq", UINT)];
@@ -93,7 +98,7 @@ pub(crate) fn write_call(out: &mut Vec<u8>, method: &str, seq: u64, call: &Call)
         if !call.args.is_empty() {
             let list = value.field(3);
             list.uint(call.args.len() as u64);
-            call.args.iter().for_each(|arg| list.bytes(arg.as_bytes()));
+            call.args.iter().for_each(|arg| list.bytes(arg.as_ref()));
         }
         if let Some(stdin) = call.stdin {
             value.field(4).uint(1);

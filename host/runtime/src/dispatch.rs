@@ -10,10 +10,10 @@ use charmhost_juju::{
 };
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
-    DenialLog, DiskQuota, Exceeded, Files, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
+    DenialLog, DiskQuota, Exceeded, Files, HookToolTransport, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
     Sandbox, limit_cpu,
 };
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
@@ -46,7 +46,13 @@ pub fn dispatch(
         Ok(environment) => environment,
         Err(error) => return complain(&error.chain()),
     };
-    let transport = match AgentTransport::new(environment.hook_tools(&vars)) {
+    let stated = Settings::load(&environment.charm_dir).map_err(|error| error.chain().to_string());
+    let policy = policy(&vars);
+    let mut options = environment.hook_tools(&vars);
+    if options.choice.is_empty() {
+        options.choice = transport_choice(&stated, &policy).to_owned();
+    }
+    let transport = match AgentTransport::new(options) {
         Ok(transport) => Box::new(transport),
         // Nothing is to be done, so nothing needs an agent.
         Err(_) if environment.is_reentrant() => return 0,
@@ -54,7 +60,6 @@ pub fn dispatch(
     };
     let mut model = Model::new(transport, &environment.charm_dir);
     model.identify(&environment);
-    let policy = policy(&vars);
     if let Ok(policy) = &policy {
         model.set_timeout(policy.hook_tool_timeout());
     }
@@ -68,7 +73,7 @@ pub fn dispatch(
     }
     let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
     model.log(Level::Debug, &up);
-    match Prepared::new(&environment, policy) {
+    match Prepared::new(&environment, stated, policy) {
         Ok(prepared) => {
             let may_run = prepared.settings.grants.legacy_hooks;
             if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
@@ -102,12 +107,12 @@ struct Prepared {
 impl Prepared {
     fn new(
         environment: &Environment,
+        stated: Result<Settings, String>,
         policy: Result<OperatorPolicy, String>,
     ) -> Result<Self, String> {
         let text = |error: &dyn std::error::Error| error.chain().to_string();
         let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
-        let stated = Settings::load(&environment.charm_dir).map_err(|error| text(&error))?;
-        let settings = stated.narrowed(&policy?);
+        let settings = stated?.narrowed(&policy?);
         Ok(Prepared { metadata, settings })
     }
 
@@ -184,6 +189,24 @@ impl Prepared {
         state.log_denials();
         restrict_process(&mut state, restrict);
         Run { state, host_buffer }.run()
+    }
+}
+
+/// How hook tools are called, as far as the files that say so can be read: why
+/// one cannot is logged later, which needs hook tools.
+fn transport_choice(
+    stated: &Result<Settings, String>,
+    policy: &Result<OperatorPolicy, String>,
+) -> &'static str {
+    let stated = stated.as_ref().map(|settings| settings.hook_tools);
+    let mut settings = stated.unwrap_or_default();
+    if let Ok(policy) = policy {
+        settings = policy.hook_tools(settings);
+    }
+    match settings.transport {
+        HookToolTransport::Auto => "",
+        HookToolTransport::Rpc => "rpc",
+        HookToolTransport::Exec => "exec",
     }
 }
 
@@ -351,10 +374,9 @@ fn finish(state: &mut State, outcome: wasmtime::Result<Outcome>) -> u8 {
             }
         }
         Err(error) => {
-            state.limiter.explain(&error);
             let failure = match crash {
                 Some(report) => Failure::reported(report),
-                None => Failure::trapped(&error, state.limiter.exceeded()),
+                None => Failure::trapped(&error, &state.limiter),
             };
             tell(&mut state.charm, &failure);
             FAILED

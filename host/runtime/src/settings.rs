@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use charmhost_sandbox::{Grants, Limits, OperatorPolicy, SettingsError, parse, read};
+use charmhost_sandbox::{
+    Grants, HookToolSettings, Limits, OperatorPolicy, SettingsError, parse, read,
+};
 use serde::{Deserialize, Serialize};
 
 /// The file's name, beside `dispatch` in the charm.
@@ -19,6 +21,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// What the charm may do beyond its sandbox.
     pub grants: Grants,
+    /// How hook tools are called.
+    pub hook_tools: HookToolSettings,
 }
 
 /// How deferred events and what the charm remembers are kept.
@@ -82,6 +86,7 @@ impl Settings {
         Settings {
             limits: policy.lower(&self.limits),
             grants: policy.narrow(&self.grants),
+            hook_tools: policy.hook_tools(self.hook_tools),
             ..self.clone()
         }
     }
@@ -90,6 +95,8 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use charmhost_sandbox::HookToolTransport;
 
     use super::*;
 
@@ -122,6 +129,28 @@ mod tests {
     }
 
     #[test]
+    fn the_operator_decides_how_hook_tools_are_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("operator.toml");
+        let exec = read("[hook-tools]\ntransport = \"exec\"\n").unwrap();
+        for (text, wanted) in [
+            ("", HookToolTransport::Exec),
+            (
+                "[hook-tools]\ntransport = \"auto\"\n",
+                HookToolTransport::Auto,
+            ),
+            (
+                "[hook-tools]\ntransport = \"rpc\"\n",
+                HookToolTransport::Rpc,
+            ),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let policy = OperatorPolicy::load(Some(file.clone())).unwrap();
+            assert_eq!(exec.narrowed(&policy).hook_tools.transport, wanted);
+        }
+    }
+
+    #[test]
     fn bad_settings_are_refused_by_name() {
         for (text, wanted) in [
             ("[limits]\ncpu = 1", "unknown field `cpu`"),
@@ -148,6 +177,10 @@ mod tests {
             ),
             ("[limits]\nhandles = 3", "limits.handles must be 16 or more"),
             ("[state]\nmode = \"never\"", "unknown variant `never`"),
+            (
+                "[hook-tools]\ntransport = \"telepathy\"",
+                "unknown variant `telepathy`",
+            ),
             (
                 "[grants]\nread = [\"etc\"]",
                 "grants.read has \"etc\", which is not an absolute path",

@@ -102,7 +102,9 @@ impl State {
             return;
         }
         match self.hold(&[message]) {
-            Ok(()) => self.charm.model.log(level, message),
+            Ok(()) => {
+                self.charm.model.log(level, message);
+            }
             Err(error) => {
                 self.drops_logs = true;
                 let line = format!("Dropping further log lines of the charm: {error}.");

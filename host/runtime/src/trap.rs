@@ -1,10 +1,15 @@
 //! Says why a guest ended, in one line that names the place in the source.
 
-use charmhost_sandbox::Exceeded;
+use charmhost_sandbox::{Exceeded, Limiter};
 use wasmtime::{Trap, WasmBacktrace};
 
 /// The system's error when memory cannot be mapped; wasmtime has no type for it.
 const OUT_OF_MEMORY: &str = "(os error 12)";
+
+/// Parts of the names of functions in which a guest's language ends it because
+/// memory was refused: Rust's `handle_alloc_error`, `__rust_alloc_error_handler`
+/// and `rust_oom`.
+const ALLOCATION_FAILURES: [&str; 2] = ["alloc_error", "rust_oom"];
 
 /// What a guest said before it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +52,12 @@ impl Failure {
         }
     }
 
-    /// From how wasmtime ended it. A limit that the guest ran into explains
-    /// more than the trap that follows from it.
-    pub fn trapped(error: &wasmtime::Error, exceeded: Option<&Exceeded>) -> Self {
+    /// From how wasmtime ended it. A limit explains more than the trap that
+    /// follows from it.
+    pub fn trapped(error: &wasmtime::Error, limiter: &Limiter) -> Self {
+        let exceeded = limiter
+            .explain(error)
+            .or_else(|| fatal_refusal(error, limiter));
         let message = match (exceeded, error.downcast_ref::<Trap>()) {
             (Some(exceeded), _) => exceeded.to_string(),
             (None, Some(Trap::StackOverflow)) => {
@@ -74,6 +82,21 @@ impl Failure {
             traceback: String::new(),
         }
     }
+}
+
+/// The growth that the guest was refused, if that has ended it: before anything
+/// of it ran, or in the function that gives up for want of memory. A guest that
+/// copes with a refusal can fail for any other reason later.
+fn fatal_refusal(error: &wasmtime::Error, limiter: &Limiter) -> Option<Exceeded> {
+    let refused = limiter.refused()?;
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Some(refused.clone());
+    };
+    let gives_up = |name: &str| ALLOCATION_FAILURES.iter().any(|part| name.contains(part));
+    let mut frames = backtrace.frames().iter();
+    frames
+        .any(|frame| frame.func_name().is_some_and(gives_up))
+        .then(|| refused.clone())
 }
 
 /// The innermost source line of the charm itself; failing that, of anything.

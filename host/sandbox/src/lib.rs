@@ -18,6 +18,7 @@ mod limits;
 mod memory;
 mod network;
 mod operator;
+mod transport;
 mod wasi;
 
 pub use denials::DenialLog;
@@ -30,4 +31,5 @@ pub use limits::{LimitPolicy, Limits};
 pub use memory::{HostMemory, HostMemoryExceeded, Reservation};
 pub use network::{Network, NetworkRule, NetworkView};
 pub use operator::{OperatorPolicy, POLICY_FILE, POLICY_VARIABLE};
+pub use transport::{HookToolPolicy, HookToolSettings, HookToolTransport};
 pub use wasi::{Sandbox, SandboxView, link};

@@ -1,4 +1,4 @@
-//! Keeps a guest within its limits, and remembers which one it ran into.
+//! Keeps a guest within its limits, and finds out which one has ended it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use crate::limits::Limits;
 
-/// How often the guest's processor time is looked at.
+/// How often, at most, the guest's processor time is looked at.
 const TICK: Duration = Duration::from_millis(10);
 
 /// How long the host may go on working for a guest that has used up its
@@ -60,7 +60,9 @@ pub struct Limiter {
     limits: Limits,
     memory: usize,
     tables: usize,
-    exceeded: Option<Exceeded>,
+    /// What the memory was before it last grew.
+    memory_before: Option<usize>,
+    refused: Option<Exceeded>,
 }
 
 impl Limiter {
@@ -70,13 +72,15 @@ impl Limiter {
             limits,
             memory: 0,
             tables: 0,
-            exceeded: None,
+            memory_before: None,
+            refused: None,
         }
     }
 
-    /// The last limit the guest ran into.
-    pub fn exceeded(&self) -> Option<&Exceeded> {
-        self.exceeded.as_ref()
+    /// The last growth of memory or of a table that the guest was refused.
+    /// It may have coped with that.
+    pub fn refused(&self) -> Option<&Exceeded> {
+        self.refused.as_ref()
     }
 
     /// What one call can make the host hold, in bytes.
@@ -84,14 +88,17 @@ impl Limiter {
         self.limits.host_buffer()
     }
 
-    /// Finds out whether an error comes from a limit that others watch over.
-    pub fn explain(&mut self, error: &wasmtime::Error) {
-        let full = error.downcast_ref::<ResourceTableError>();
-        if matches!(full, Some(ResourceTableError::Full)) {
-            self.exceeded = Some(Exceeded::Handles(self.limits.handles));
-        } else if error.root_cause().to_string().contains(HOST_BUFFER) {
-            self.exceeded = Some(Exceeded::HostBuffer(self.limits.host_buffer_mib));
+    /// The limit that an error is: of processor time, handles, or what one
+    /// call passes.
+    pub fn explain(&self, error: &wasmtime::Error) -> Option<Exceeded> {
+        if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+            return Some(exceeded.clone());
         }
+        if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+            return Some(Exceeded::Handles(self.limits.handles));
+        }
+        let is_host_buffer = error.root_cause().to_string().contains(HOST_BUFFER);
+        is_host_buffer.then_some(Exceeded::HostBuffer(self.limits.host_buffer_mib))
     }
 }
 
@@ -104,7 +111,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let total = self.memory.saturating_sub(current).saturating_add(desired);
         if total > self.limits.memory() {
-            self.exceeded = Some(Exceeded::Memory {
+            self.refused = Some(Exceeded::Memory {
                 asked_mib: total.div_ceil(1 << 20),
                 limit_mib: self.limits.memory_mib,
             });
@@ -113,8 +120,20 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        self.memory_before = Some(self.memory);
         self.memory = total;
         Ok(true)
+    }
+
+    /// Takes back what was counted for memory that the system does not give.
+    /// Other failures come without an attempt to grow.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        if is_of_system(&error)
+            && let Some(before) = self.memory_before.take()
+        {
+            self.memory = before;
+        }
+        Ok(())
     }
 
     fn table_growing(
@@ -125,7 +144,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let total = self.tables.saturating_sub(current).saturating_add(desired);
         if u32::try_from(total).map_or(true, |total| total > self.limits.table_elements) {
-            self.exceeded = Some(Exceeded::Table {
+            self.refused = Some(Exceeded::Table {
                 asked: total,
                 limit: self.limits.table_elements,
             });
@@ -139,10 +158,16 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+/// Whether the system has refused something.
+fn is_of_system(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("(os error ")
+}
+
 /// Ends the guest when it has used up its processor time.
 ///
 /// The time of the calling thread counts, on which guest and host functions
-/// run one after the other: time spent asleep is free. The guest is stopped
+/// run one after the other: time spent asleep is free, and so is looking at the
+/// clock, which is not done before the time can be over. The guest is stopped
 /// where it runs; the host's own work for it is not, and if that goes on for
 /// two seconds after the limit, `overrun` is called on another thread and has to
 /// end the process.
@@ -161,12 +186,12 @@ pub fn limit_cpu<T: 'static>(
             return Ok(UpdateDeadline::Continue(1));
         }
         let exceeded = Exceeded::Cpu(limiter.limits.cpu_seconds);
-        limiter.exceeded = Some(exceeded.clone());
         Err(wasmtime::Error::new(exceeded))
     });
     let engine = engine.weak();
     let start = cpu_time(ClockId::ProcessCPUTime);
-    let hard = limits.cpu().saturating_add(GRACE);
+    let soft = limits.cpu();
+    let hard = soft.saturating_add(GRACE);
     std::thread::Builder::new()
         .name("cpu-limit".to_owned())
         .stack_size(64 << 10)
@@ -174,11 +199,14 @@ pub fn limit_cpu<T: 'static>(
             while let Some(engine) = engine.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
-                std::thread::sleep(TICK);
-                if cpu_time(ClockId::ProcessCPUTime).saturating_sub(start) > hard {
+                let used = cpu_time(ClockId::ProcessCPUTime).saturating_sub(start);
+                if used > hard {
                     overrun(&Exceeded::Cpu(limits.cpu_seconds));
                     return;
                 }
+                // Only the guest's thread uses much: the rest of its time takes
+                // at least as long as that.
+                std::thread::sleep(soft.saturating_sub(used).max(TICK));
             }
         })?;
     Ok(())
@@ -211,7 +239,7 @@ mod tests {
         assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
         assert!(!limiter.memory_growing(1 << 20, 2 << 20, None).unwrap());
         assert_eq!(
-            limiter.exceeded().unwrap().to_string(),
+            limiter.refused().unwrap().to_string(),
             "it asked for 3 MiB of memory and may have 2 (limits.memory-mib in charmhost.toml)"
         );
     }
@@ -221,7 +249,36 @@ mod tests {
         let mut limiter = limiter();
         assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
         assert!(limiter.memory_growing(1 << 20, 2 << 20, None).unwrap());
-        assert_eq!(limiter.exceeded(), None);
+        assert_eq!(limiter.refused(), None);
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_give_is_not_counted() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 1 << 20, None).unwrap());
+        let out_of_memory = || std::io::Error::from_raw_os_error(12).into();
+        limiter.memory_grow_failed(out_of_memory()).unwrap();
+        assert!(limiter.memory_growing(0, 2 << 20, None).unwrap());
+        // More than the type of the memory allows: nothing was counted for it.
+        let other = wasmtime::Error::msg("memory growth exceeds memory type's limits");
+        limiter.memory_grow_failed(other).unwrap();
+        assert!(!limiter.memory_growing(0, 1, None).unwrap());
+        // Only once for a growth.
+        limiter.memory_grow_failed(out_of_memory()).unwrap();
+        limiter.memory_grow_failed(out_of_memory()).unwrap();
+        assert!(limiter.memory_growing(0, 2 << 20, None).unwrap());
+        assert!(!limiter.memory_growing(0, 1, None).unwrap());
+    }
+
+    #[test]
+    fn only_an_error_of_a_limit_is_explained_by_it() {
+        let mut limiter = limiter();
+        assert!(!limiter.memory_growing(0, 3 << 20, None).unwrap());
+        let trap = wasmtime::Error::from(wasmtime::Trap::UnreachableCodeReached);
+        assert_eq!(limiter.explain(&trap), None);
+        let exceeded = Exceeded::Cpu(1.5);
+        let error = wasmtime::Error::new(exceeded.clone()).context("in the guest");
+        assert_eq!(limiter.explain(&error), Some(exceeded));
     }
 
     #[test]
@@ -231,7 +288,7 @@ mod tests {
         assert!(!limiter.table_growing(0, 1, None).unwrap());
         assert!(
             limiter
-                .exceeded()
+                .refused()
                 .unwrap()
                 .to_string()
                 .contains("11 table elements")

@@ -8,11 +8,14 @@ use serde::Deserialize;
 use crate::documents::{SettingsError, read};
 use crate::grants::{GrantPolicy, Grants};
 use crate::limits::{LimitPolicy, Limits};
+use crate::transport::{HookToolPolicy, HookToolSettings};
 
-/// The operator's file, unless the agent's environment names another one in
+/// The operator's file, unless the environment names another one in
 /// [`POLICY_VARIABLE`].
 pub const POLICY_FILE: &str = "/etc/charmhost.toml";
-/// The variable of the agent's environment that names another file.
+/// The variable that names another file, for tests and simulations: an agent
+/// makes the environment of a dispatch from nothing, so under Juju it is not
+/// set.
 pub const POLICY_VARIABLE: &str = "CHARMHOST_OPERATOR_FILE";
 
 /// The widest that charms get. What is not named is as the charm states it.
@@ -21,6 +24,7 @@ pub const POLICY_VARIABLE: &str = "CHARMHOST_OPERATOR_FILE";
 pub struct OperatorPolicy {
     limits: LimitPolicy,
     grants: GrantPolicy,
+    hook_tools: HookToolPolicy,
 }
 
 impl OperatorPolicy {
@@ -58,6 +62,11 @@ impl OperatorPolicy {
     /// The grants of a charm, as far as the policy allows them.
     pub fn narrow(&self, grants: &Grants) -> Grants {
         grants.narrowed(&self.grants)
+    }
+
+    /// How a charm calls hook tools.
+    pub fn hook_tools(&self, settings: HookToolSettings) -> HookToolSettings {
+        self.hook_tools.replace(settings)
     }
 
     /// How long one call of a hook tool may take, if that is limited.

@@ -61,6 +61,8 @@ impl StateLock {
 
 #[cfg(test)]
 mod tests {
+    use charmhost_error_chain::ErrorChain;
+
     use super::*;
 
     #[test]
@@ -86,7 +88,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = StateLock::acquire(&file).unwrap_err().to_string();
-        assert!(error.contains("Not a directory"), "{error}");
+        let error = StateLock::acquire(&file).unwrap_err();
+        let error = error.chain().to_string();
+        let wanted = format!(
+            "cannot open {}: Not a directory (os error 20)",
+            file.display()
+        );
+        assert_eq!(error, wanted);
     }
 }

@@ -329,11 +329,9 @@ mod tests {
             error.contains(".unit-state.db: file is not a database"),
             "{error}"
         );
-        let error = Store::open(Path::new("/nowhere/x"), DEFAULT_LIMIT)
-            .unwrap_err()
-            .to_string();
+        let error = Store::open(Path::new("/nowhere/x"), DEFAULT_LIMIT).unwrap_err();
         assert_eq!(
-            error,
+            error.chain().to_string(),
             "cannot open /nowhere/x: No such file or directory (os error 2)"
         );
     }

@@ -1,7 +1,7 @@
 //! `charmhost:store/store`.
 
 use charmhost_store::Notice;
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 
 use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};

@@ -1,6 +1,6 @@
 //! `charmhost:stored-state/stored-state`.
 
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 
 use super::{Error, full};
 use crate::bindings::stored_state::Host;

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
 
-use display_error_chain::ErrorChainExt;
+use charmhost_error_chain::ErrorChain;
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
