@@ -63,7 +63,9 @@ fn copy(from: &Path, to: &Path) -> Option<()> {
     }
     let mut bytes = Vec::new();
     file.take(MAX_STATE).read_to_end(&mut bytes).ok()?;
-    File::create_new(to).and_then(|mut copy| copy.write_all(&bytes)).ok()
+    File::create_new(to)
+        .and_then(|mut copy| copy.write_all(&bytes))
+        .ok()
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl Home {
         remove_stale(&link);
         std::os::unix::fs::symlink(self.dir.path(), &link).map_err(|source| {
             Error::io(
-                "put the containers of an unconfined charm at",
+                "put the containers of an unconfined Kubernetes charm, which takes root, at",
                 &link,
                 source,
             )

@@ -7,9 +7,9 @@
 
 mod changes;
 mod containers;
+mod deferred;
 mod environment;
 mod error;
-mod deferred;
 mod event;
 mod files;
 mod home;

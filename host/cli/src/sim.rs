@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     unconfined: bool,
     /// The network of the isolated unit [default: private for a Kubernetes
-    /// charm, host for a machine charm]
+    /// charm; host for a machine charm, as most install packages]
     #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "unconfined")]
     network: Option<Net>,
     /// How many seconds a hook or action may take
@@ -83,7 +83,9 @@ enum Tools {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Net {
-    /// The machine's
+    /// The machine's: a charm then also reaches what listens on its loopback,
+    /// and its abstract sockets, as of X11 and D-Bus. Not for charms that you
+    /// do not trust
     Host,
     /// Its own, with nothing but loopback
     Private,

@@ -69,14 +69,18 @@ mod tests {
     fn every_cause_is_printed_once() {
         for (layers, wanted) in [
             (&["no such file"][..], "no such file"),
-            (&["cannot open x", "no such file"], "cannot open x: no such file"),
+            (
+                &["cannot open x", "no such file"],
+                "cannot open x: no such file",
+            ),
             (&["a", "b", "c"], "a: b: c"),
             (&["cannot open x: gone", "gone"], "cannot open x: gone"),
             (&["a", "b: c", "c", "d"], "a: b: c: d"),
         ] {
-            let error = layers.iter().rev().fold(None, |source, text| {
-                Some(Box::new(Layer(text, source)))
-            });
+            let error = layers
+                .iter()
+                .rev()
+                .fold(None, |source, text| Some(Box::new(Layer(text, source))));
             let error = error.unwrap();
             assert_eq!(error.chain().to_string(), wanted);
             let boxed: Box<dyn Error> = error;

@@ -9,8 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
-use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
 use charmhost_error_chain::ErrorChain;
+use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
 
 fn main() -> ExitCode {
     match run() {

@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
 use charmhost_error_chain::ErrorChain;
+use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
 
 use crate::{
     ExecTransport, RpcTransport, ToolError, ToolOutput, Transport, TransportError, Version,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use charmhost_jujuc::Error as RpcError;
 use charmhost_error_chain::ErrorChain;
+use charmhost_jujuc::Error as RpcError;
 
 use crate::MAX_ARGUMENT;
 

@@ -54,7 +54,7 @@ fn namespaces(root: &Path) -> Vec<String> {
     };
     let mut hints = Vec::new();
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
-        hints.push("This system allows user namespaces to root only: run `sudo sysctl -w kernel.unprivileged_userns_clone=1`.".to_owned());
+        hints.push("This system allows user namespaces to root only: run `sudo sysctl -w kernel.unprivileged_userns_clone=1`, or run charmhost as root.".to_owned());
     }
     if setting("user/max_user_namespaces") == Some(0) {
         hints.push("This system allows no user namespaces: run `sudo sysctl -w user.max_user_namespaces=15000`.".to_owned());

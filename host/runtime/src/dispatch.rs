@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use charmhost_error_chain::ErrorChain;
 use charmhost_framework::Framework;
 use charmhost_hook_tools::{AgentTransport, Policy};
 use charmhost_juju::{
@@ -10,10 +11,9 @@ use charmhost_juju::{
 };
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
-    DenialLog, DiskQuota, Exceeded, Files, HookToolTransport, HostMemory, OperatorPolicy, POLICY_VARIABLE, RootError,
-    Sandbox, limit_cpu,
+    DenialLog, DiskQuota, Exceeded, Files, HookToolTransport, HostMemory, OperatorPolicy,
+    POLICY_VARIABLE, RootError, Sandbox, limit_cpu,
 };
-use charmhost_error_chain::ErrorChain;
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;

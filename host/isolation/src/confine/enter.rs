@@ -78,16 +78,28 @@ fn go(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
     if std::fs::read_link(link).ok().as_deref() != Some(Path::new(namespace)) {
         return Err(stopped());
     }
-    let spaces = Space::USER
+    let mut spaces = Space::USER
         | Space::MOUNT
         | Space::PROCESS_ID
-        | Space::NETWORK
         | Space::INTER_PROCESS_COMMUNICATION
         | Space::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    if !shares_network(pid) {
+        spaces |= Space::NETWORK;
+    }
     rustix::thread::move_into_thread_name_spaces(first.as_fd(), spaces)?;
     // Without leave to change them, this user's groups stay, as nobody's.
     let _ = rustix::thread::set_thread_groups(&[]);
     Ok(())
+}
+
+/// Whether a process has the network of this one, which only the machine's root
+/// may join.
+fn shares_network(pid: &OsStr) -> bool {
+    let network = |process: &OsStr| {
+        let link = Path::new("/proc").join(process).join("ns/net");
+        std::fs::read_link(link).ok()
+    };
+    network(pid).is_some_and(|theirs| network("self".as_ref()) == Some(theirs))
 }
 
 /// Ends this process as another one ended.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use charmhost_isolation::wire::Step;
 use rustix::fs::CWD;
+use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_remount, move_mount,
     open_tree,
@@ -136,9 +137,17 @@ pub fn put(tree: &OwnedFd, path: &Path) -> Result<()> {
 
 /// Makes a mount read-only, and leaves it otherwise as it is: the kernel
 /// refuses to take other restrictions away.
+///
+/// A mount that this user cannot look at stays as it is: nobody in there can
+/// either. The kernel mounts such ones by itself, for example
+/// `/sys/kernel/debug/tracing`, and file systems of other users are such.
 pub fn read_only(path: &Path) -> Result<()> {
     use rustix::fs::StatVfsMountFlags as Is;
-    let is = rustix::fs::statvfs(path).doing("look at", path)?.f_flag;
+    let is = match rustix::fs::statvfs(path) {
+        Ok(found) => found.f_flag,
+        Err(Errno::ACCESS | Errno::NOENT | Errno::NOTCONN | Errno::STALE) => return Ok(()),
+        Err(error) => return Err(error).doing("look at", path),
+    };
     let mut flags = MountFlags::BIND | MountFlags::RDONLY;
     for (restriction, flag) in [
         (Is::NOSUID, MountFlags::NOSUID),

@@ -130,6 +130,9 @@ impl Site {
                 put(&held, site)?;
             }
             None => {
+                // Without a size, half of the machine's memory is the limit: a
+                // charm installs packages of any size, and what it writes is
+                // gone with the namespace.
                 let flags = MountFlags::NOSUID | MountFlags::NODEV;
                 mount("tmpfs", site, "tmpfs", flags, c"mode=755")
                     .doing("mount files in memory at", site)?;

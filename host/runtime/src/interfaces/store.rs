@@ -1,7 +1,7 @@
 //! `charmhost:store/store`.
 
-use charmhost_store::Notice;
 use charmhost_error_chain::ErrorChain;
+use charmhost_store::Notice;
 
 use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};

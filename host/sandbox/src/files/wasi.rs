@@ -95,8 +95,9 @@ impl Files {
 impl preopens::Host for FilesView<'_> {
     /// One directory, `/`, in which everything is.
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle, String)>> {
-        let node = top(&self.files.roots)
-            .map_err(|error| wasmtime::format_err!("cannot open the charm's directory: {}", error.chain()))?;
+        let node = top(&self.files.roots).map_err(|error| {
+            wasmtime::format_err!("cannot open the charm's directory: {}", error.chain())
+        })?;
         let root = Open::Directory(OpenDirectory {
             path: String::new(),
             node,

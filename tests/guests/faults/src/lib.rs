@@ -12,6 +12,7 @@ impl Charm for Faults {
         on.action("recurse", Self::on_recurse);
         on.action("loop", Self::on_loop);
         on.action("memory", Self::on_memory);
+        on.action("cope", Self::on_cope);
         on.action("exit", Self::on_exit);
         on.action("abort", Self::on_abort);
         on.action("print", Self::on_print);
@@ -68,6 +69,14 @@ impl Faults {
         loop {
             hoard.push(std::hint::black_box(vec![1; 1 << 20]));
         }
+    }
+
+    /// Copes with memory that it does not get, and fails for another reason.
+    fn on_cope(&mut self, _event: ActionEvent) {
+        let mut large: Vec<u8> = Vec::new();
+        let refused = large.try_reserve_exact(1 << 30).is_err();
+        log::info!("refused: {refused}");
+        std::process::abort();
     }
 
     fn on_exit(&mut self, _event: ActionEvent) -> Result<()> {
