@@ -9,6 +9,7 @@
 mod common;
 
 use charmhost_archive::check_name;
+use charmhost_error_chain::ErrorChain;
 use common::{PLAIN, problems, project, with};
 
 /// Keys added to a project that packs, and a part of the one problem they make.

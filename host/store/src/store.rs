@@ -247,6 +247,7 @@ mod tests {
 
     use std::os::unix::fs::PermissionsExt;
 
+    use charmhost_error_chain::ErrorChain;
     use rusqlite::Connection;
 
     use super::*;

@@ -4,6 +4,7 @@
 use std::fs;
 
 use charmhost_archive::{Error, Project};
+use charmhost_error_chain::ErrorChain;
 use tempfile::TempDir;
 
 /// The smallest project that packs, without `name`, `base` and `platforms`.
@@ -24,7 +25,7 @@ pub fn problems(files: &[(&str, &str)]) -> Vec<String> {
     match project(files).1 {
         Ok(_) => Vec::new(),
         Err(Error::Project(problems)) => problems,
-        Err(other) => vec![other.to_string()],
+        Err(other) => vec![other.chain().to_string()],
     }
 }
 
