@@ -64,13 +64,13 @@ impl OperatorPolicy {
         grants.narrowed(&self.grants)
     }
 
-    /// How a charm calls hook tools.
-    pub fn hook_tools(&self, settings: HookToolSettings) -> HookToolSettings {
-        self.hook_tools.replace(settings)
-    }
-
     /// How long one call of a hook tool may take, if that is limited.
     pub fn hook_tool_timeout(&self) -> Option<Duration> {
         self.limits.hook_tool()
+    }
+
+    /// How a charm calls hook tools.
+    pub fn hook_tools(&self, settings: HookToolSettings) -> HookToolSettings {
+        self.hook_tools.replace(settings)
     }
 }
