@@ -142,7 +142,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// behind with the process: its namespaces end by themselves.
 fn interrupted_by_signals(scratch: PathBuf) -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::new().context("cannot make an event file")?;
-    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]);
+    let hangup = (!ignores_hangup()).then_some(SIGHUP);
+    let signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup));
     let mut signals = signals.context("cannot listen for Ctrl-C")?;
     let raised = interrupt.clone();
     std::thread::spawn(move || {
@@ -161,6 +162,15 @@ fn interrupted_by_signals(scratch: PathBuf) -> anyhow::Result<Interrupt> {
         std::process::exit(128 + signal);
     });
     Ok(interrupt)
+}
+
+/// Whether this process goes on when its terminal is gone, as under `nohup`.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 << (SIGHUP - 1) != 0)
 }
 
 fn exit_code(signal: i32) -> ExitCode {
