@@ -1,13 +1,13 @@
 //! A simulation told to a person while it runs.
 
+mod text;
+
 use std::io::{IsTerminal, Stdout, Write};
 
 use crate::model::{Level, Model, Status};
 use crate::report::{DispatchRecord, LogLine, Notice, Observer, Outcome, Report, ToolCall};
 use crate::scenario::Unmet;
-
-/// How many characters of a value are shown.
-const WIDTH: usize = 100;
+use text::{clean, cut, cut_pair, wrap};
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,20 +51,25 @@ pub struct Timeline<W> {
     out: W,
     colours: bool,
     detail: Detail,
+    /// Columns of the terminal; none if the output is no terminal.
+    width: Option<usize>,
     event: String,
     /// What the running dispatch did; none if it is told as it goes.
     held: Option<Vec<String>>,
     charm_status: Option<Status>,
+    /// Events that were not run since the last dispatch, and why.
+    left_out: Option<(String, Vec<String>)>,
 }
 
 impl Timeline<Stdout> {
-    /// Tells everything on standard output, in colours if that is a terminal
-    /// and `NO_COLOR` is empty or not set.
+    /// Prints everything on standard output. If that is a terminal, in colours,
+    /// unless `NO_COLOR` is set, and in its width, or that of `COLUMNS`.
     pub fn stdout() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let out = std::io::stdout();
         let colours = out.is_terminal() && !refused;
-        Timeline::new(out, colours, Detail::All)
+        let width = text::terminal_width(&out);
+        Timeline::new(out, colours, Detail::All).with_width(width)
     }
 }
 
@@ -75,10 +80,19 @@ impl<W: Write> Timeline<W> {
             out,
             colours,
             detail,
+            width: None,
             event: String::new(),
             held: None,
             charm_status: None,
+            left_out: None,
         }
+    }
+
+    /// The same in lines of a width in columns. Warnings, errors and what
+    /// failed are wrapped to it, other lines are cut. Without a width, all
+    /// lines are whole.
+    pub fn with_width(self, width: Option<usize>) -> Self {
+        Timeline { width, ..self }
     }
 
     /// The same with another amount of detail.
@@ -126,35 +140,58 @@ impl<W: Write> Timeline<W> {
     }
 
     fn log(&self, line: &LogLine) -> String {
-        let colour = match line.level {
-            Level::Trace | Level::Debug => Colour::Dim,
-            Level::Info => Colour::Plain,
-            Level::Warning => Colour::Yellow,
-            Level::Error | Level::Critical => Colour::Red,
+        let prefix = format!("  {:<8} ", line.level.name());
+        let (colour, text) = match line.level {
+            Level::Trace | Level::Debug => (Colour::Dim, self.on_one_line(&prefix, &line.message)),
+            Level::Info => (Colour::Plain, self.on_one_line(&prefix, &line.message)),
+            Level::Warning => (Colour::Yellow, wrap(&prefix, &line.message, self.width)),
+            Level::Error | Level::Critical => {
+                (Colour::Red, wrap(&prefix, &line.message, self.width))
+            }
         };
-        let text = format!("{:<8} {}", line.level.name(), clean(&line.message));
-        format!("  {}", self.paint(colour, text.trim_end()))
+        self.paint(colour, text.trim_end())
+    }
+
+    fn on_one_line(&self, prefix: &str, text: &str) -> String {
+        cut(&format!("{prefix}{}", clean(text)), self.width)
     }
 
     fn call(&self, call: &ToolCall) -> String {
-        let command = clean(&call.line());
-        let command = match call.tool.as_str() {
-            "open-port" | "close-port" => self.paint(Colour::Cyan, &command),
-            _ => command,
+        let command = format!("  {}", clean(&call.line()));
+        let colour = match call.tool.as_str() {
+            "open-port" | "close-port" => Colour::Cyan,
+            _ => Colour::Plain,
         };
-        let result = match (&call.rpc_error, call.exit_code) {
-            (Some(error), _) => self.paint(Colour::Red, &format!("refused: {}", clean(error))),
-            (None, Some(0)) => self.paint(Colour::Dim, &clean(call.stdout.trim_end())),
+        let failure = match (&call.rpc_error, call.exit_code) {
+            (Some(error), _) => Some(format!("refused: {error}")),
+            (None, Some(0)) => None,
             (None, code) => {
                 let code = code.unwrap_or_default();
-                let reason = clean(call.stderr.trim_end());
-                self.paint(Colour::Red, &format!("exit {code}: {reason}"))
+                Some(format!("exit {code}: {}", call.stderr))
             }
         };
-        match call.stdout.trim_end().is_empty() && call.exit_code == Some(0) {
-            true => format!("  {command}"),
-            false => format!("  {command} → {result}"),
+        if let Some(failure) = failure {
+            return self.failed_call(&command, failure.trim_end());
         }
+        let answer = clean(call.stdout.trim_end());
+        if answer.is_empty() {
+            return self.paint(colour, &cut(&command, self.width));
+        }
+        let (command, answer) = cut_pair(&command, &answer, self.width);
+        let answer = self.paint(Colour::Dim, &answer);
+        format!("{} → {answer}", self.paint(colour, &command))
+    }
+
+    /// A call that failed, whole: on one line if it fits there.
+    fn failed_call(&self, command: &str, failure: &str) -> String {
+        let line = format!("{command} → {failure}");
+        let fits = |width| line.chars().count() <= width;
+        let (separator, reason) = match !line.contains('\n') && self.width.is_none_or(fits) {
+            true => (" → ", clean(failure)),
+            false => ("\n", wrap("    → ", failure, self.width)),
+        };
+        let reason = self.paint(Colour::Red, &reason);
+        format!("{command}{separator}{reason}")
     }
 
     /// How a dispatch went, in a few words.
@@ -172,6 +209,18 @@ impl<W: Write> Timeline<W> {
             self.paint(colour, &mark),
             milliseconds(record.duration_ms)
         )
+    }
+
+    /// The events that were not run, in one line for each reason.
+    fn print_left_out(&mut self) {
+        let Some((reason, events)) = self.left_out.take() else {
+            return;
+        };
+        let gap = if self.detail == Detail::All { "\n" } else { "" };
+        let text = format!("{reason}: {}", events.join(", "));
+        let text = wrap("not run, ", &text, self.width);
+        let text = self.paint(Colour::Yellow, &text);
+        self.line(&format!("{gap}{text}"));
     }
 
     fn fact(&mut self, name: &str, value: &str) {
@@ -218,6 +267,7 @@ impl<W: Write> Observer for Timeline<W> {
     }
 
     fn dispatch_starts(&mut self, event: &str, _environment: &[(String, String)]) {
+        self.print_left_out();
         self.event = event.to_owned();
         self.held = Some(Vec::new());
     }
@@ -276,13 +326,17 @@ impl<W: Write> Observer for Timeline<W> {
         if self.detail < Detail::Headings {
             return;
         }
-        let gap = if self.detail == Detail::All { "\n" } else { "" };
-        let text = format!("{:<24} not run: {}", clean(event), clean(reason));
-        let text = self.paint(Colour::Yellow, &text);
-        self.line(&format!("{gap}{text}"));
+        match &mut self.left_out {
+            Some((known, events)) if known == reason => events.push(clean(event)),
+            _ => {
+                self.print_left_out();
+                self.left_out = Some((reason.to_owned(), vec![clean(event)]));
+            }
+        }
     }
 
     fn unmet(&mut self, unmet: &[Unmet]) {
+        self.print_left_out();
         for unmet in unmet {
             let title = format!("  ✗ after {}: {}", unmet.after, unmet.of);
             let title = self.paint(Colour::Red, &clean(&title));
@@ -297,6 +351,7 @@ impl<W: Write> Observer for Timeline<W> {
     }
 
     fn finished(&mut self, report: &Report) {
+        self.print_left_out();
         let model = &report.model;
         let gap = if self.detail > Detail::Summary {
             "\n"
@@ -384,32 +439,17 @@ fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// Text of a charm on one line of bounded length, with nothing in it that a
-/// terminal would obey.
-fn clean(text: &str) -> String {
-    let mut shown = String::new();
-    for (place, c) in text.chars().enumerate() {
-        if place == WIDTH {
-            shown.push('…');
-            break;
-        }
-        match c {
-            '\n' => shown.push('⏎'),
-            '\t' => shown.push(' '),
-            c if c.is_control() => shown.push('�'),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(detail: Detail, slow: bool) -> String {
+        printed(detail, slow, None)
+    }
+
+    fn printed(detail: Detail, slow: bool, width: Option<usize>) -> String {
         let mut out = Vec::new();
-        let mut timeline = Timeline::new(&mut out, false, detail);
+        let mut timeline = Timeline::new(&mut out, false, detail).with_width(width);
         let call = |tool: &str, args: &[&str], code, stdout: &str, stderr: &str| {
             Notice::Call(ToolCall {
                 tool: tool.to_owned(),
@@ -436,6 +476,10 @@ mod tests {
             level: Level::Info,
             message: "a".repeat(200),
         }));
+        timeline.notice(&Notice::Log(LogLine {
+            level: Level::Error,
+            message: "cannot start the web server at src/lib.rs:24\nit is gone".to_owned(),
+        }));
         timeline.dispatch_ends(&DispatchRecord {
             event: "install".to_owned(),
             exit_code: Some(3),
@@ -450,9 +494,37 @@ mod tests {
 
     fn lines() -> String {
         format!(
-            "  config-get 'a key' → x⏎y\n  open-port 99999 → exit 2: ERROR too big\n  INFO     {}…\n",
-            "a".repeat(WIDTH)
+            "  config-get 'a key' → x⏎y\n  open-port 99999 → exit 2: ERROR too big\n  INFO     {}\n  ERROR    cannot start the web server at src/lib.rs:24\n           it is gone\n",
+            "a".repeat(200)
         )
+    }
+
+    #[test]
+    fn a_terminal_gets_lines_of_its_width_and_errors_whole() {
+        let wanted = format!(
+            "  open-port 99999\n    → exit 2: ERROR too big\n  INFO     {}…\n  ERROR    cannot start the web\n           server at src/lib.rs:24\n           it is gone\n",
+            "a".repeat(24)
+        );
+        let printed = printed(Detail::All, false, Some(36));
+        assert!(printed.ends_with(&wanted), "{printed}");
+    }
+
+    #[test]
+    fn events_that_were_not_run_are_one_line_for_each_reason() {
+        let mut out = Vec::new();
+        let mut timeline = Timeline::new(&mut out, false, Detail::All);
+        for (event, reason) in [
+            ("start", "since install failed"),
+            ("stop", "since install failed"),
+            ("noop-action", "the charm has no dispatch"),
+        ] {
+            timeline.event_left_out(event, reason);
+        }
+        timeline.dispatch_starts("remove", &[]);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\nnot run, since install failed: start, stop\n\nnot run, the charm has no dispatch: noop-action\n"
+        );
     }
 
     #[test]
