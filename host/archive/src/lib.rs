@@ -14,6 +14,7 @@ mod pack;
 mod platforms;
 mod problems;
 mod project;
+mod shipped;
 mod url;
 
 pub use archive::Archive;

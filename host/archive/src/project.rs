@@ -12,18 +12,7 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::platforms::{self, Platform};
 use crate::problems::Problems;
-
-/// Files of the project's root that go into the archive as they are.
-///
-/// charmcraft packs only what a part primes, and so forgets these unless told;
-/// who writes an icon or a licence expects it to be shipped.
-const SHIPPED: [&str; 5] = [
-    "LICENSE",
-    "README.md",
-    "icon.svg",
-    "lxd-profile.yaml",
-    "version",
-];
+use crate::shipped::{self, Prime};
 
 /// What `charmcraft.yaml` says, checked.
 #[derive(Debug, Clone)]
@@ -31,6 +20,7 @@ pub struct Project {
     dir: PathBuf,
     name: String,
     platforms: Vec<Platform>,
+    prime: Prime,
     metadata: Value,
     config: Option<Value>,
     actions: Option<Value>,
@@ -69,6 +59,7 @@ impl Project {
         let mut problems = Problems::default();
         charmcraft::check_keys(&charmcraft, &mut problems);
         let platforms = platforms::read(&charmcraft, &mut problems);
+        let prime = Prime::read(&charmcraft, &mut problems);
         let metadata = metadata(dir, &charmcraft, &mut problems)?;
         let config = section(dir, "config", &charmcraft, &mut problems)?;
         let actions = section(dir, "actions", &charmcraft, &mut problems)?;
@@ -91,6 +82,7 @@ impl Project {
             dir: dir.to_owned(),
             name: name.to_owned(),
             platforms,
+            prime,
             metadata: Value::Object(metadata),
             config,
             actions,
@@ -151,15 +143,15 @@ impl Project {
         Ok(format!("{}_{label}.charm", self.name))
     }
 
-    /// The files of the project's root that are shipped if they are there:
-    /// `LICENSE`, `README.md`, `icon.svg`, `lxd-profile.yaml` and `version`.
-    pub fn extra_files(&self) -> Result<Vec<Entry>, Error> {
-        let is_there = |name: &&str| fs::symlink_metadata(self.dir.join(name)).is_ok();
-        SHIPPED
-            .into_iter()
-            .filter(is_there)
-            .map(|name| Entry::from_file(&self.dir, name))
-            .collect()
+    /// The files of the project that the charm has beside its documents and
+    /// what is built: `hooks/`, `lib/`, `templates/`, `LICENSE`, `README.md`,
+    /// `icon.svg`, `lxd-profile.yaml` and `version` if they are there, and what
+    /// `prime` of the charm's part names, without what that excludes (`-PATH`).
+    ///
+    /// A file that its owner may execute stays executable. Links are followed,
+    /// but not out of the project.
+    pub fn files(&self) -> Result<Vec<Entry>, Error> {
+        shipped::files(&self.dir, &self.prime)
     }
 
     fn platform(&self, architecture: &str) -> Result<&Platform, Error> {

@@ -143,7 +143,7 @@ fn the_files_users_expect_are_shipped() {
         ("notes.txt", "x"),
     ];
     let (_dir, project) = project(&files);
-    let entries = project.unwrap().extra_files().unwrap();
+    let entries = project.unwrap().files().unwrap();
     let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["LICENSE", "icon.svg"]);
     assert!(entries.iter().all(|entry| entry.mode == Mode::Data));
@@ -154,7 +154,7 @@ fn a_shipped_file_may_not_be_a_link_out_of_the_project() {
     let text = with("");
     let (dir, project) = project(&[("charmcraft.yaml", &text)]);
     std::os::unix::fs::symlink("/etc/hostname", dir.path().join("LICENSE")).unwrap();
-    let error = project.unwrap().extra_files().unwrap_err().to_string();
+    let error = project.unwrap().files().unwrap_err().to_string();
     assert!(error.contains("leads out of the project"), "{error}");
 }
 

@@ -32,7 +32,7 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
     };
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
     let mut entries = documents.entries();
-    entries.extend(project.extra_files()?);
+    entries.extend(project.files()?);
     for path in &built.files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         entries.push(Entry::from_file(scratch, &name)?);
@@ -72,7 +72,8 @@ impl Staged {
                     .with_context(|| format!("cannot read {}", file.display()))?,
             };
             let mode = std::fs::Permissions::from_mode(entry.mode.bits());
-            std::fs::write(&path, content)
+            std::fs::create_dir_all(path.parent().unwrap_or(dir))
+                .and_then(|()| std::fs::write(&path, content))
                 .and_then(|()| std::fs::set_permissions(&path, mode))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
