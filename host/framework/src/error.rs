@@ -16,7 +16,7 @@ pub enum Error {
     },
     /// The charm has no such event.
     #[error(
-        "cannot observe {name:?} of {source_path}: the charm has no such event; check the name against metadata.yaml and actions.yaml"
+        "cannot observe {name:?} of {source_path}: the charm has no such event; check the name against the charm's metadata and actions"
     )]
     UnknownEvent {
         /// The source's path.

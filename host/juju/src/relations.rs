@@ -381,7 +381,7 @@ impl Relations {
         };
         Err(ToolError::NotFound {
             tool: tool.to_owned(),
-            text: format!("there is no endpoint {endpoint:?}: metadata.yaml has {known}"),
+            text: format!("there is no endpoint {endpoint:?}: the charm has {known}"),
         })
     }
 }

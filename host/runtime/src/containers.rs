@@ -40,7 +40,7 @@ impl Containers {
             false => names.join(", "),
         };
         Err(format!(
-            "there is no container {name:?}: metadata.yaml has {known}"
+            "there is no container {name:?}: the charm has {known}"
         ))
     }
 }

@@ -105,7 +105,7 @@ fn errors_are_of_a_kind_to_act_on() {
         ("layer", "InvalidInput: "),
         (
             "unknown",
-            "NotFound: there is no container \"three\": metadata.yaml has one, two",
+            "NotFound: there is no container \"three\": the charm has one, two",
         ),
         (
             "away",

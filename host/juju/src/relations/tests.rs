@@ -386,7 +386,7 @@ fn names_are_checked_before_anything_is_asked() {
     }
     let error = bench.read("bd", Owner::ThisUnit).unwrap_err();
     assert!(
-        error.contains("no endpoint \"bd\": metadata.yaml has db, ring"),
+        error.contains("no endpoint \"bd\": the charm has db, ring"),
         "{error}"
     );
     assert!(bench.calls().is_empty());

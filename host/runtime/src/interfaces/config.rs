@@ -31,7 +31,7 @@ impl Host for State {
         }
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
         Err(Error::NotFound(format!(
-            "cannot find the option {name:?}: config.yaml has {}",
+            "cannot find the option {name:?}: the charm has {}",
             if names.is_empty() {
                 "none".to_owned()
             } else {

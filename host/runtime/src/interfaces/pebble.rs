@@ -53,7 +53,9 @@ fn over() -> Error {
 fn error(error: PebbleError) -> Error {
     let text = error.to_string();
     match error {
-        PebbleError::NotReady { .. } => Error::NotReady(text),
+        PebbleError::NotReady { .. } => Error::NotReady(format!(
+            "{text}; do this when pebble-ready is handled, or ask can-connect first"
+        )),
         PebbleError::Api { status: 404, .. } => Error::NotFound(text),
         PebbleError::Api { status: 400, .. } | PebbleError::Invalid(_) => Error::InvalidInput(text),
         PebbleError::Api {
