@@ -14,7 +14,11 @@ impl ActionEvent {
     #[track_caller]
     pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
         let params: Map<String, Value> = serde_json::from_str(&wit::params().model()?)?;
-        normalise::deserialise("the action's parameters", params)
+        let document = normalise::Document {
+            name: "the action's parameters",
+            entry: "parameter",
+        };
+        normalise::deserialise(&document, params, |_| None)
     }
 
     /// Adds results: anything that serialises to a map. Nested maps are joined

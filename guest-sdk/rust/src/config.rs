@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::bindings::config as wit;
+use crate::bindings::errors;
 use crate::error::ModelResult;
 use crate::{Result, normalise};
 
@@ -29,7 +30,27 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
     let values = options
         .into_iter()
         .map(|option| (option.name, value(option.value)));
-    normalise::deserialise("the configuration", values.collect())
+    let document = normalise::Document {
+        name: "the configuration",
+        entry: "option",
+    };
+    normalise::deserialise(&document, values.collect(), without_value)
+}
+
+/// Why there is no value for a field: its option has none, or does not exist.
+fn without_value(field: &str) -> Option<String> {
+    let names = [field.replace('_', "-"), field.to_owned()];
+    let answers = names.each_ref().map(|name| wit::get(name));
+    let exists = answers.iter().position(|answer| matches!(answer, Ok(None)));
+    match exists.and_then(|place| names.get(place)) {
+        Some(name) => Some(format!(
+            "the option {name} has no value; give it a default, or make the field an Option"
+        )),
+        None => match answers {
+            [_, Err(errors::Error::NotFound(reason))] => Some(reason),
+            _ => None,
+        },
+    }
 }
 
 fn value(value: wit::ConfigValue) -> Value {

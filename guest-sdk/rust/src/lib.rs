@@ -34,6 +34,27 @@
 //!
 //! An error that a handler returns, or a panic, fails the hook: Juju shows it
 //! in `juju debug-log` and runs the hook again later.
+//!
+//! # Logging
+//!
+//! Records of the `log` crate go to Juju's log, from DEBUG on, as with ops.
+//! [`log::set_max_level`] in [`Charm::new`] sets another limit:
+//!
+//! ```
+//! # use charmhost::prelude::*;
+//! # struct Hello;
+//! # impl Charm for Hello {
+//! fn new(on: &mut Observe<Self>) -> Self {
+//!     log::set_max_level(log::LevelFilter::Info);
+//! #   let _ = on;
+//!     Hello
+//! }
+//! # }
+//! ```
+//!
+//! With `LevelFilter::Trace` the charm's own crate can write TRACE too. That of
+//! other crates never goes to Juju: HTTP clients, for one, write there whatever
+//! they send and receive, and each record is a call to the agent.
 
 mod actions;
 mod bindings;
@@ -118,7 +139,7 @@ macro_rules! main {
 
             impl $crate::__private::Guest for Component {
                 fn run() -> $crate::__private::Outcome {
-                    $crate::__private::run::<$charm>()
+                    $crate::__private::run::<$charm>(::core::module_path!())
                 }
             }
 

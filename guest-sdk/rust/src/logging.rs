@@ -2,14 +2,23 @@
 
 use crate::bindings::log as wit;
 
-struct JujuLog;
+/// Sends records to Juju, TRACE only of the charm's own crate: those of other
+/// crates show what they send and receive, secrets too, and each is a call to
+/// the agent.
+struct JujuLog {
+    /// The charm's crate, as in the targets of its records.
+    own_crate: &'static str,
+}
 
 impl log::Log for JujuLog {
-    fn enabled(&self, _: &log::Metadata) -> bool {
-        true
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        metadata.level() < log::Level::Trace || is_within(metadata.target(), self.own_crate)
     }
 
     fn log(&self, record: &log::Record) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let level = match record.level() {
             log::Level::Error => wit::Level::Error,
             log::Level::Warn => wit::Level::Warning,
@@ -23,11 +32,20 @@ impl log::Log for JujuLog {
     fn flush(&self) {}
 }
 
-/// Sends log records and panics to Juju.
-pub fn install() {
+/// Whether a module is a crate's.
+fn is_within(module: &str, crate_name: &str) -> bool {
+    let rest = module.strip_prefix(crate_name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Sends log records and panics of a charm to Juju. `module` is any of the
+/// charm's modules.
+pub fn install(module: &'static str) {
+    let own_crate = module.split("::").next().unwrap_or(module);
     // A charm that brings its own logger keeps it.
-    if log::set_logger(&JujuLog).is_ok() {
-        log::set_max_level(log::LevelFilter::Trace);
+    if log::set_boxed_logger(Box::new(JujuLog { own_crate })).is_ok() {
+        // As ops has it.
+        log::set_max_level(log::LevelFilter::Debug);
     }
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("a value that is no text");
@@ -48,4 +66,31 @@ pub fn report(kind: &str, message: &str, file: String, line: u32) {
         line,
         traceback: String::new(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::{Level, Log, Metadata};
+
+    #[test]
+    fn trace_is_for_the_charms_own_crate() {
+        let logger = JujuLog {
+            own_crate: "my_charm",
+        };
+        let enabled = |level, target| {
+            let metadata = Metadata::builder().level(level).target(target).build();
+            logger.enabled(&metadata)
+        };
+        for (level, target, wanted) in [
+            (Level::Trace, "my_charm", true),
+            (Level::Trace, "my_charm::web", true),
+            (Level::Trace, "my_charm_too", false),
+            (Level::Trace, "ureq::proto", false),
+            (Level::Debug, "ureq::proto", true),
+            (Level::Error, "ureq", true),
+        ] {
+            assert_eq!(enabled(level, target), wanted, "{level} of {target}");
+        }
+    }
 }

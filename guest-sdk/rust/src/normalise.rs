@@ -1,22 +1,105 @@
 //! Names of options and parameters as names of fields.
 
+use std::cell::RefCell;
+
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
+/// What a struct is read from, as errors name it.
+pub struct Document {
+    /// For example `the configuration`.
+    pub name: &'static str,
+    /// One of its entries: `option`, `parameter`.
+    pub entry: &'static str,
+}
+
 /// Reads a struct from a map whose keys may contain hyphens, which names of
-/// fields cannot.
+/// fields cannot. `missing` says why there is no entry for a field, if it can
+/// say more than which entries there are.
 #[track_caller]
-pub fn deserialise<T: DeserializeOwned>(what: &str, map: Map<String, Value>) -> Result<T> {
-    let renamed = map
-        .into_iter()
-        .map(|(key, value)| (key.replace('-', "_"), value))
-        .collect();
-    match serde_json::from_value(Value::Object(renamed)) {
-        Ok(value) => Ok(value),
-        Err(error) => Err(Error::invalid(format!("cannot read {what}: {error}"))),
+pub fn deserialise<T: DeserializeOwned>(
+    document: &Document,
+    map: Map<String, Value>,
+    missing: impl Fn(&str) -> Option<String>,
+) -> Result<T> {
+    let renamed = |map: &Map<String, Value>| -> Map<String, Value> {
+        let pairs = map.iter();
+        pairs
+            .map(|(key, value)| (key.replace('-', "_"), value.clone()))
+            .collect()
+    };
+    let error = match serde_json::from_value(Value::Object(renamed(&map))) {
+        Ok(value) => return Ok(value),
+        Err(error) => error.to_string(),
+    };
+    let Document { name, entry } = document;
+    let names: Vec<&str> = map.keys().map(String::as_str).collect();
+    let detail = if let Some(culprit) = culprit::<T>(&map) {
+        format!("{entry} {culprit}: {error}")
+    } else if let Some(field) = missing_field(&error) {
+        let reason = missing(field).unwrap_or_else(|| match names.is_empty() {
+            true => format!("there is no {entry}"),
+            false => format!("the {entry}s are {}", names.join(", ")),
+        });
+        let meant = closest(field, &names);
+        let meant = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+        format!("{error}: {reason}{meant}")
+    } else {
+        error
+    };
+    Err(Error::invalid(format!("cannot read {name}: {detail}")))
+}
+
+/// The entry whose value does not fit its field: the one after which reading
+/// stopped. None if all values were read, or if the struct is of a kind that
+/// can only be read from JSON.
+fn culprit<T: DeserializeOwned>(map: &Map<String, Value>) -> Option<String> {
+    let current = RefCell::new(None);
+    let mut pairs = map.iter();
+    let pairs = std::iter::from_fn(|| {
+        let next = pairs.next();
+        *current.borrow_mut() = next.map(|(key, _)| key.clone());
+        next.map(|(key, value)| (key.replace('-', "_"), value.clone()))
+    });
+    let read: Result<T, serde_json::Error> = T::deserialize(MapDeserializer::new(pairs));
+    read.err().and_then(|_| current.take())
+}
+
+/// The field that serde did not find an entry for.
+fn missing_field(error: &str) -> Option<&str> {
+    let rest = error.strip_prefix("missing field `")?;
+    rest.split('`').next()
+}
+
+/// The name that was probably meant: at most a third of its letters differ, but
+/// may be two.
+fn closest<'a>(field: &str, names: &[&'a str]) -> Option<&'a str> {
+    let field: Vec<char> = field.replace('_', "-").chars().collect();
+    let distance = |name: &str| distance(&field, &name.chars().collect::<Vec<char>>());
+    let closest = names.iter().copied().min_by_key(|name| distance(name))?;
+    let allowed = (closest.chars().count() / 3).max(2);
+    let distance = distance(closest);
+    (distance <= allowed && distance < closest.chars().count()).then_some(closest)
+}
+
+/// How many letters must be added, removed or replaced.
+fn distance(from: &[char], to: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (number, letter) in from.iter().enumerate() {
+        let mut left = number + 1;
+        let mut next = vec![left];
+        for (pair, other) in row.windows(2).zip(to) {
+            let [diagonal, above] = pair else { continue };
+            let replaced = diagonal + usize::from(letter != other);
+            left = replaced.min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
     }
+    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -32,11 +115,22 @@ mod tests {
         extra: Option<String>,
     }
 
-    fn read(value: Value) -> Result<Config> {
+    const CONFIGURATION: Document = Document {
+        name: "the configuration",
+        entry: "option",
+    };
+
+    fn read_as<T: DeserializeOwned>(value: Value) -> Result<T> {
         match value {
-            Value::Object(map) => deserialise("the configuration", map),
+            Value::Object(map) => deserialise(&CONFIGURATION, map, |field| {
+                (field == "unset").then(|| "it has no value".to_owned())
+            }),
             _ => unreachable!(),
         }
+    }
+
+    fn read(value: Value) -> Result<Config> {
+        read_as(value)
     }
 
     #[test]
@@ -53,23 +147,55 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_by_name() {
+    fn what_does_not_fit_is_reported_by_name() {
         for (value, wanted) in [
             (
-                json!({"port": 80}),
-                "cannot read the configuration: missing field `log_level`",
+                json!({"log-levl": "x", "port": 80}),
+                "cannot read the configuration: missing field `log_level`: the options are log-levl, port; did you mean log-levl?",
             ),
             (
-                json!({"log-level": "x", "port": 70000}),
-                "invalid value: integer `70000`, expected u16",
+                json!({"log-level": "x"}),
+                "cannot read the configuration: missing field `port`: the options are log-level",
+            ),
+            (
+                json!({}),
+                "cannot read the configuration: missing field `log_level`: there is no option",
+            ),
+            (
+                json!({"log-level": "x", "port": 70000, "z": 1}),
+                "cannot read the configuration: option port: invalid value: integer `70000`, expected u16",
             ),
             (
                 json!({"log-level": 1, "port": 1}),
-                "invalid type: integer `1`, expected a string",
+                "cannot read the configuration: option log-level: invalid type: integer `1`, expected a string",
             ),
         ] {
-            let error = read(value).unwrap_err().to_string();
-            assert!(error.contains(wanted), "{error}");
+            assert_eq!(read(value).unwrap_err().to_string(), wanted);
         }
+    }
+
+    #[test]
+    fn any_type_that_json_has_a_map_for_can_be_read() {
+        #[derive(serde::Deserialize, Debug)]
+        struct Outer(Config);
+        #[derive(serde::Deserialize, Debug)]
+        struct Unset {
+            #[serde(rename = "unset")]
+            _unset: String,
+        }
+        let good = json!({"log-level": "x", "port": 80});
+        assert_eq!(read_as::<Outer>(good.clone()).unwrap().0.port, 80);
+        assert!(read_as::<Option<Config>>(good.clone()).unwrap().is_some());
+        assert_eq!(read_as::<Value>(good).unwrap()["log_level"], "x");
+        let error = read_as::<Outer>(json!({"log-level": "x", "port": "y"})).unwrap_err();
+        assert!(
+            error.to_string().contains("invalid type: string \"y\""),
+            "{error}"
+        );
+        let error = read_as::<Unset>(json!({"port": 80})).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the configuration: missing field `unset`: it has no value"
+        );
     }
 }

@@ -5,9 +5,10 @@ use crate::bindings::{Outcome, exports};
 use crate::error::{Ending, ModelResult};
 use crate::{Charm, Error, Result, logging, objects};
 
-/// Makes the charm and hands it its events until there are none.
-pub fn run<C: Charm>() -> Outcome {
-    logging::install();
+/// Makes the charm and hands it its events until there are none. `module` is
+/// the one that has the charm.
+pub fn run<C: Charm>(module: &'static str) -> Outcome {
+    logging::install(module);
     objects::make::<C>();
     match drive() {
         Ok(()) => Outcome::Completed,
