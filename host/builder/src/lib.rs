@@ -165,7 +165,8 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Built,
 
     progress(Step::Compile(options.architecture));
     let started = std::time::Instant::now();
-    let compiled = compile(&component, &bytes, options.architecture)?;
+    let compiled = compile(&component, &bytes, options.architecture)
+        .map_err(|error| ask_for_main(error, options))?;
     let compile_time = started.elapsed();
 
     progress(Step::Stage);
@@ -206,6 +207,23 @@ fn compile(path: &Path, component: &[u8], architecture: Architecture) -> Result<
         },
     };
     charmhost_runtime::compile(component, architecture.triple()).map_err(failed)
+}
+
+/// A charm in Rust that exports nothing has most likely forgotten the macro.
+fn ask_for_main(error: Error, options: &Options) -> Error {
+    match error {
+        Error::World { component, detail }
+            if options.component.is_none() && detail.contains("does not export") =>
+        {
+            Error::World {
+                component,
+                detail: format!(
+                    "{detail}; is `charmhost::main!(MyCharm);` missing in src/lib.rs, with the name of the charm's struct?"
+                ),
+            }
+        }
+        error => error,
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
