@@ -12,28 +12,60 @@ include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 /// Where a new charm keeps the SDK it is built with.
 const SDK_DIR: &str = ".charmhost/sdk";
 
-const TEMPLATE: &[(&str, &str)] = &[
+/// Files of every new charm.
+const COMMON: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml")),
+    (".gitignore", include_str!("../templates/rust/.gitignore")),
+];
+
+/// Files of a charm for machines, or for both.
+const MACHINE: &[(&str, &str)] = &[
     (
         "charmcraft.yaml",
         include_str!("../templates/rust/charmcraft.yaml"),
     ),
     ("src/lib.rs", include_str!("../templates/rust/src/lib.rs")),
-    (".gitignore", include_str!("../templates/rust/.gitignore")),
     ("README.md", include_str!("../templates/rust/README.md")),
 ];
+
+/// Files of a charm with a workload container.
+const K8S: &[(&str, &str)] = &[
+    (
+        "charmcraft.yaml",
+        include_str!("../templates/k8s/charmcraft.yaml"),
+    ),
+    ("src/lib.rs", include_str!("../templates/k8s/src/lib.rs")),
+    (
+        "scenario.yaml",
+        include_str!("../templates/k8s/scenario.yaml"),
+    ),
+    ("README.md", include_str!("../templates/k8s/README.md")),
+];
+
+/// The package of the SDK. A lock file cannot have two of one name, neither of
+/// them from a registry.
+const SDK_PACKAGE: &str = "charmhost";
 
 /// What to call it.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The charm's name, as `my-app`; also the directory that is made
+    /// The charm's name, for example my-app; also the directory that is made
     name: String,
+    /// Make a Kubernetes charm: with a workload container, and a scenario that
+    /// has a stand-in for its image
+    #[arg(long)]
+    k8s: bool,
 }
 
 /// Makes a new charm.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let name = &args.name;
     charmhost_archive::check_name(name)?;
+    if name == SDK_PACKAGE {
+        bail!(
+            "cannot make the charm {name}: the SDK's package has that name, and Cargo could not tell them apart; choose another name, for example {name}-charm"
+        );
+    }
     let dir = PathBuf::from(name);
     if dir.exists() {
         bail!(
@@ -41,8 +73,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             dir.display()
         );
     }
-    let files = TEMPLATE
+    let own = if args.k8s { K8S } else { MACHINE };
+    let files = COMMON
         .iter()
+        .chain(own)
         .map(|(path, text)| ((*path).to_owned(), fill(text, name)))
         .chain(
             SDK.iter()
@@ -51,8 +85,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for (path, text) in files {
         write(&dir.join(path), &text)?;
     }
+    let scenario = match args.k8s {
+        true => format!(" --scenario {name}/scenario.yaml"),
+        false => String::new(),
+    };
     output::print(&format!(
-        "Made {name}. Next:\n  charmhost sim {name}     run it through the life of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
+        "Made {name}. Next:\n  charmhost sim {name}{scenario}     run it through the life of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -70,9 +108,18 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 /// Fills the placeholders of the template.
 fn fill(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
-        .replace("{{Name}}", &camel_case(name))
+        .replace("{{Name}}", &struct_name(name))
         .replace("{{name_}}", &name.replace('-', "_"))
         .replace("{{sdk}}", SDK_DIR)
+}
+
+/// The name of the charm's struct, which ends with `Charm` as charmcraft has
+/// it, and so is no name of the prelude's.
+fn struct_name(name: &str) -> String {
+    match camel_case(name) {
+        name if name.ends_with("Charm") && name != "Charm" => name,
+        name => format!("{name}Charm"),
+    }
 }
 
 fn camel_case(name: &str) -> String {
@@ -93,8 +140,11 @@ mod tests {
     fn placeholders_are_filled_in_every_spelling() {
         assert_eq!(
             fill("{{name}} {{Name}} {{name_}} {{sdk}}", "my-web2-app"),
-            "my-web2-app MyWeb2App my_web2_app .charmhost/sdk"
+            "my-web2-app MyWeb2AppCharm my_web2_app .charmhost/sdk"
         );
+        for (name, wanted) in [("my-charm", "MyCharm"), ("charm", "CharmCharm")] {
+            assert_eq!(struct_name(name), wanted);
+        }
     }
 
     #[test]
@@ -114,7 +164,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_fill_in_the_template() {
-        for (path, text) in TEMPLATE {
+        for (path, text) in COMMON.iter().chain(MACHINE).chain(K8S) {
             assert!(!fill(text, "demo").contains("{{"), "{path}");
         }
     }
