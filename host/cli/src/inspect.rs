@@ -6,15 +6,16 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use charmhost_archive::Archive;
 use charmhost_runtime::{SETTINGS_NAME, Settings};
-use charmhost_sandbox::OperatorPolicy;
-use serde_json::json;
+use charmhost_sandbox::{Grants, OperatorPolicy};
+use serde_json::{Value, json};
 
-use crate::output;
+use crate::{output, project};
 
 /// What to look at.
 #[derive(clap::Args)]
 pub struct Args {
     /// A .charm archive, an unpacked charm, or a project
+    #[arg(default_value = ".")]
     target: PathBuf,
     /// Show what this file of an operator leaves of it
     #[arg(long, value_name = "FILE")]
@@ -41,36 +42,77 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let settings = match &args.operator {
         Some(file) => wanted.narrowed(&OperatorPolicy::load(Some(file.clone()))?),
-        None => wanted,
+        None => wanted.clone(),
     };
+    let refused = without(&wanted.grants, &settings.grants);
     match args.format {
         Format::Json => {
-            let report = json!({
+            let mut report = json!({
                 "name": name,
                 "limits": settings.limits,
                 "state": settings.state,
                 "grants": settings.grants,
                 "hook-tools": settings.hook_tools,
             });
+            if let (Some(_), Some(report)) = (&args.operator, report.as_object_mut()) {
+                report.insert("refused".to_owned(), json!(refused));
+            }
             output::print(&serde_json::to_string_pretty(&report)?)?;
         }
         Format::Text => {
             let mut lines = vec![format!("name: {name}")];
-            for (title, values) in [
-                ("limits", json!(settings.limits)),
-                ("state", json!(settings.state)),
-                ("hook-tools", json!(settings.hook_tools)),
+            for (title, values, stated) in [
+                ("limits", json!(settings.limits), json!(wanted.limits)),
+                ("state", json!(settings.state), json!(wanted.state)),
+                (
+                    "hook-tools",
+                    json!(settings.hook_tools),
+                    json!(wanted.hook_tools),
+                ),
             ] {
-                lines.push(format!("{title}:"));
-                for (key, value) in values.as_object().into_iter().flatten() {
-                    lines.push(format!("  {key} = {value}"));
-                }
+                lines.extend(section(title, &values, &stated));
             }
             lines.push(output::grants(&settings.grants));
+            if let (Some(file), false) = (&args.operator, refused.is_empty()) {
+                let file = file.display();
+                lines.push(format!("refused by {file}, in whole or in part:"));
+                lines.extend(refused.lines().iter().map(|line| format!("  {line}")));
+            }
             output::print(&lines.join("\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines with values, and with what the charm states where it gets another.
+fn section(title: &str, values: &Value, stated: &Value) -> Vec<String> {
+    let values = values.as_object().into_iter().flatten();
+    let line = |(key, value): (&String, &Value)| match stated.get(key) {
+        Some(stated) if stated != value => {
+            format!("  {key} = {value}  # the charm states {stated}")
+        }
+        _ => format!("  {key} = {value}"),
+    };
+    [format!("{title}:")]
+        .into_iter()
+        .chain(values.map(line))
+        .collect()
+}
+
+/// The grants that are not among others as they are.
+fn without(grants: &Grants, others: &Grants) -> Grants {
+    fn rest<T: Clone + PartialEq>(items: &[T], others: &[T]) -> Vec<T> {
+        let missing = items.iter().filter(|item| !others.contains(item));
+        missing.cloned().collect()
+    }
+    Grants {
+        network: rest(&grants.network, &others.network),
+        read: rest(&grants.read, &others.read),
+        write: rest(&grants.write, &others.write),
+        environment: rest(&grants.environment, &others.environment),
+        hook_tools: rest(&grants.hook_tools, &others.hook_tools),
+        legacy_hooks: grants.legacy_hooks && !others.legacy_hooks,
+    }
 }
 
 fn in_archive(path: &Path) -> anyhow::Result<(String, Settings)> {
@@ -90,22 +132,23 @@ fn in_archive(path: &Path) -> anyhow::Result<(String, Settings)> {
 }
 
 fn name_in(dir: &Path) -> anyhow::Result<String> {
-    let documents = ["metadata.yaml", "charmcraft.yaml"].map(|name| dir.join(name));
-    let Some(document) = documents.iter().find(|path| path.is_file()) else {
-        bail!(
-            "cannot inspect {}: it has neither metadata.yaml nor charmcraft.yaml",
-            dir.display()
-        );
+    let metadata = dir.join("metadata.yaml");
+    let document = match metadata.is_file() {
+        true => metadata,
+        false => {
+            project::require(dir)?;
+            dir.join("charmcraft.yaml")
+        }
     };
-    let text = std::fs::read_to_string(document)
+    let text = std::fs::read_to_string(&document)
         .with_context(|| format!("cannot read {}", document.display()))?;
-    name_of(document, &text)
+    name_of(&document, &text)
 }
 
 fn name_of(path: &Path, text: &str) -> anyhow::Result<String> {
     let document =
         charmhost_yaml::parse(text).with_context(|| format!("cannot read {}", path.display()))?;
-    match document.get("name").and_then(serde_json::Value::as_str) {
+    match document.get("name").and_then(Value::as_str) {
         Some(name) => Ok(name.to_owned()),
         None => bail!("cannot inspect {}: it has no name", path.display()),
     }
