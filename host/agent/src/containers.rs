@@ -1,6 +1,6 @@
 //! The unit's workload containers, each with its Pebble as Juju runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ const SHARED: &str = "/charm/container";
 const PEBBLE: &str = "/charm/bin/pebble";
 /// Where an image has its layers.
 const LAYERS: &str = "/var/lib/pebble/default/layers";
+const NO_PEBBLE: &str = "there is no Pebble to run in it; put the program `pebble` beside charmhost or on PATH, or name it with --pebble. `make dist/pebble` in charmhost's repository builds it; so does `go install github.com/canonical/pebble/cmd/pebble@latest`, in ~/go/bin";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the containers of a unit have in common.
@@ -40,6 +41,8 @@ pub struct Containers {
     confine: Option<PathBuf>,
     /// The storage that each container mounts: the directory and where.
     mounts: BTreeMap<String, Vec<(PathBuf, PathBuf)>>,
+    /// The missing programs that were reported: container and program.
+    reported: BTreeSet<(String, String)>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -87,6 +90,7 @@ impl Containers {
             pebble: setup.pebble,
             confine: setup.confine,
             mounts: setup.mounts,
+            reported: BTreeSet::new(),
             runtime,
         })
     }
@@ -96,7 +100,7 @@ impl Containers {
         let pebble = self.pebble.as_deref().filter(|pebble| pebble.is_file());
         pebble.ok_or_else(|| Error::Container {
             container: container.to_owned(),
-            detail: "there is no Pebble to run in it; put the program `pebble` beside charmhost or on PATH, or name it with --pebble".to_owned(),
+            detail: NO_PEBBLE.to_owned(),
         })
     }
 
@@ -308,6 +312,34 @@ impl Containers {
             .collect()
     }
 
+    /// What to say of each service whose program its container does not have:
+    /// the container stands for an image that nobody has here. Each program is
+    /// reported once.
+    pub fn missing_programs(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, container) in &self.running {
+            let plan = self.runtime.block_on(container.client.plan());
+            let plan = plan.ok().and_then(|plan| charmhost_yaml::parse(&plan).ok());
+            let services = plan.as_ref().and_then(|plan| plan.get("services"));
+            let services = services.and_then(Value::as_object);
+            for (service, section) in services.into_iter().flatten() {
+                if let Some(program) = program(section)
+                    && !container.has(program)
+                {
+                    found.push((name.clone(), service.clone(), program.to_owned()));
+                }
+            }
+        }
+        let mut is_new = |(name, _, program): &(String, String, String)| {
+            self.reported.insert((name.clone(), program.clone()))
+        };
+        let new = found
+            .into_iter()
+            .filter_map(|found| is_new(&found).then_some(found));
+        new.map(|(name, service, program)| missing(&name, &service, &program))
+            .collect()
+    }
+
     /// What each container is now.
     pub fn records(&self) -> Vec<ContainerRecord> {
         let record = |name: &String| {
@@ -358,7 +390,39 @@ fn write_image(
     Ok(())
 }
 
+/// The program of a service in a plan. A service with a `PATH` of its own may
+/// have it anywhere.
+fn program(service: &Value) -> Option<&str> {
+    let own_path = service.get("environment").and_then(|vars| vars.get("PATH"));
+    let command = service.get("command")?.as_str()?;
+    let program = command.split_whitespace().next()?;
+    let program = program.trim_matches(['"', '\'']);
+    (own_path.is_none() || program.starts_with('/')).then_some(program)
+}
+
+fn missing(container: &str, service: &str, program: &str) -> String {
+    let file = match program.starts_with('/') {
+        true => program.to_owned(),
+        false => format!("/usr/bin/{program}"),
+    };
+    format!(
+        "the container {container:?} stands for its image with this machine's files, which have no {program}, the program of the service {service:?}; give it a stand-in in a scenario:\nstate:\n  containers:\n  - name: {container}\n    files:\n      {file}: {{mode: 0755, content: \"#!/bin/sh\\nexec sleep infinity\\n\"}}"
+    )
+}
+
 impl Container {
+    /// Whether it has a program, by its path or on `PATH`.
+    fn has(&self, program: &str) -> bool {
+        let exists = |path: &Path| match &self.place {
+            Place::World(world) => world.path_on_host(path).is_ok(),
+            Place::Machine => path.exists(),
+        };
+        match program.contains('/') {
+            true => exists(Path::new(program)),
+            false => std::env::split_paths(PATH).any(|dir| exists(&dir.join(program))),
+        }
+    }
+
     /// In a world everything ends with it; on the machine the daemon takes its
     /// services with it, if it is given the time.
     fn stop(mut self) {

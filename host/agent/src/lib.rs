@@ -40,5 +40,5 @@ pub use report::{
     Report, SecretRecord, ToolCall,
 };
 pub use scenario::Unmet;
-pub use sim::run;
+pub use sim::{check, run};
 pub use timeline::{Detail, Timeline};

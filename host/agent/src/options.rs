@@ -12,6 +12,9 @@ pub struct Options {
     /// The charm: a directory with `metadata.yaml` and `dispatch` (or `hooks/`
     /// and `actions/`), or a `.charm` archive.
     pub target: PathBuf,
+    /// What lists the charm's actions and endpoints, as errors name it:
+    /// `charmcraft.yaml`, or `the charm` where that file is not at hand.
+    pub declared_in: String,
     /// A file with the model, the events and what is expected.
     pub scenario: Option<PathBuf>,
     /// The events, in their order, before those of the scenario; none of both
@@ -81,6 +84,7 @@ impl Default for Options {
         let model = Model::default();
         Options {
             target: PathBuf::new(),
+            declared_in: "the charm".to_owned(),
             scenario: None,
             events: Vec::new(),
             config: Vec::new(),

@@ -27,39 +27,23 @@ use crate::{Error, HookTools, Interrupt, Network, Options};
 /// at the end. Everything that can be wrong with the options is found before
 /// anything runs.
 pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Error> {
-    let scenario = match &options.scenario {
-        Some(path) => scenario::read(path)?,
-        None => Scenario::default(),
-    };
     let interrupt = match &options.interrupt {
         Some(interrupt) => interrupt.clone(),
         None => Interrupt::new().map_err(|source| Error::io("watch", "an interruption", source))?,
     };
     interrupt.starts();
-    let mut home = Home::new(options.scratch.as_deref())?;
-    let charm = stage(&options.target, home.dir.path())?;
-    let metadata = Metadata::load(&charm)?;
-    let mut dirs = home.dirs(&charm, &metadata.name, options)?;
-    // On the machine itself nothing can be mounted.
-    if options.confine.is_some() {
-        let storages = build::storages(&scenario.state.storages, &metadata)?;
-        dirs.locations = build::storage_locations(&storages, &metadata);
-    }
-    let prepared = Prepared::new(options, &scenario, metadata, &dirs)?;
+    let Checked {
+        scenario,
+        mut home,
+        dirs,
+        prepared,
+        containers,
+    } = Checked::new(options)?;
     link_tools(options, &dirs.tools())?;
-    let mounts = prepared.mounts(&dirs)?;
     if options.confine.is_none() && !prepared.metadata.containers.is_empty() {
         home.put_on_machine(&interrupt)?;
     }
     let place = place(options, &prepared, &dirs, &home)?;
-    let containers = Containers::new(Setup {
-        specs: containers(&scenario, &prepared.metadata)?,
-        home: home.dir.path().to_path_buf(),
-        pebble: options.pebble.clone(),
-        confine: options.confine.clone(),
-        mounts,
-    })?;
-    containers.check(&prepared.events)?;
     let mut unit = Unit {
         model: prepared.model,
         metadata: prepared.metadata,
@@ -85,6 +69,58 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Report, Err
     drop(unit);
     home.remove()?;
     Ok(report)
+}
+
+/// Checks everything that can be wrong with the options, without running the
+/// charm. Of the target only `metadata.yaml`, `config.yaml` and `actions.yaml`
+/// are needed, so that a project can be checked before it is built.
+pub fn check(options: &Options) -> Result<(), Error> {
+    let checked = Checked::new(options)?;
+    drop(checked.containers);
+    checked.home.remove()
+}
+
+/// A simulation that could begin.
+struct Checked {
+    scenario: Scenario,
+    home: Home,
+    dirs: Dirs,
+    prepared: Prepared,
+    containers: Containers,
+}
+
+impl Checked {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let scenario = match &options.scenario {
+            Some(path) => scenario::read(path)?,
+            None => Scenario::default(),
+        };
+        let home = Home::new(options.scratch.as_deref())?;
+        let charm = stage(&options.target, home.dir.path())?;
+        let metadata = Metadata::load(&charm)?;
+        let mut dirs = home.dirs(&charm, &metadata.name, options)?;
+        // On the machine itself nothing can be mounted.
+        if options.confine.is_some() {
+            let storages = build::storages(&scenario.state.storages, &metadata)?;
+            dirs.locations = build::storage_locations(&storages, &metadata);
+        }
+        let prepared = Prepared::new(options, &scenario, metadata, &dirs)?;
+        let containers = Containers::new(Setup {
+            specs: containers(&scenario, &prepared.metadata)?,
+            home: home.dir.path().to_path_buf(),
+            pebble: options.pebble.clone(),
+            confine: options.confine.clone(),
+            mounts: prepared.mounts(&dirs)?,
+        })?;
+        containers.check(&prepared.events)?;
+        Ok(Checked {
+            scenario,
+            home,
+            dirs,
+            prepared,
+            containers,
+        })
+    }
 }
 
 /// What can be read and checked before anything runs.
@@ -124,7 +160,10 @@ impl Prepared {
         }
         build::add_secrets(&state.secrets, &mut model)?;
         let events = match steps {
-            Some(steps) => resolve(&steps, &metadata, &actions, &model, &relations)?,
+            Some(steps) => {
+                let resolver = Resolver::new(&metadata, &actions, &model.app, &options.declared_in);
+                resolve(&steps, resolver, &model, &relations)?
+            }
             None => Life {
                 metadata: &metadata,
                 actions: &actions,
@@ -189,12 +228,10 @@ fn steps(options: &Options, scenario: &Scenario) -> Option<Vec<StepSpec>> {
 
 fn resolve(
     steps: &[StepSpec],
-    metadata: &Metadata,
-    actions: &Actions,
+    mut resolver: Resolver<'_>,
     model: &Model,
     relations: &[RelationSpec],
 ) -> Result<Vec<Event>, Error> {
-    let mut resolver = Resolver::new(metadata, actions, &model.app);
     for spec in relations {
         let id = spec.id.unwrap_or_default();
         if let Some(relation) = model.relations.get(&id) {

@@ -257,6 +257,15 @@ impl Unit {
             recorder.log(Level::Warning, format!("{name} keeps a connection to the agent open; a real agent would hang here until it is closed"));
         }
         recorder.drain();
+        if recorder
+            .logs
+            .iter()
+            .any(|line| line.level >= Level::Warning)
+        {
+            for message in self.containers.missing_programs() {
+                recorder.log(Level::Warning, message);
+            }
+        }
         let deferred = deferred(&self.dirs.charm(), &self.model.state);
         Ok(recorder.finish(event, finished.ok(), outcome, deferred))
     }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use charmhost_builder::{Architecture, Options};
 
-use crate::output;
+use crate::{output, project};
 
 /// What to build, and where to.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project
+    #[arg(default_value = ".")]
     dir: PathBuf,
     /// Where the built charm goes [default: DIR/build]
     #[arg(long, short, value_name = "OUT")]
@@ -35,6 +36,10 @@ pub struct Target {
 
 /// Builds a project.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let is_project = args.dir.join("Cargo.toml").is_file() || args.target.component.is_some();
+    if !is_project {
+        project::require(&args.dir)?;
+    }
     let architecture = args.target.architecture.unwrap_or(Architecture::host());
     let options = Options {
         dir: args.dir.clone(),

@@ -6,6 +6,7 @@ mod native;
 mod new;
 mod output;
 mod pack;
+mod project;
 mod python;
 mod sim;
 mod staged;
@@ -15,9 +16,9 @@ use std::process::ExitCode;
 use charmhost_error_chain::ErrorChain;
 use clap::{Parser, Subcommand};
 
-/// Run Juju charms as WebAssembly.
+/// Run Juju charms as WebAssembly: make, build, pack, inspect and simulate them.
 #[derive(Parser)]
-#[command(name = "charmhost", version, about, max_term_width = 100)]
+#[command(name = "charmhost", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use charmhost_archive::{Content, Project};
 
-use crate::python;
+use crate::{project, python};
 
 /// What never is a part of a charm.
 const LEFT_OUT: [&str; 6] = [
@@ -42,10 +41,7 @@ pub fn kind(dir: &Path) -> Option<Kind> {
 /// Lays a project out in `charm` as Juju would have it unpacked.
 pub fn stage(dir: &Path, kind: &Kind, charm: &Path) -> anyhow::Result<()> {
     copy(dir, charm)?;
-    // Older projects have the documents themselves.
-    if dir.join("charmcraft.yaml").is_file() {
-        write_documents(dir, charm)?;
-    }
+    project::write_documents(dir, charm)?;
     if let Kind::Python(program) = kind {
         let venv = python::venv(dir)?;
         let link = charm.join("venv");
@@ -54,18 +50,6 @@ pub fn stage(dir: &Path, kind: &Kind, charm: &Path) -> anyhow::Result<()> {
         let dispatch = charm.join("dispatch");
         write(&dispatch, python::dispatch(program).as_bytes())?;
         make_executable(&dispatch)?;
-    }
-    Ok(())
-}
-
-fn write_documents(dir: &Path, charm: &Path) -> anyhow::Result<()> {
-    let project = Project::load(dir)?;
-    let architecture = project.architectures().into_iter().next();
-    let architecture = architecture.context("charmcraft.yaml has no platforms")?;
-    for entry in project.documents(&architecture)?.entries() {
-        if let Content::Bytes(bytes) = &entry.content {
-            write(&charm.join(&entry.name), bytes)?;
-        }
     }
     Ok(())
 }

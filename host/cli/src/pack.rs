@@ -7,12 +7,13 @@ use anyhow::Context;
 use charmhost_runtime::Settings;
 
 use crate::build::Target;
-use crate::{output, staged};
+use crate::{output, project, staged};
 
 /// What to pack, and where to.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project
+    #[arg(default_value = ".")]
     dir: PathBuf,
     /// The archive [default: NAME_PLATFORM.charm in the current directory]
     #[arg(short, long, value_name = "FILE")]
@@ -24,6 +25,7 @@ pub struct Args {
 /// Packs a project.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    project::require(&args.dir)?;
     let settings = Settings::load(&args.dir)?;
     let staged = staged::stage(&args.dir, &args.target, scratch.path())?;
     let architecture = staged.architecture;

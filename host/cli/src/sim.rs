@@ -1,6 +1,6 @@
 //! `charmhost sim`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::build::Target;
-use crate::{native, output, staged};
+use crate::{native, output, project, staged};
 
 /// What to run, and through which events.
 #[derive(clap::Args)]
 pub struct Args {
     /// A charm project, a directory with an unpacked charm, or a .charm archive
+    #[arg(default_value = ".")]
     target: PathBuf,
     /// A YAML file with the model, the events, and what is expected of them
     #[arg(long, value_name = "FILE")]
@@ -109,9 +110,17 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let interrupt = interrupted_by_signals(scratch.path().to_path_buf())?;
-    let target = prepare(args, scratch.path())?;
-    let mut options = options(args, target)?;
+    let kind = kind(args)?;
+    let mut options = options(args)?;
     options.scratch = Some(scratch.path().to_path_buf());
+    if !matches!(kind, Kind::Charm) {
+        // What is wrong with the options is known before a build begins.
+        options.target = scratch.path().join("documents");
+        std::fs::create_dir(&options.target).context("cannot make a temporary directory")?;
+        project::write_documents(&args.target, &options.target)?;
+        charmhost_agent::check(&options)?;
+    }
+    options.target = prepare(args, kind, scratch.path())?;
     options.interrupt = Some(interrupt.clone());
     let ran = match args.format {
         Format::Text => charmhost_agent::run(&options, &mut Timeline::stdout()),
@@ -177,7 +186,7 @@ fn exit_code(signal: i32) -> ExitCode {
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
 }
 
-fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
+fn options(args: &Args) -> anyhow::Result<Options> {
     let defaults = Options::default();
     let confine = match args.unconfined {
         true => None,
@@ -191,8 +200,12 @@ fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
             pebble.display()
         );
     }
+    let declared_in = match args.target.join("charmcraft.yaml").is_file() {
+        true => "charmcraft.yaml".to_owned(),
+        false => defaults.declared_in.clone(),
+    };
     Ok(Options {
-        target,
+        declared_in,
         scenario: args.scenario.clone(),
         events: args.events.clone(),
         config: args.config.clone(),
@@ -215,8 +228,17 @@ fn options(args: &Args, target: PathBuf) -> anyhow::Result<Options> {
     })
 }
 
-/// A charm that can be run: built first, if the target is a project.
-fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
+/// What a target is.
+enum Kind {
+    /// A charm as Juju has it: an archive, or a directory.
+    Charm,
+    /// A project that is run as it is.
+    Native(native::Kind),
+    /// A project that is compiled.
+    Compiled,
+}
+
+fn kind(args: &Args) -> anyhow::Result<Kind> {
     let target = &args.target;
     if !target.exists() {
         bail!(
@@ -224,24 +246,38 @@ fn prepare(args: &Args, scratch: &std::path::Path) -> anyhow::Result<PathBuf> {
             target.display()
         );
     }
-    let charm = scratch.join("charm");
     let has = |name: &str| target.join(name).exists();
-    if target.is_file() || has("metadata.yaml") && (has("dispatch") || has("hooks")) {
-        return Ok(target.clone());
-    }
     let is_compiled = args.build.component.is_some();
+    let is_project = has("charmcraft.yaml") && (has("Cargo.toml") || is_compiled);
+    let is_charm = has("metadata.yaml") && (has("dispatch") || has("hooks"));
+    if target.is_file() || is_charm && !is_project {
+        return Ok(Kind::Charm);
+    }
     if let Some(kind) = native::kind(target).filter(|_| !is_compiled) {
-        native::stage(target, &kind, &charm)?;
-        return Ok(charm);
+        return Ok(Kind::Native(kind));
     }
-    if !has("charmcraft.yaml") {
-        return Ok(target.clone());
+    if has("metadata.yaml") && !has("charmcraft.yaml") {
+        return Ok(Kind::Charm);
     }
-    if !has("Cargo.toml") && !is_compiled {
+    project::require(target)?;
+    if !is_project {
         native::refuse(target)?;
     }
-    let staged = staged::stage(target, &args.build, &scratch.join("built"))?;
-    std::fs::create_dir(&charm).context("cannot make a temporary directory")?;
-    staged.unpack(&charm)?;
+    Ok(Kind::Compiled)
+}
+
+/// A charm that can be run: built first, if the target is a project.
+fn prepare(args: &Args, kind: Kind, scratch: &Path) -> anyhow::Result<PathBuf> {
+    let target = &args.target;
+    let charm = scratch.join("charm");
+    match kind {
+        Kind::Charm => return Ok(target.clone()),
+        Kind::Native(kind) => native::stage(target, &kind, &charm)?,
+        Kind::Compiled => {
+            let staged = staged::stage(target, &args.build, &scratch.join("built"))?;
+            std::fs::create_dir(&charm).context("cannot make a temporary directory")?;
+            staged.unpack(&charm)?;
+        }
+    }
     Ok(charm)
 }

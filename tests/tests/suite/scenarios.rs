@@ -207,7 +207,10 @@ fn scenarios_that_cannot_be_are_told() {
             "events: [{event: fetch-action, params: {path: 1}}]",
             "must be of type string, given 1",
         ),
-        ("events: [db-relation-joined]", "there is no such event"),
+        (
+            "events: [db-relation-joined]",
+            "the charm has no relation db; it has ring",
+        ),
         ("events: [", "line"),
         ("- start", "it must be a map with state, events and expect"),
     ] {

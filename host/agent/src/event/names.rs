@@ -77,18 +77,75 @@ fn read_params(action: &str, text: &str) -> Result<Map<String, Value>, Error> {
     Ok(params)
 }
 
-/// Why there is no such event, with what there is.
-pub fn refusal(event: &str, metadata: &Metadata, actions: &Actions) -> Error {
+/// Why there is no such event, with what there is. `declared_in` is what lists
+/// the actions and endpoints: `charmcraft.yaml`, or `the charm`.
+pub fn refusal(event: &str, declared_in: &str, metadata: &Metadata, actions: &Actions) -> Error {
+    let name = event.split(',').next().unwrap_or(event);
+    let name = name.strip_prefix("hooks/").unwrap_or(name);
     let known = known(metadata, actions);
-    let closest = known.iter().min_by_key(|name| distance(event, name));
-    let detail = match closest.filter(|name| distance(event, name) <= 3) {
-        Some(name) => format!("there is no such event; did you mean {name}?"),
-        None => format!("there is no such event; there are {}", known.join(", ")),
+    let detail = if let Some(name) = closest(name, known.iter().map(String::as_str)) {
+        format!("there is no such event; did you mean {name}?")
+    } else if let Some(detail) = undeclared(name, declared_in, metadata, actions) {
+        detail
+    } else {
+        format!("there is no such event; there are {}", known.join(", "))
     };
     Error::Event {
         event: event.to_owned(),
         detail,
     }
+}
+
+/// What an event's name is about, if the charm lacks just that.
+fn undeclared(
+    event: &str,
+    declared_in: &str,
+    metadata: &Metadata,
+    actions: &Actions,
+) -> Option<String> {
+    let list = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
+    let (kind, name, names) = if let Some(action) = event.strip_suffix("-action") {
+        (
+            "action",
+            action,
+            actions.names().map(str::to_owned).collect(),
+        )
+    } else if let Some((container, _)) = event.split_once("-pebble-") {
+        (
+            "container",
+            container,
+            list(&mut metadata.containers.keys()),
+        )
+    } else if let Some((relation, _)) = event.split_once("-relation-") {
+        ("relation", relation, list(&mut metadata.relations.keys()))
+    } else if let Some((storage, _)) = event.split_once("-storage-") {
+        ("storage", storage, list(&mut metadata.storage.keys()))
+    } else {
+        return None;
+    };
+    if names.iter().any(|known| known == name) {
+        return None;
+    }
+    let known = match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    };
+    Some(format!(
+        "{declared_in} has no {kind} {name}; it has {known}"
+    ))
+}
+
+/// The name that was probably meant: at most three letters differ, and at most
+/// half of them.
+fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let closest = known.min_by_key(|known| distance(name, known))?;
+    let kinds = ["-action", "-pebble-", "-relation-", "-storage-"];
+    // What all names of a kind end with does not make them alike.
+    let allowed = match kinds.iter().find_map(|kind| closest.find(kind)) {
+        Some(subject) => (subject / 3).max(1),
+        None => closest.len() / 2,
+    };
+    (distance(name, closest) <= allowed.min(3)).then_some(closest)
 }
 
 fn known(metadata: &Metadata, actions: &Actions) -> Vec<String> {

@@ -14,6 +14,8 @@ use crate::scenario::StepSpec;
 pub struct Resolver<'a> {
     pub(super) metadata: &'a Metadata,
     actions: &'a Actions,
+    /// What lists the actions and endpoints, as errors name it.
+    declared_in: &'a str,
     pub(super) app: String,
     pub(super) relations: Vec<Known>,
     /// The ids of the secrets that there are, with their labels and whether
@@ -23,10 +25,16 @@ pub struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// A resolver for a charm whose application has this name.
-    pub fn new(metadata: &'a Metadata, actions: &'a Actions, app: &str) -> Self {
+    pub fn new(
+        metadata: &'a Metadata,
+        actions: &'a Actions,
+        app: &str,
+        declared_in: &'a str,
+    ) -> Self {
         Resolver {
             metadata,
             actions,
+            declared_in,
             app: app.to_owned(),
             relations: Vec::new(),
             secrets: Vec::new(),
@@ -106,7 +114,12 @@ impl<'a> Resolver<'a> {
                 return Ok(event);
             }
         }
-        Err(names::refusal(&step.event, self.metadata, self.actions))
+        Err(names::refusal(
+            &step.event,
+            self.declared_in,
+            self.metadata,
+            self.actions,
+        ))
     }
 
     fn plain(&self, name: &str, step: &StepSpec, used: &mut Used) -> Event {
@@ -321,7 +334,7 @@ mod tests {
         );
         let metadata = Metadata::load(dir).unwrap();
         let actions = Actions::load(dir).unwrap();
-        let mut resolver = Resolver::new(&metadata, &actions, "x");
+        let mut resolver = Resolver::new(&metadata, &actions, "x", "charmcraft.yaml");
         resolver.add_relation("ring", 1, "x", Vec::new());
         let resolve = |step: &StepSpec| match resolver.event(step) {
             Ok(event) => Ok(match &event.kind {
@@ -386,6 +399,24 @@ mod tests {
             ),
             ("config_changed", "did you mean config-changed?"),
             ("nop-action", "did you mean noop-action?"),
+            ("strat", "did you mean start?"),
+            ("app-pebble-redy", "did you mean app-pebble-ready?"),
+            (
+                "foo-action",
+                "cannot run event \"foo-action\": charmcraft.yaml has no action foo; it has backup, noop",
+            ),
+            (
+                "web-pebble-ready",
+                "charmcraft.yaml has no container web; it has app",
+            ),
+            (
+                "cache-relation-joined",
+                "charmcraft.yaml has no relation cache; it has db, my-relation-db, ring",
+            ),
+            (
+                "disk-storage-attached",
+                "charmcraft.yaml has no storage disk; it has data",
+            ),
             (
                 "quux",
                 "there is no such event; there are install, leader-elected, ",
