@@ -176,7 +176,7 @@ impl Files<'_> {
         for path in matching {
             let path = path.map_err(|error| {
                 let path = error.path().to_path_buf();
-                Error::io("read", path)(error.into_error())
+                Error::io("read", path)(error.into())
             })?;
             let name = self.name(&path)?;
             if !is_made(&name) {

@@ -9,6 +9,7 @@
 )]
 
 mod archives;
+mod authors;
 mod build;
 mod canary;
 mod containers;
