@@ -37,7 +37,7 @@ pub struct Target {
 /// Builds a project.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_project = args.dir.join("Cargo.toml").is_file() || args.target.component.is_some();
-    if !is_project {
+    if !is_project && args.dir.is_dir() {
         project::require(&args.dir)?;
     }
     let architecture = args.target.architecture.unwrap_or(Architecture::host());

@@ -79,13 +79,21 @@ fn what_cannot_be_built_is_told() {
     let full = dir.path().join("full");
     std::fs::create_dir(&full).unwrap();
     std::fs::write(full.join("thesis.txt"), "").unwrap();
+    let python = root().join("tests/charms/api");
     let output = dir.path().join("o");
     for (result, wanted) in [
         (
             build(&dir.path().join("none"), &output, &[]),
             "there is no such directory",
         ),
-        (build(dir.path(), &output, &[]), "it has no Cargo.toml"),
+        (
+            build(dir.path(), &output, &[]),
+            "cannot find charmcraft.yaml in",
+        ),
+        (
+            build(&python, &output, &[]),
+            "it has no Cargo.toml. Only charms in Rust can be built so far",
+        ),
         (build(&hello, &full, &[]), "it holds \"thesis.txt\""),
         (
             build(&hello, &output, &["--dispatch", "/etc/passwd"]),
