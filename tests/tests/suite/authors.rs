@@ -281,9 +281,18 @@ fn what_does_not_fit_the_configuration_is_named() {
 #[test]
 fn an_event_that_the_charm_cannot_have_is_no_file_that_the_project_lacks() {
     let charm = built("tests/guests/faults").display().to_string();
-    let output = charmhost(["sim", &charm, "--event", "observe-action"]);
-    let printed = stdout(&output);
-    assert!(printed.contains("the charm has no such event"), "{printed}");
+    let args = [
+        "sim",
+        &charm,
+        "--format",
+        "json",
+        "--event",
+        "observe-action",
+    ];
+    let printed = stdout(&charmhost(args));
+    let wanted =
+        "the charm has no such event; check the name against the charm's metadata and actions";
+    assert!(printed.contains(wanted), "{printed}");
     assert!(!printed.contains("metadata.yaml"), "{printed}");
 }
 
