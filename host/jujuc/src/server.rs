@@ -63,7 +63,7 @@ fn next_body(
     loop {
         if let Some(length) = values.drop_too_long(reading).map_err(broken)? {
             return Ok(Err(format!(
-                "bad request: {}; the simulated agent takes {MAX_MESSAGE}",
+                "bad request: {}",
                 too_long(length)
             )));
         }
