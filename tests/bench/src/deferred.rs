@@ -1,65 +1,123 @@
 //! A dispatch that handles many deferred events.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use charmhost_store::{DEFAULT_LIMIT, FILE_NAME, Notice, Store};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::agent::Agent;
-use crate::measure::{median, one};
-use crate::subjects::{Subject, vars};
+use crate::measure;
+use crate::programs::{Event, Kind, Program, Run};
+use crate::statistics::{Estimate, estimate, exponent};
 
 /// The lengths of the queue.
-const LENGTHS: [u32; 2] = [1_000, 10_000];
-/// How often each is run.
-const RUNS: usize = 5;
+const LENGTHS: [u32; 4] = [10, 100, 1_000, 10_000];
+/// Between these two the exponent is taken.
+const GROWTH: (u32, u32) = (1_000, 10_000);
+/// With Python ops, the longest queue.
+const LONGEST_SLOW: u32 = 1_000;
 
-/// Prints the processor time of each length, and the exponent of the growth.
-pub fn run(agent: &Agent) -> anyhow::Result<()> {
-    let charm = charmhost_tests::build("tests/guests/state", "bench-deferred")?;
-    std::fs::write(charm.join("metadata.yaml"), "name: state\n")?;
-    // An event that the charm does not observe, so that only the queue counts.
-    let path = ("JUJU_DISPATCH_PATH", "hooks/config-changed");
-    let vars = vars(agent, &charm)
-        .into_iter()
-        .filter(|(name, _)| name != path.0)
-        .chain([(path.0.to_owned(), path.1.to_owned())])
-        .collect();
-    let subject = Subject {
-        name: "deferred events",
-        command: vec![charm.join("dispatch").display().to_string()],
-        vars,
-        dir: charm,
-    };
-    let mut seconds = Vec::new();
-    for length in LENGTHS {
-        let mut samples = Vec::new();
-        for _ in 0..RUNS {
-            defer(&subject.dir.join(FILE_NAME), length)?;
-            let sample = one(&subject).with_context(|| format!("{length} deferred events"))?;
-            samples.push(sample.cpu_s);
-        }
-        let store = Store::open(&subject.dir.join(FILE_NAME), DEFAULT_LIMIT)?;
-        anyhow::ensure!(store.notices()?.is_empty(), "not all events were handled");
-        let middle = median(samples.into_iter());
-        println!("{length:>6} deferred events handled: {middle:.3} s of processor time");
-        seconds.push(middle);
-    }
-    if let [few, many] = seconds.as_slice() {
-        println!("exponent of the growth: {:.2}", (many / few).log10());
-    }
-    Ok(())
+/// What it takes to handle a number of deferred events, and `update-status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deferred {
+    pub program: String,
+    pub events: u32,
+    /// CPU time: what waits for the disk is another's measure.
+    pub cpu_ms: Estimate,
 }
 
-/// Makes a state file with so many events in its queue, each for one handler.
-fn defer(path: &Path, length: u32) -> anyhow::Result<()> {
-    let _ = std::fs::remove_file(path);
-    let store = Store::open(path, DEFAULT_LIMIT)?;
+/// The costs of all lengths, and the exponent with which charmhost's grows.
+pub fn run(
+    root: &Path,
+    programs: &[Program],
+    runs: usize,
+) -> anyhow::Result<(Vec<Deferred>, Estimate)> {
+    let queues: Vec<(u32, PathBuf)> = LENGTHS
+        .into_iter()
+        .map(|length| Ok((length, queue(root, length)?)))
+        .collect::<anyhow::Result<_>>()?;
+    let mut deferred = Vec::new();
+    let mut growth = Vec::new();
+    for kind in [Kind::WithState, Kind::Python] {
+        let program = programs
+            .iter()
+            .find(|program| (program.kind, program.event) == (kind, Event::UpdateStatus))
+            .context("no program")?;
+        let queues: Vec<&(u32, PathBuf)> = queues
+            .iter()
+            .filter(|(length, _)| !kind.is_slow() || *length <= LONGEST_SLOW)
+            .collect();
+        let times = times(program, &queues, runs)?;
+        let of = |length: u32| -> Vec<f64> {
+            let of_length = times.iter().filter(|(other, _)| *other == length);
+            of_length.map(|(_, ms)| *ms).collect()
+        };
+        if kind == Kind::WithState {
+            let (few, many) = GROWTH;
+            growth = std::iter::zip(of(few), of(many))
+                .map(|pair| exponent((few.into(), pair.0), (many.into(), pair.1)))
+                .collect();
+        }
+        deferred.extend(queues.iter().map(|(length, _)| Deferred {
+            program: kind.name().to_owned(),
+            events: *length,
+            cpu_ms: estimate(&one_by_one(&of(*length))),
+        }));
+    }
+    Ok((deferred, estimate(&one_by_one(&growth))))
+}
+
+/// Each run is of another copy: there are no groups.
+fn one_by_one(values: &[f64]) -> Vec<Vec<f64>> {
+    values.iter().map(|value| vec![*value]).collect()
+}
+
+/// The lengths and milliseconds of all runs, those of a length in the order of
+/// the rounds.
+fn times(
+    program: &Program,
+    queues: &[&(u32, PathBuf)],
+    runs: usize,
+) -> anyhow::Result<Vec<(u32, f64)>> {
+    let mut times = Vec::new();
+    for round in 0..runs {
+        let run = program
+            .copies
+            .get(round % program.copies.len())
+            .context("no copies")?;
+        let mut queues = queues.to_vec();
+        fastrand::shuffle(&mut queues);
+        for (length, queue) in queues {
+            let ms = handle(run, queue).with_context(|| format!("{length} deferred events"))?;
+            times.push((*length, ms));
+        }
+    }
+    Ok(times)
+}
+
+/// Handles all events of a queue and puts the program's own state back.
+fn handle(run: &Run, queue: &Path) -> anyhow::Result<f64> {
+    let state = run.dir.join(FILE_NAME);
+    let own = std::fs::read(&state)?;
+    std::fs::copy(queue, &state)?;
+    let time = measure::time(run)?;
+    let store = Store::open(&state, DEFAULT_LIMIT)?;
+    ensure!(store.notices()?.is_empty(), "not all of them were handled");
+    drop(store);
+    std::fs::write(&state, own)?;
+    Ok(time.cpu_ms)
+}
+
+/// A state file with so many events in its queue, each for one handler.
+fn queue(root: &Path, length: u32) -> anyhow::Result<PathBuf> {
+    let path = root.join(format!("target/bench/deferred-{length}.db"));
+    let _ = std::fs::remove_file(&path);
+    let store = Store::open(&path, DEFAULT_LIMIT)?;
     for number in 1..=length {
         let notice = Notice {
-            event_path: format!("State/on/leader_elected[{number}]"),
-            observer_path: "State".to_owned(),
+            event_path: format!("Bench/on/leader_elected[{number}]"),
+            observer_path: "Bench".to_owned(),
             method: "on_leader_elected".to_owned(),
         };
         store.save(&notice.event_path, &json!({}))?;
@@ -67,5 +125,6 @@ fn defer(path: &Path, length: u32) -> anyhow::Result<()> {
     }
     let counted = json!({ "event_count": length });
     store.save("StoredStateData[_stored]", &counted)?;
-    Ok(store.commit()?)
+    store.commit()?;
+    Ok(path)
 }

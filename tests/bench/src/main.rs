@@ -1,149 +1,159 @@
-//! Measures a cold dispatch of `charms/hello` at `update-status`, side by side
-//! with the same charm on Python ops, with bare wasmtime, and with a native
-//! program that makes the same calls. Prints a table and writes
-//! `target/bench.json`. Prints also what dispatches cost that handle many
-//! deferred events; with the argument `deferred`, only that.
+//! Measures dispatches of `tests/guests/bench` side by side with the same charm
+//! on Python ops, with bare wasmtime, and with a native program that makes the
+//! same calls to the agent.
+//!
+//! Times are taken in two regimes, see [`regimes`]; of both, the report has the
+//! ratios of runs in the same round, with 95 % intervals. The README shows those
+//! with cold caches. What can be counted is counted, see [`trace`].
 
 mod agent;
+mod counts;
 mod deferred;
 mod measure;
-mod subjects;
+mod programs;
+mod regimes;
+mod report;
+mod statistics;
+mod trace;
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
-use serde_json::json;
+use clap::{Parser, Subcommand, ValueEnum};
 
-use measure::{Sample, median};
-use subjects::Subject;
+use measure::Disturbance;
+use regimes::Rounds;
+use report::{Machine, Report};
 
-/// How often each is run, in turns.
-const RUNS: usize = 60;
-/// Runs that warm the page cache and are not counted.
-const WARM_UP: usize = 3;
+/// Where the last report is.
+const FILE: &str = "target/bench.json";
+/// Between these lines of the README is what `readme` writes.
+const MARKS: (&str, &str) = ("<!-- make bench-readme -->\n", "<!-- end -->\n");
 
-/// One measured quantity of one baseline against ours.
-struct Row {
-    case: &'static str,
-    baseline: &'static str,
-    unit: &'static str,
-    subject_median: f64,
-    baseline_median: f64,
+/// Measures dispatches side by side, and writes target/bench.json.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Measure little: figures that only show that the bench works
+    #[arg(long)]
+    quick: bool,
 }
 
-fn main() -> anyhow::Result<()> {
-    // This program runs itself to measure one process: see `measure`.
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [mode, command @ ..] = args.as_slice()
-        && mode == measure::CHILD
-    {
-        return measure::child(command);
-    }
-    let root = charmhost_tests::root()?;
-    let agent = agent::Agent::start(&root)?;
-    if args == ["deferred"] {
-        return deferred::run(&agent);
-    }
-    let subjects = subjects::all(&root, &agent)?;
-    let samples = run(&subjects)?;
-    let rows = rows(&subjects, &samples);
-    print(&rows);
-    deferred::run(&agent)?;
-    write(&root.join("target/bench.json"), &rows)
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
-/// Runs every subject once, then every one again, so that a busy moment of
-/// the machine hits them all.
-fn run(subjects: &[Subject]) -> anyhow::Result<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::with_capacity(RUNS); subjects.len()];
-    for round in 0..WARM_UP + RUNS {
-        for (subject, samples) in subjects.iter().zip(&mut samples) {
-            let sample = measure::one(subject)
-                .with_context(|| format!("cannot measure {}", subject.name))?;
-            if round >= WARM_UP {
-                samples.push(sample);
-            }
-        }
-    }
-    Ok(samples)
+#[derive(Subcommand)]
+enum Task {
+    /// Write the last report into the README
+    Readme,
+    /// Run one command and count something: for this program itself
+    #[command(hide = true)]
+    Trace {
+        mode: trace::Mode,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
 }
 
-fn rows(subjects: &[Subject], samples: &[Vec<Sample>]) -> Vec<Row> {
-    type Quantity = (&'static str, &'static str, fn(&Sample) -> f64);
-    let quantities: [Quantity; 2] = [
-        (
-            "cold dispatch of update-status: wall time",
-            "ms",
-            |sample| sample.wall_ms,
-        ),
-        (
-            "cold dispatch of update-status: peak memory",
-            "MiB",
-            |sample| sample.peak_mib,
-        ),
-    ];
-    let mut rows = Vec::new();
-    let Some((ours, baselines)) = samples.split_first() else {
-        return rows;
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match &args.task {
+        Some(Task::Trace { mode, command }) => trace::main(*mode, command),
+        Some(Task::Readme) => charmhost_tests::root().and_then(|root| readme(&root)),
+        None => bench(&args),
     };
-    for (case, unit, quantity) in quantities {
-        for (subject, samples) in subjects.iter().skip(1).zip(baselines) {
-            rows.push(Row {
-                case,
-                baseline: subject.name,
-                unit,
-                subject_median: median(ours.iter().map(quantity)),
-                baseline_median: median(samples.iter().map(quantity)),
-            });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ERROR {error:#}");
+            ExitCode::FAILURE
         }
     }
-    rows
 }
 
-fn print(rows: &[Row]) {
-    println!(
-        "{:<46} {:<24} {:>10} {:>10} {:>8}",
-        "case", "baseline", "ours", "baseline", "ratio"
+fn bench(args: &Args) -> anyhow::Result<()> {
+    let root = charmhost_tests::root()?;
+    let report = run(&root, args.quick)?;
+    let json = serde_json::to_string_pretty(&report)? + "\n";
+    if !args.quick {
+        let path = root.join(FILE);
+        std::fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    match args.format {
+        Format::Text => print!("{}", report.text()),
+        Format::Json => print!("{json}"),
+    }
+    Ok(())
+}
+
+fn run(root: &Path, quick: bool) -> anyhow::Result<Report> {
+    let (copies, deferrals) = if quick { (2, 2) } else { (6, 6) };
+    let rounds = match quick {
+        true => Rounds {
+            cold: 2,
+            hot: 2,
+            hot_slow: 1,
+        },
+        false => Rounds {
+            cold: 24,
+            hot: 20,
+            hot_slow: 3,
+        },
+    };
+    let dir = root.join("target/bench");
+    let _ = std::fs::remove_dir_all(&dir);
+    let agent = agent::Agent::start(root)?;
+    eprintln!("making {copies} copies of each program");
+    let programs = programs::make(root, &agent, copies)?;
+    let disturbance = Disturbance::start()?;
+    let cold_programs = regimes::cold_programs(&programs);
+    eprintln!(
+        "cold caches: {} rounds of {cold_programs} programs",
+        rounds.cold
     );
-    for row in rows {
-        println!(
-            "{:<46} {:<24} {:>6.2} {:<3} {:>6.2} {:<3} {:>8}",
-            row.case,
-            row.baseline,
-            row.subject_median,
-            row.unit,
-            row.baseline_median,
-            row.unit,
-            ratio(row.subject_median / row.baseline_median)
-        );
-    }
+    let cold = regimes::cold(&programs, rounds.cold)?;
+    eprintln!("hot caches");
+    let hot = regimes::hot(&programs, rounds)?;
+    eprintln!("deferred events");
+    let (deferred, deferred_exponent) = deferred::run(root, &programs, deferrals)?;
+    let used_by_others = disturbance.share()?;
+    eprintln!("counting instructions, page faults and memory");
+    let counts = counts::count(&programs, quick)?;
+    std::fs::remove_dir_all(&dir)?;
+    Ok(Report {
+        machine: Machine::describe(used_by_others)?,
+        copies,
+        cold_programs,
+        times: [report::compare("cold", &cold), report::compare("hot", &hot)]
+            .into_iter()
+            .flatten()
+            .collect(),
+        counts,
+        deferred,
+        deferred_exponent,
+    })
 }
 
-/// `1/80` where ours is less, `1.30x` where it is more.
-fn ratio(ratio: f64) -> String {
-    if ratio < 0.5 {
-        format!("1/{:.0}", 1.0 / ratio)
-    } else {
-        format!("{ratio:.2}x")
-    }
-}
-
-fn write(path: &PathBuf, rows: &[Row]) -> anyhow::Result<()> {
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "case": row.case,
-                "subject": "charms/hello on charmhost",
-                "baseline": row.baseline,
-                "unit": row.unit,
-                "subject_median": row.subject_median,
-                "baseline_median": row.baseline_median,
-                "ratio": row.subject_median / row.baseline_median,
-                "runs": RUNS,
-            })
-        })
-        .collect();
-    std::fs::write(path, serde_json::to_string_pretty(&rows)? + "\n")
-        .with_context(|| format!("cannot write {}", path.display()))
+/// Puts the tables of the last report into the README.
+fn readme(root: &Path) -> anyhow::Result<()> {
+    let (report, readme) = (root.join(FILE), root.join("README.md"));
+    let report = std::fs::read_to_string(&report)
+        .with_context(|| format!("cannot read {}: run `make bench`", report.display()))?;
+    let report: Report = serde_json::from_str(&report)?;
+    let text = std::fs::read_to_string(&readme)?;
+    let parts = text.split_once(MARKS.0).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(MARKS.1)?;
+        Some((before, after))
+    });
+    let (before, after) = parts.with_context(|| format!("README.md has no {MARKS:?}"))?;
+    let text = format!("{before}{}{}{}{after}", MARKS.0, report.markdown(), MARKS.1);
+    Ok(std::fs::write(readme, text)?)
 }

@@ -1,89 +1,87 @@
-//! Runs one process and tells how long it took and how much it held.
+//! Runs one process and reads the clock.
 
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use nix::sys::resource::{UsageWho, getrusage};
+use anyhow::{Context, ensure};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-use crate::subjects::Subject;
-
-/// The argument with which this program measures a single process.
-pub const CHILD: &str = "measure-one";
+use crate::programs::Run;
 
 /// One run.
-#[derive(Clone, Copy)]
-pub struct Sample {
+#[derive(Debug, Clone, Copy)]
+pub struct Time {
     /// From the start of the process to its end, in milliseconds.
     pub wall_ms: f64,
-    /// The largest of its resident sets and its children's, in MiB.
-    pub peak_mib: f64,
-    /// Processor time of it and its children, in seconds.
-    pub cpu_s: f64,
+    /// CPU time of it and its children, in milliseconds.
+    pub cpu_ms: f64,
 }
 
-/// Measures one run of a subject.
-///
-/// The system tells the peak of all children a process ever had, so each run
-/// gets a process of its own to ask.
-pub fn one(subject: &Subject) -> anyhow::Result<Sample> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .arg(CHILD)
-        .args(&subject.command)
-        .env_clear()
-        .envs(subject.vars.iter().cloned());
-    command
-        .current_dir(&subject.dir)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit());
-    let output = command.output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        bail!("{} failed: {text}", subject.command.join(" "));
-    }
-    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-    match (numbers.next(), numbers.next(), numbers.next()) {
-        (Some(Ok(wall_ms)), Some(Ok(peak_mib)), Some(Ok(cpu_s))) => Ok(Sample {
-            wall_ms,
-            peak_mib,
-            cpu_s,
-        }),
-        _ => bail!("{} printed {text:?}", subject.command.join(" ")),
-    }
-}
-
-/// Runs the command once and prints the numbers.
-pub fn child(command: &[String]) -> anyhow::Result<()> {
-    let (program, args) = command.split_first().context("no command")?;
-    let mut command = Command::new(program);
-    command.args(args).stdout(Stdio::null());
+/// Measures one run. No other child may run or end meanwhile.
+pub fn time(run: &Run) -> anyhow::Result<Time> {
+    let mut command = run.command(&[])?;
+    let cpu_before = cpu_ms(getrusage(UsageWho::RUSAGE_CHILDREN)?);
     let started = Instant::now();
-    let status = command.status()?;
+    let status = command.status();
     let wall = started.elapsed();
-    if !status.success() {
-        bail!("{program} ended with {status}");
-    }
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    println!(
-        "{} {} {}",
-        wall.as_secs_f64() * 1000.0,
-        usage.max_rss() as f64 / 1024.0,
-        seconds(usage.user_time()) + seconds(usage.system_time())
-    );
-    Ok(())
+    let cpu_ms = cpu_ms(getrusage(UsageWho::RUSAGE_CHILDREN)?) - cpu_before;
+    let program = run.command.first().map_or("", String::as_str);
+    let status = status.with_context(|| format!("cannot start {program}"))?;
+    ensure!(status.success(), "{program} failed: {status}");
+    Ok(Time {
+        wall_ms: wall.as_secs_f64() * 1000.0,
+        cpu_ms,
+    })
 }
 
-/// The middle value.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
-        (Some(below), Some(above)) if values.len().is_multiple_of(2) => (below + above) / 2.0,
-        (_, Some(value)) => *value,
-        _ => f64::NAN,
+fn cpu_ms(usage: Usage) -> f64 {
+    let ms = |time: TimeVal| time.tv_sec() as f64 * 1e3 + time.tv_usec() as f64 / 1e3;
+    ms(usage.user_time()) + ms(usage.system_time())
+}
+
+/// How much of the machine others use.
+pub struct Disturbance {
+    started: Instant,
+    busy: f64,
+    own: f64,
+    cpus: f64,
+}
+
+impl Disturbance {
+    pub fn start() -> anyhow::Result<Self> {
+        Ok(Disturbance {
+            started: Instant::now(),
+            busy: busy_ms()?,
+            own: own_ms()?,
+            cpus: std::thread::available_parallelism()?.get() as f64,
+        })
+    }
+
+    /// The share of the CPUs' time since the start that was neither idle nor
+    /// this program's and its children's; 0 on a quiet machine.
+    pub fn share(&self) -> anyhow::Result<f64> {
+        let others = (busy_ms()? - self.busy) - (own_ms()? - self.own);
+        let all = self.started.elapsed().as_secs_f64() * 1e3 * self.cpus;
+        Ok((others / all).max(0.0))
+    }
+}
+
+fn own_ms() -> anyhow::Result<f64> {
+    let of = |who| anyhow::Ok(cpu_ms(getrusage(who)?));
+    Ok(of(UsageWho::RUSAGE_SELF)? + of(UsageWho::RUSAGE_CHILDREN)?)
+}
+
+/// What all CPUs together have been busy, or taken away by a hypervisor.
+fn busy_ms() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line.split_whitespace().flat_map(str::parse).collect();
+    // user, nice, system, idle, iowait, irq, softirq, steal; in hundredths of a
+    // second. Guests' time is in user already.
+    match ticks.as_slice() {
+        [user, nice, system, _, _, irq, softirq, steal, ..] => {
+            Ok((user + nice + system + irq + softirq + steal) * 10.0)
+        }
+        _ => anyhow::bail!("/proc/stat begins with {line:?}"),
     }
 }

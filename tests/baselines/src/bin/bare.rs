@@ -20,8 +20,8 @@ mod bindings {
 use bindings::Charm;
 use bindings::charmhost::{
     actions::actions, config::config, context::context, errors::errors, events::events,
-    framework::framework, hook_tools::hook_tools, log::log, ports::ports, status::status,
-    unit::unit,
+    framework::framework, hook_tools::hook_tools, log::log, ports::ports, relations::relations,
+    status::status, stored_state::stored_state, unit::unit,
 };
 
 /// The same as ours, so that the difference is not the allocator's.
@@ -161,6 +161,41 @@ impl ports::Host for State {
     }
 }
 
+impl relations::Host for State {
+    fn list_relations(&mut self, _: String) -> Result<Vec<relations::RelationInfo>> {
+        none()
+    }
+    fn get_relation(&mut self, _: String, _: u32) -> Result<relations::RelationInfo> {
+        none()
+    }
+    fn read(
+        &mut self,
+        _: String,
+        _: u32,
+        _: relations::DatabagOwner,
+    ) -> Result<Vec<relations::DatabagEntry>> {
+        none()
+    }
+    fn write(
+        &mut self,
+        _: String,
+        _: u32,
+        _: relations::OwnDatabag,
+        _: Vec<relations::DatabagChange>,
+    ) -> Result<()> {
+        none()
+    }
+}
+
+impl stored_state::Host for State {
+    fn load(&mut self, _: String) -> Result<Option<String>> {
+        Ok(None)
+    }
+    fn save(&mut self, _: String, _: String) -> Result<()> {
+        Ok(())
+    }
+}
+
 impl log::Host for State {
     fn write(&mut self, _: log::Level, _: String) {}
     fn report_crash(&mut self, _: log::CrashReport) {}
@@ -201,7 +236,9 @@ fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     hook_tools::add_to_linker::<_, Own>(linker, |state| state)?;
     log::add_to_linker::<_, Own>(linker, |state| state)?;
     ports::add_to_linker::<_, Own>(linker, |state| state)?;
+    relations::add_to_linker::<_, Own>(linker, |state| state)?;
     status::add_to_linker::<_, Own>(linker, |state| state)?;
+    stored_state::add_to_linker::<_, Own>(linker, |state| state)?;
     unit::add_to_linker::<_, Own>(linker, |state| state)
 }
 
