@@ -62,10 +62,7 @@ fn next_body(
     let broken = |error| broken("a call", error);
     loop {
         if let Some(length) = values.drop_too_long(reading).map_err(broken)? {
-            return Ok(Err(format!(
-                "bad request: {}",
-                too_long(length)
-            )));
+            return Ok(Err(format!("bad request: {}", too_long(length))));
         }
         if let Some(value) = values.next_message(reading).map_err(broken)? {
             return Ok(Ok(value));
