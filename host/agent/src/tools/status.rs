@@ -1,6 +1,6 @@
 //! `status-set` and `status-get`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::format::Shown;
 use super::{Call, Refusal};
@@ -48,7 +48,7 @@ pub fn get(hook: &mut Hook, call: &Call) -> Result<Option<Shown>, Refusal> {
     let status = hook.read_unit_status();
     Ok(Some(Shown::Value(match (with_data, smart) {
         (false, true) => status.status.as_str().into(),
-        _ => details(status, with_data),
+        _ => Value::Object(details(status, with_data)),
     })))
 }
 
@@ -65,19 +65,21 @@ fn application(hook: &mut Hook, with_data: bool, smart: bool) -> Result<Option<S
         return Ok(Some(Shown::Value(status.status.as_str().into())));
     }
     let mut application = details(status, with_data);
-    application["units"] = json!({ name: details(of_unit, with_data) });
+    let units = json!({ name: details(of_unit, with_data) });
+    application.insert("units".to_owned(), units);
     let document = json!({ "application-status": application });
     Ok(Some(Shown::Value(document)))
 }
 
 /// The word, and all else only if asked for.
-fn details(status: &Status, with_data: bool) -> Value {
-    match with_data {
-        true => json!({
-            "message": status.message,
-            "status": status.status,
-            "status-data": {},
-        }),
-        false => json!({ "status": status.status }),
+fn details(status: &Status, with_data: bool) -> Map<String, Value> {
+    let mut map = Map::new();
+    if with_data {
+        map.insert("message".to_owned(), status.message.as_str().into());
     }
+    map.insert("status".to_owned(), status.status.as_str().into());
+    if with_data {
+        map.insert("status-data".to_owned(), json!({}));
+    }
+    map
 }
