@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use crate::gob::{MAX_MESSAGE, Value, too_long};
+use crate::gob::{Value, too_long};
 use crate::stream::{Broken, TimedStream, Values};
 use crate::timer::CallTimer;
 use crate::wire::{Answers, Fields, METHOD, Request};
