@@ -30,9 +30,8 @@ dist: dist/dispatch dist/charmhost dist/pebble ## Build what ships, and Pebble f
 .PHONY: dist/dispatch
 dist/dispatch: setup-rust
 	@scripts/say "building dispatch, static and without a compiler (about 3 minutes the first time)"
-	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch
-	cargo build --profile dist --target $(MUSL) -p charmhost-hook-tool
-	cargo build --profile dist --target $(MUSL) -p charmhost-isolation --bin confine
+	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch -p charmhost-hook-tool -p charmhost-isolation \
+	  --bin dispatch --bin hook-tool --bin confine
 	@mkdir -p dist
 	install -m 0755 $(addprefix target/$(MUSL)/dist/,dispatch hook-tool confine) dist/
 
