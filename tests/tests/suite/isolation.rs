@@ -53,19 +53,31 @@ fn machine() -> BTreeMap<&'static str, String> {
     ])
 }
 
+/// Files of the machine that its user may remove, where a simulation shows
+/// those of the machine.
+fn files() -> tempfile::TempDir {
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    dir
+}
+
+/// The harmful charm, about to remove files.
+fn harm(files: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(crate::support::dist("charmhost"));
+    command
+        .arg("sim")
+        .arg(root().join("tests/charms/harm"))
+        .args(["--event", "app-pebble-ready", "--config"])
+        .arg(format!("files={}", files.path().display()));
+    command
+}
+
 #[test]
 fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
     let _alone = alone();
     let before = machine();
-    let charm = root().join("tests/charms/harm");
-    let output = charmhost([
-        "sim".as_ref(),
-        charm.as_os_str(),
-        "--event".as_ref(),
-        "app-pebble-ready".as_ref(),
-        "--format".as_ref(),
-        "json".as_ref(),
-    ]);
+    let files = files();
+    let output = harm(&files).args(["--format", "json"]).output().unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     // It did what it is here for.
@@ -76,21 +88,19 @@ fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
     );
     let logs = report["dispatches"][0]["logs"].to_string();
     assert!(logs.contains("evil:x:0:0::/:/bin/sh"), "{logs}");
-    assert!(logs.contains("cannot access '/home'"), "{logs}");
+    let gone = format!("cannot access '{}'", files.path().display());
+    assert!(logs.contains(&gone), "{logs}");
     assert_eq!(machine(), before);
+    assert!(files.path().join("file").exists());
 }
 
 #[test]
 fn a_simulation_leaves_no_directory_behind() {
     let _alone = alone();
     let scratch = tempfile::tempdir().unwrap();
-    let output = Command::new(crate::support::dist("charmhost"))
-        .arg("sim")
-        .arg(root().join("tests/charms/harm"))
-        .args(["--event", "app-pebble-ready"])
-        .env("TMPDIR", scratch.path())
-        .output()
-        .unwrap();
+    let files = files();
+    let mut harm = harm(&files);
+    let output = harm.env("TMPDIR", scratch.path()).output().unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");

@@ -373,6 +373,7 @@ fn a_dispatch_that_waits_wakes_up_for_nothing() {
 /// machine: everything of the machine, beside each other in a `tmpfs`.
 const PRIVATE_ROOT: &str = r#"
 set -e
+PATH=$PATH:/usr/sbin:/sbin
 mount -t tmpfs none "$NEW"
 for path in /*; do
     if [ -L "$path" ]; then cp -P "$path" "$NEW$path"

@@ -74,7 +74,7 @@ fn chroot(root: &Path) -> Command {
         command
     } else {
         let mut command = Command::new("/usr/bin/unshare");
-        command.args(["--map-current-user", "/usr/sbin/chroot"]);
+        command.args(["--map-root-user", "/usr/sbin/chroot"]);
         command
     };
     command.arg(root).arg("/charm/dispatch");

@@ -169,6 +169,10 @@ fn a_program_that_cannot_be_executed_fails_the_hook() {
 
 #[test]
 fn kubernetes_refuses_icmp_only_when_the_hook_is_over() {
+    // Only root can put containers where an unconfined charm looks for them.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
     let charm = Charm::new("exit 0");
     charm.file("metadata.yaml", "name: demo\ncontainers: {app: }\n");
     let mut caller = Caller::new(|_, caller| {
