@@ -16,12 +16,12 @@ help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: dist ## Set up, build, and run a charm through the life of a unit (about 10 minutes the first time)
+demo: dist ## Set up, build, and run a charm through the life of a unit (about 12 minutes the first time)
 	@scripts/say "charms/web serves a page, and another one after a change of its configuration"
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 30 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 40 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
@@ -29,7 +29,7 @@ dist: dist/dispatch dist/charmhost dist/pebble ## Build what ships, and Pebble f
 
 .PHONY: dist/dispatch
 dist/dispatch: setup-rust
-	@scripts/say "building dispatch, static and without a compiler (about 3 minutes the first time)"
+	@scripts/say "building dispatch, static and without a compiler (about 4 minutes the first time)"
 	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch -p charmhost-hook-tool -p charmhost-isolation \
 	  --bin dispatch --bin hook-tool --bin confine
 	@mkdir -p dist
@@ -37,7 +37,7 @@ dist/dispatch: setup-rust
 
 .PHONY: dist/charmhost
 dist/charmhost: setup-rust
-	@scripts/say "building charmhost, with the compiler (about 5 minutes the first time)"
+	@scripts/say "building charmhost, with the compiler (about 6 minutes the first time)"
 	cargo build --release -p charmhost-cli
 	@mkdir -p dist
 	strip -o dist/charmhost.partial target/release/charmhost && mv dist/charmhost.partial dist/charmhost

@@ -385,6 +385,8 @@ pub(super) fn is_in(path: &str, parent: &str) -> bool {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use charmhost_error_chain::ErrorChain;
+
     use super::*;
 
     fn scene() -> (tempfile::TempDir, PathBuf, Roots) {
@@ -415,7 +417,7 @@ mod tests {
             ("unit/charm/hooks", Zone::ReadOnly, ""),
         ] {
             let added = roots.add(&base.join(path), zone);
-            let said = added.err().map(|error| error.to_string());
+            let said = added.err().map(|error| error.chain().to_string());
             let said = said.unwrap_or_default();
             assert!(
                 said.contains(wanted) && (wanted.is_empty() == said.is_empty()),
