@@ -260,10 +260,13 @@ impl Files {
 
     pub(super) fn remove_directory(&self, located: &Located) -> Result<()> {
         let (parent, name) = entry(located)?;
-        if !is_directory(&stat_of(parent, name)?) {
+        let changeable = may_change(parent.zone_of(name));
+        // Elsewhere the kernel refuses what is no directory: a user who may not
+        // remove anything there is to see that first.
+        if changeable.is_err() && !is_directory(&stat_of(parent, name)?) {
             return Err(ErrorCode::NotDirectory);
         }
-        may_change(parent.zone_of(name))?;
+        changeable?;
         fs::unlinkat(&parent.fd, name, AtFlags::REMOVEDIR).map_err(code)?;
         self.quota.give_back(ENTRY);
         Ok(())
@@ -272,13 +275,14 @@ impl Files {
     pub(super) fn remove_file(&self, located: &Located) -> Result<()> {
         let (parent, name) = entry(located)?;
         let stat = stat_of(parent, name)?;
-        if is_directory(&stat) {
+        let changeable = may_change(parent.zone_of(name));
+        if is_directory(&stat) && (located.has_slash || changeable.is_err()) {
             return Err(ErrorCode::IsDirectory);
         }
         if located.has_slash {
             return Err(ErrorCode::NotDirectory);
         }
-        may_change(parent.zone_of(name))?;
+        changeable?;
         fs::unlinkat(&parent.fd, name, AtFlags::empty()).map_err(code)?;
         self.quota.give_back(self.freed(&stat));
         Ok(())
