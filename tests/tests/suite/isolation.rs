@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::support::{charmhost, root, shown};
+use crate::support::{root, shown};
 
 /// Simulations of the harmful charm, one after the other: each looks for the
 /// processes that it leaves.
