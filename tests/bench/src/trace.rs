@@ -80,7 +80,7 @@ pub fn instructions_by_steps(run: &Run) -> anyhow::Result<u64> {
     itself(Mode::Steps, run)
 }
 
-/// The same by valgrind, which agrees with the others within 4 %.
+/// The same by valgrind, which agrees with the others within 6 %.
 pub fn instructions_by_valgrind(run: &Run) -> anyhow::Result<u64> {
     let logs = tempfile::tempdir()?;
     let log = format!("--log-file={}/%p", logs.path().display());

@@ -1,21 +1,12 @@
 //! Juju's own reader takes what `charmhost pack` writes.
 
-use std::process::Command;
-
-use crate::support::{built, charmhost, root, shown};
+use crate::support::{built, charmhost, read_by_juju, root, shown};
 
 #[test]
 fn jujus_reader_reads_unpacks_and_repacks_every_archive() {
     for project in ["charms/hello", "tests/guests/events", "tests/guests/faults"] {
         let archive = built(project).join("../packed.charm");
-        let scratch = tempfile::tempdir().unwrap();
-        let output = Command::new("charmreader")
-            .arg(&archive)
-            .arg(scratch.path())
-            .output();
-        let output = output.expect("charmreader must be on PATH: run `make test-suites`");
-        assert!(output.status.success(), "{project}: {}", shown(&output));
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let told = read_by_juju(&archive);
         let name = project.rsplit('/').next().unwrap();
         assert_eq!(told["name"], name, "{told}");
     }

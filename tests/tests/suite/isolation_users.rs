@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use crate::support::{dist, shown};
+use crate::support::{dist, is_root, shown};
 
 /// What another user than root becomes when root runs the tests.
 const NOBODY: [&str; 6] = [
@@ -17,15 +17,6 @@ const NOBODY: [&str; 6] = [
     "--inh-caps=-all",
     "--bounding-set=-all",
 ];
-
-fn is_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("Uid:"))
-        .unwrap();
-    line.split_whitespace().nth(2) == Some("0")
-}
 
 /// The programs and a charm where every user can read them.
 struct Public {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Agent, charmhost, prints, root, shown, usual};
+use crate::support::{Agent, charmhost, is_root, prints, root, shown, usual};
 
 #[test]
 fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_directory() {
@@ -66,9 +66,7 @@ fn link_socket(from: &Path, to: &Path) {
 /// `/charm/dispatch` in a new root as an unprivileged user: `nobody`, or who
 /// runs the tests.
 fn chroot(root: &Path) -> Command {
-    use std::os::unix::fs::MetadataExt;
-    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    let mut command = if is_root {
+    let mut command = if is_root() {
         let mut command = Command::new("/usr/sbin/chroot");
         command.arg("--userspec=65534:65534");
         command

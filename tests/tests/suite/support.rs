@@ -29,6 +29,26 @@ pub fn dist(name: &str) -> PathBuf {
     path
 }
 
+/// Whether root runs the tests.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// What Juju's own reader makes of an archive: unpacked, and packed again.
+#[track_caller]
+pub fn read_by_juju(archive: &Path) -> serde_json::Value {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = Command::new("charmreader")
+        .arg(archive)
+        .arg(scratch.path())
+        .output();
+    let output = output.expect("charmreader must be on PATH: run `make test-suites`");
+    let archive = archive.display();
+    assert!(output.status.success(), "{archive}: {}", shown(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// `charmhost` with arguments.
 pub fn charmhost<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     Command::new(dist("charmhost"))
