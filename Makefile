@@ -10,6 +10,10 @@ TOOLS := $(CURDIR)/target/tools
 
 MACHINE := $(shell uname -m)
 MUSL := $(MACHINE)-unknown-linux-musl
+# What `cargo build` makes for this machine: .cargo/config.toml names a target.
+RELEASE := target/$(shell rustc --print host-tuple 2>/dev/null)/release
+# Programs that units run are static, small, and have features of their own.
+BUILD_DIST := cargo build --release --config host/dispatch/dist.toml --target $(MUSL)
 
 .PHONY: help
 help: ## List what can be made
@@ -30,17 +34,17 @@ dist: dist/dispatch dist/charmhost dist/pebble ## Build what ships, and Pebble f
 .PHONY: dist/dispatch
 dist/dispatch: setup-rust
 	@scripts/say "building dispatch, static and without a compiler (about 4 minutes the first time)"
-	cargo build --profile dist --target $(MUSL) -p charmhost-dispatch -p charmhost-hook-tool -p charmhost-isolation \
+	$(BUILD_DIST) -p charmhost-dispatch -p charmhost-hook-tool -p charmhost-isolation \
 	  --bin dispatch --bin hook-tool --bin confine
 	@mkdir -p dist
-	install -m 0755 $(addprefix target/$(MUSL)/dist/,dispatch hook-tool confine) dist/
+	install -m 0755 $(addprefix target/$(MUSL)/release/,dispatch hook-tool confine) dist/
 
 .PHONY: dist/charmhost
 dist/charmhost: setup-rust
 	@scripts/say "building charmhost, with the compiler (about 6 minutes the first time)"
 	cargo build --release -p charmhost-cli
 	@mkdir -p dist
-	strip -o dist/charmhost.partial target/release/charmhost && mv dist/charmhost.partial dist/charmhost
+	strip -o dist/charmhost.partial $(RELEASE)/charmhost && mv dist/charmhost.partial dist/charmhost
 
 .PHONY: dist/pebble
 dist/pebble:
@@ -82,27 +86,27 @@ test-suites: setup-tests dist ## Run the black-box suites over what ships
 differential: setup-tests dist ## Compare charms with their twins on Python ops, scenario by scenario
 	@scripts/say "running the scenarios through both (about 2 minutes)"
 	cargo build --release -p charmhost-differential
-	target/release/charmhost-differential
+	$(RELEASE)/charmhost-differential
 
 .PHONY: test-crash
 test-crash: setup-tests dist ## Kill dispatches wherever they change something, and look at what is left
 	@scripts/say "killing dispatches (about 2 minutes)"
 	cargo build --release -p charmhost-crash
-	target/release/charmhost-crash
-	KILLS=$${KILLS:-200} target/release/charmhost-crash random
+	$(RELEASE)/charmhost-crash
+	KILLS=$${KILLS:-200} $(RELEASE)/charmhost-crash random
 
 .PHONY: test-kills
 test-kills: setup-tests dist ## Kill 4,500 dispatches at random times (KILLS and SEED repeat a run)
 	@scripts/say "killing dispatches at random times (about 10 minutes)"
 	cargo build --release -p charmhost-crash
-	target/release/charmhost-crash random
+	$(RELEASE)/charmhost-crash random
 
 .PHONY: test-escape
 test-escape: setup-tests dist ## Let a guest try to get out of its sandbox, and a program out of the kernel's
 	@scripts/say "trying to escape (about 3 minutes)"
 	cargo build --release -p charmhost-escape
-	target/release/probe
-	target/release/charmhost-escape
+	$(RELEASE)/probe
+	$(RELEASE)/charmhost-escape
 
 .PHONY: escape-control
 escape-control: setup-tests dist ## Remove the guards of the sandbox and see every way out succeed
@@ -113,12 +117,12 @@ escape-control: setup-tests dist ## Remove the guards of the sandbox and see eve
 .PHONY: test-files
 test-files: files-runner ## Compare 100,000 random steps on a guest's files with the kernel's
 	@scripts/say "100,000 steps on files (about 2 minutes)"
-	target/release/charmhost-files 100000
+	$(RELEASE)/charmhost-files 100000
 
 .PHONY: test-files-tenth
 test-files-tenth: files-runner
 	@scripts/say "10,000 steps on files (about 15 seconds)"
-	target/release/charmhost-files 10000
+	$(RELEASE)/charmhost-files 10000
 
 .PHONY: test-files-mutant
 test-files-mutant: files-runner ## Let a guest replace what it was granted, and see the random steps notice
@@ -132,7 +136,7 @@ files-runner: setup-tests dist
 soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see that nothing grows
 	@scripts/say "20,000 dispatches (about 2 minutes)"
 	cargo build --release -p charmhost-soak
-	target/release/charmhost-soak
+	$(RELEASE)/charmhost-soak
 
 .PHONY: mutants
 mutants: setup-tests dist ## Break eight rules of the host and see a scenario fail for each
@@ -143,12 +147,12 @@ mutants: setup-tests dist ## Break eight rules of the host and see a scenario fa
 .PHONY: bench
 bench: dist setup-bench ## Measure dispatches against Python ops, bare wasmtime and a native program
 	@scripts/say "building the baselines (about 2 minutes the first time)"
-	cargo build --profile dist --target $(MUSL) -p charmhost-baselines
+	$(BUILD_DIST) -p charmhost-baselines
 	@mkdir -p target/bench-programs
-	install -m 0755 target/$(MUSL)/dist/bare target/$(MUSL)/dist/native target/bench-programs/
+	install -m 0755 target/$(MUSL)/release/bare target/$(MUSL)/release/native target/bench-programs/
 	cargo build --release -p charmhost-bench
 	@scripts/say "measuring on a machine that has nothing else to do (about 5 minutes)"
-	target/release/charmhost-bench
+	$(RELEASE)/charmhost-bench
 
 .PHONY: bench-readme
 bench-readme: ## Write the figures of the last `make bench` into the README

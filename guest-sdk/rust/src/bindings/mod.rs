@@ -1,0 +1,28 @@
+//! What is generated from the WIT. Nothing of it is for charms to see.
+
+#[allow(
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    unused_imports
+)]
+#[rustfmt::skip]
+mod generated;
+
+pub(crate) use self::generated::charmhost::actions::actions;
+pub(crate) use self::generated::charmhost::config::config;
+pub(crate) use self::generated::charmhost::context::context;
+pub(crate) use self::generated::charmhost::errors::errors;
+pub(crate) use self::generated::charmhost::events::events;
+pub(crate) use self::generated::charmhost::framework::framework;
+pub(crate) use self::generated::charmhost::hook_tools::hook_tools;
+pub(crate) use self::generated::charmhost::log::log;
+pub(crate) use self::generated::charmhost::pebble::pebble;
+pub(crate) use self::generated::charmhost::ports::ports;
+pub(crate) use self::generated::charmhost::relations::relations;
+pub(crate) use self::generated::charmhost::status::status;
+pub(crate) use self::generated::charmhost::stored_state::stored_state;
+pub(crate) use self::generated::charmhost::unit::unit;
+pub use self::generated::exports::charmhost::entry::entry::{Guest, Outcome};
+pub use self::generated::{export, exports};
