@@ -83,7 +83,7 @@ test-suites: setup-tests dist ## Run the black-box suites over what ships
 	PATH="$(TOOLS):$$PATH" cargo test --release -p charmhost-tests
 
 .PHONY: differential
-differential: setup-tests dist ## Compare charms with their twins on Python ops, scenario by scenario
+differential: setup-tests dist ## Compare charms with their references on Python ops, scenario by scenario
 	@scripts/say "running the scenarios through both (about 2 minutes)"
 	cargo build --release -p charmhost-differential
 	$(RELEASE)/charmhost-differential

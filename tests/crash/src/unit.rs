@@ -1,4 +1,4 @@
-//! A unit with the charm `ledger`: its directory, its state, and its hooks.
+//! A unit with the charm `atomic-counter`: its directory, its state, and its hooks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ pub struct Unit {
 impl Unit {
     /// Makes a unit in `target/NAME`; `settings` is its `charmhost.toml`.
     pub fn new(name: &str, settings: &str) -> anyhow::Result<Self> {
-        let dir = charmhost_tests::build("tests/guests/ledger", name)?;
-        std::fs::write(dir.join("metadata.yaml"), "name: ledger\n")?;
+        let dir = charmhost_tests::build("tests/guests/atomic-counter", name)?;
+        std::fs::write(dir.join("metadata.yaml"), "name: atomic-counter\n")?;
         std::fs::write(dir.join("charmhost.toml"), settings)?;
         let agent = Agent::start()?;
         Ok(Unit { dir, agent })
@@ -86,13 +86,13 @@ impl Unit {
             ("JUJU_DISPATCH_PATH", format!("hooks/{name}")),
             ("JUJU_HOOK_NAME", name.to_owned()),
             ("JUJU_CHARM_DIR", self.dir.display().to_string()),
-            ("JUJU_CONTEXT_ID", "ledger/0-hook-1".to_owned()),
+            ("JUJU_CONTEXT_ID", "atomic-counter/0-hook-1".to_owned()),
             (
                 "JUJU_AGENT_SOCKET_ADDRESS",
                 self.agent.socket.display().to_string(),
             ),
             ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
-            ("JUJU_UNIT_NAME", "ledger/0".to_owned()),
+            ("JUJU_UNIT_NAME", "atomic-counter/0".to_owned()),
             ("JUJU_MODEL_NAME", "model".to_owned()),
             (
                 "JUJU_MODEL_UUID",

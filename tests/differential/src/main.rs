@@ -25,7 +25,7 @@ use clap::Parser;
 use crate::differences::Differences;
 use crate::run::Subjects;
 
-/// Compare charms on this host with their twins on Python ops.
+/// Compare charms on this host with their references on Python ops.
 #[derive(Parser)]
 struct Args {
     /// Only scenarios whose name contains this
@@ -36,7 +36,7 @@ struct Args {
     /// The dispatch program, if not the one beside charmhost
     #[arg(long)]
     dispatch: Option<PathBuf>,
-    /// The directory with the scenarios, the twins, and the listed differences
+    /// The directory with the scenarios, the references on Python ops, and the listed differences
     #[arg(long, default_value = "tests/differential")]
     dir: PathBuf,
     /// Stop at the first scenario that fails

@@ -63,10 +63,10 @@ pub struct Pair {
     pub theirs: Record,
 }
 
-/// The charms and their twins, ready to be run.
+/// The charms and their references on Python ops, ready to run.
 pub struct Subjects {
     charmhost: PathBuf,
-    twins: PathBuf,
+    references: PathBuf,
     packed: PathBuf,
 }
 
@@ -75,7 +75,7 @@ impl Subjects {
     pub fn prepare(args: &Args, scenarios: &[Scenario]) -> anyhow::Result<Self> {
         let subjects = Subjects {
             charmhost: std::path::absolute(&args.charmhost)?,
-            twins: args.dir.join("twins"),
+            references: args.dir.join("ops-reference"),
             packed: std::path::absolute("target/differential")?,
         };
         std::fs::create_dir_all(&subjects.packed)?;
@@ -122,10 +122,15 @@ impl Subjects {
 
     /// Runs a scenario through both.
     pub fn run(&self, scenario: &Scenario) -> anyhow::Result<Pair> {
-        let (ours, theirs) = (self.ours(&scenario.charm), self.twins.join(&scenario.charm));
+        let (ours, theirs) = (
+            self.ours(&scenario.charm),
+            self.references.join(&scenario.charm),
+        );
         Ok(Pair {
             ours: self.sim(&ours, scenario).context("our charm")?,
-            theirs: self.sim(&theirs, scenario).context("its twin")?,
+            theirs: self
+                .sim(&theirs, scenario)
+                .context("its reference on Python ops")?,
         })
     }
 

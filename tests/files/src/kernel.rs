@@ -1,4 +1,4 @@
-//! The steps as the kernel performs them on the twin, in this process's root
+//! The steps as the kernel performs them on the reference, in this process's root
 //! directory.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ pub struct Expected {
     /// be refused before anything else about it is looked at.
     pub guarded: bool,
     /// Whether a path of it meets what the host hides in the charm's directory.
-    /// Nothing of that is on the twin, and none is put there.
+    /// The reference has none of that.
     pub hidden: bool,
 }
 

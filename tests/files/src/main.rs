@@ -3,7 +3,7 @@
 //!
 //! A guest performs steps in batches, through `dist/dispatch`, on a charm's
 //! directory, its `/tmp`, resources, storage and grants. A native process
-//! performs the same steps on a twin of these directories, mounted in a root
+//! performs the same steps on a reference of these directories, mounted in a root
 //! directory of its own where the guest sees them. Between batches, files are
 //! changed from outside, the charm is upgraded, and its grants change. Results
 //! must be equal, and so must be the trees.
@@ -154,27 +154,30 @@ impl Test {
 
     /// Changes something from outside, and performs a batch of steps.
     fn batch(&mut self, count: usize) -> anyhow::Result<Option<Failure>> {
-        let (real, twin) = (self.scene.base.join("real"), self.scene.base.join("twin"));
+        let (real, reference) = (
+            self.scene.base.join("real"),
+            self.scene.base.join("reference"),
+        );
         self.outside.clear();
         for _ in 0..self.rng.usize(..5) {
-            let tree = Tree::read(&twin)?;
+            let tree = Tree::read(&reference)?;
             let change = Change::any(&mut self.rng, &tree, &mut self.revision);
-            let (here, there) = (change.apply(&real), change.apply(&twin));
+            let (here, there) = (change.apply(&real), change.apply(&reference));
             if here != there {
                 bail!("{change:?} from outside: {here:?} and {there:?}");
             }
             self.outside.push(change);
         }
-        for base in [&real, &twin] {
+        for base in [&real, &reference] {
             outside::prepare(base)?;
         }
-        let tree = Tree::read(&twin)?;
+        let tree = Tree::read(&reference)?;
         let (roots, settings) = outside::grants(&mut self.rng, &self.scene.base, &tree);
         self.scene.roots = roots;
-        for base in [&real, &twin] {
+        for base in [&real, &reference] {
             std::fs::write(base.join(CHARM).join("charmhost.toml"), &settings)?;
         }
-        self.before = Tree::read(&twin)?;
+        self.before = Tree::read(&reference)?;
         let seed = self.rng.u64(..);
         let (failure, performed) = self.perform(Wanted::Drawn { seed, count })?;
         self.batches += 1;
@@ -208,15 +211,15 @@ impl Test {
             }
         }
         let real = Tree::read(&self.scene.base.join("real"))?;
-        let twin = Tree::read(&self.scene.base.join("twin"))?;
-        let differ = twin.differences(&real);
+        let reference = Tree::read(&self.scene.base.join("reference"))?;
+        let differ = reference.differences(&real);
         lines.extend(differ.iter().map(|line| format!("on the disk, {line}")));
         Ok(((!lines.is_empty()).then_some(lines), performed))
     }
 
     /// Puts both trees back and performs other steps; what is wrong with them.
     fn again(&self, steps: &[steps::Step]) -> anyhow::Result<Option<Failure>> {
-        for side in ["real", "twin"] {
+        for side in ["real", "reference"] {
             self.before.restore(&self.scene.base.join(side))?;
         }
         let (lines, performed) = self.perform(Wanted::Listed(steps.to_vec()))?;

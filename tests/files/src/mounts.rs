@@ -1,4 +1,4 @@
-//! A root directory of its own for this process, in which the twin's
+//! A root directory of its own for this process, in which the reference's
 //! directories are mounted where the guest sees the real ones.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::scene::{CHARM, PROTECTED, Scene};
 
-/// Mounts the twin and makes that the root directory. Without privileges it
+/// Mounts the reference and makes that the root directory. Without privileges it
 /// needs a user namespace; afterwards none are left.
 pub fn enter(scene: &Scene) -> anyhow::Result<()> {
     let failed = || "cannot make a mount namespace for the plain directory";
@@ -61,7 +61,7 @@ fn plant(scene: &Scene, root: &Path) -> anyhow::Result<()> {
     let mut read_only: Vec<PathBuf> = Vec::new();
     for mounted in &roots {
         let (source, target) = (
-            scene.twin(&mounted.path),
+            scene.reference(&mounted.path),
             inside(&scene.guest(&mounted.path)),
         );
         if source.is_dir() {
@@ -78,7 +78,7 @@ fn plant(scene: &Scene, root: &Path) -> anyhow::Result<()> {
     }
     for name in PROTECTED {
         let target = inside(&scene.guest(CHARM)).join(name);
-        mount_bind(scene.twin(CHARM).join(name), &target)?;
+        mount_bind(scene.reference(CHARM).join(name), &target)?;
         read_only.push(target);
     }
     read_only.push(root.to_path_buf());

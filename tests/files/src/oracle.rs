@@ -1,4 +1,4 @@
-//! The child process in which the kernel performs steps on the twin.
+//! The child process in which the kernel performs steps on the reference.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -40,7 +40,7 @@ pub struct Performed {
     pub drawn: usize,
 }
 
-/// Has the kernel perform steps on the twin.
+/// Has the kernel perform steps on the reference.
 pub fn perform(scene: &Scene, wanted: Wanted) -> anyhow::Result<Performed> {
     let scratch = scene.base.join("scratch");
     std::fs::remove_dir_all(&scratch)?;

@@ -227,16 +227,16 @@ pub fn prepare(base: &Path) -> io::Result<()> {
 
 /// Draws what the next dispatch sees; and the charm's settings that grant it.
 pub fn grants(rng: &mut Rng, base: &Path, tree: &Tree) -> (Vec<Root>, String) {
-    let twin = base.join("twin");
+    let reference = base.join("reference");
     let root = |path: &str, writable| Root {
         path: path.to_owned(),
         writable,
     };
     let mut roots = vec![root(CHARM, true)];
-    if is_plain(&twin, RESOURCES) == Some(Kind::Directory) {
+    if is_plain(&reference, RESOURCES) == Some(Kind::Directory) {
         roots.push(root(RESOURCES, false));
     }
-    if rng.bool() && is_plain(&twin, STORAGE) == Some(Kind::Directory) {
+    if rng.bool() && is_plain(&reference, STORAGE) == Some(Kind::Directory) {
         roots.push(root(STORAGE, true));
     }
     let mut wanted: Vec<String> = EXTERNAL.map(str::to_owned).to_vec();
@@ -252,7 +252,7 @@ pub fn grants(rng: &mut Rng, base: &Path, tree: &Tree) -> (Vec<Root>, String) {
         }
         let in_charm = path.starts_with(CHARM);
         let may_write = !in_charm && path != "unit";
-        let kind = is_plain(&twin, &path);
+        let kind = is_plain(&reference, &path);
         let writable = may_write && kind == Some(Kind::Directory) && rng.bool();
         if kind.is_none() {
             continue;
@@ -293,7 +293,7 @@ pub fn install(scene: &Scene, built: &Path) -> anyhow::Result<()> {
         "name: files\nstorage: {{data: {{type: filesystem, location: {:?}}}}}\n",
         scene.guest(STORAGE)
     );
-    for side in ["real", "twin"] {
+    for side in ["real", "reference"] {
         let base = scene.base.join(side);
         let charm = base.join(CHARM);
         for path in ["hooks", "actions"] {

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! BASE/real    what dispatch works on: unit/charm, unit/resources, ext/...
-//! BASE/twin    the same, on which the kernel works
-//! BASE/scratch the twin of the guest's private /tmp
-//! BASE/root    where the twin's mounts are put together
+//! BASE/reference    the same, on which the kernel works
+//! BASE/scratch the reference of the guest's private /tmp
+//! BASE/root    where the reference's mounts are put together
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The charm's directory, in `real` and `twin`.
+/// The charm's directory, in `real` and `reference`.
 pub const CHARM: &str = "unit/charm";
 /// Resources, which a guest may read when they are there.
 pub const RESOURCES: &str = "unit/resources";
@@ -43,7 +43,7 @@ pub fn is_hidden(name: &str) -> bool {
 /// A directory or file that a guest sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// Its path in `real` and in `twin`.
+    /// Its path in `real` and in `reference`.
     pub path: String,
     pub writable: bool,
 }
@@ -62,9 +62,9 @@ impl Scene {
         join(&self.base.join("real"), path)
     }
 
-    /// The path of something in `twin`.
-    pub fn twin(&self, path: &str) -> PathBuf {
-        join(&self.base.join("twin"), path)
+    /// The path of something in `reference`.
+    pub fn reference(&self, path: &str) -> PathBuf {
+        join(&self.base.join("reference"), path)
     }
 
     /// The first part of every path of the guest but those in `/tmp`.

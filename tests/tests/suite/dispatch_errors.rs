@@ -210,7 +210,7 @@ fn a_component_of_another_world_is_told_what_it_lacks() {
     let output = crate::support::charmhost([
         "build".as_ref(),
         crate::support::root()
-            .join("tests/guests/wrongworld")
+            .join("tests/guests/bad-imports")
             .as_os_str(),
         "--output".as_ref(),
         tempfile::tempdir().unwrap().path().join("o").as_os_str(),

@@ -1,4 +1,4 @@
-//! A charm under `sim` does as it likes, and the machine is unchanged.
+//! A charm under `sim` cannot change the machine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,15 +9,17 @@ use serde_json::Value;
 
 use crate::support::{root, shown};
 
-/// Simulations of the harmful charm, one after the other: each looks for the
-/// processes that it leaves.
-static HARM: Mutex<()> = Mutex::new(());
+/// Serialises simulations of the damaging charm: each test searches for
+/// processes that the charm left behind.
+static DAMAGING_CHARM: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    HARM.lock().unwrap_or_else(PoisonError::into_inner)
+    DAMAGING_CHARM
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many processes have a word in their command.
+/// Counts the processes whose command line contains a word.
 fn running(word: &str) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let marked = processes.filter(|entry| {
@@ -27,7 +29,7 @@ fn running(word: &str) -> usize {
     marked.count()
 }
 
-/// What a harmful charm could change: files, directories, mounts and
+/// State that a damaging charm could change: files, directories, mounts and
 /// processes.
 fn machine() -> BTreeMap<&'static str, String> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap();
@@ -61,27 +63,30 @@ fn files() -> tempfile::TempDir {
     dir
 }
 
-/// The harmful charm, about to remove files.
-fn harm(files: &tempfile::TempDir) -> Command {
+/// `sim` of the damaging charm, which removes `files`.
+fn damaging_charm(files: &tempfile::TempDir) -> Command {
     let mut command = Command::new(crate::support::dist("charmhost"));
     command
         .arg("sim")
-        .arg(root().join("tests/charms/harm"))
+        .arg(root().join("tests/charms/charm-damages-host"))
         .args(["--event", "app-pebble-ready", "--config"])
         .arg(format!("files={}", files.path().display()));
     command
 }
 
 #[test]
-fn the_machine_is_unchanged_by_a_charm_that_harms_it() {
+fn the_machine_is_unchanged_by_a_charm_that_damages_it() {
     let _alone = alone();
     let before = machine();
     let files = files();
-    let output = harm(&files).args(["--format", "json"]).output().unwrap();
+    let output = damaging_charm(&files)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     // It did what it is here for.
-    assert_eq!(report["model"]["unit_status"]["message"], "harmed");
+    assert_eq!(report["model"]["unit_status"]["message"], "damaged");
     assert_eq!(
         report["model"]["containers"][0]["services"]["marker"],
         "active"
@@ -99,8 +104,8 @@ fn a_simulation_leaves_no_directory_behind() {
     let _alone = alone();
     let scratch = tempfile::tempdir().unwrap();
     let files = files();
-    let mut harm = harm(&files);
-    let output = harm.env("TMPDIR", scratch.path()).output().unwrap();
+    let mut sim = damaging_charm(&files);
+    let output = sim.env("TMPDIR", scratch.path()).output().unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");

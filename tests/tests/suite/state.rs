@@ -28,9 +28,9 @@ impl Unit {
         mut answer: impl FnMut(&Request) -> Option<Result<Reply, String>> + Send + 'static,
     ) -> Self {
         let charm = copy("tests/guests/queue");
-        let twin = root().join("tests/differential/twins/queue/src/charm.py");
+        let reference = root().join("tests/differential/ops-reference/queue/src/charm.py");
         std::fs::create_dir(charm.path().join("src")).unwrap();
-        std::fs::copy(twin, charm.path().join("src/charm.py")).unwrap();
+        std::fs::copy(reference, charm.path().join("src/charm.py")).unwrap();
         let defer = Arc::new(Mutex::new(String::new()));
         let told = defer.clone();
         let agent = Agent::answering(move |request| match request.tool.as_str() {
@@ -107,10 +107,10 @@ fn run_python(charm: &Path, dispatch: Dispatch) {
     );
 }
 
-/// What the charm `ledger` said at the start of each dispatch: the number that
+/// What the charm `atomic-counter` said at the start of each dispatch: the number that
 /// it keeps itself, and the one that Juju keeps for it.
-fn ledger(settings: &str) -> Vec<String> {
-    let charm = copy("tests/guests/ledger");
+fn reported_numbers(settings: &str) -> Vec<String> {
+    let charm = copy("tests/guests/atomic-counter");
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
     let scenario = charm.path().join("scenario.yaml");
     std::fs::write(
@@ -143,8 +143,8 @@ fn in_atomic_mode_a_charms_own_state_counts_when_juju_has_applied_the_rest() {
         "own 2 juju 2",
         "own 3 juju 3",
     ];
-    assert_eq!(ledger("[state]\nmode = \"atomic\"\n"), together);
-    assert_eq!(ledger("[state]\nstorage = \"juju\"\n"), together);
+    assert_eq!(reported_numbers("[state]\nmode = \"atomic\"\n"), together);
+    assert_eq!(reported_numbers("[state]\nstorage = \"juju\"\n"), together);
     let apart = [
         "own 0 juju",
         "own 1 juju 1",
@@ -152,7 +152,7 @@ fn in_atomic_mode_a_charms_own_state_counts_when_juju_has_applied_the_rest() {
         "own 3 juju 2",
         "own 4 juju 4",
     ];
-    assert_eq!(ledger(""), apart);
+    assert_eq!(reported_numbers(""), apart);
 }
 
 /// What Juju keeps for the unit: it applies all changes at once, as if every

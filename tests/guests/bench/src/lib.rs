@@ -1,6 +1,6 @@
 //! The charm of the benchmark: `charms/hello`, a relation that is read and
 //! written much, stored state, and an event that may be deferred many times.
-//! Its twin on Python ops is `tests/bench/python`.
+//! The same charm on Python ops is `tests/bench/python`.
 
 use charmhost::prelude::*;
 use serde::{Deserialize, Serialize};

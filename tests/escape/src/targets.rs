@@ -14,14 +14,14 @@ const MARKS: [&str; 1] = ["/etc/cron.d/guest"];
 
 /// A unit as Juju has it, with another one beside it; a directory outside of
 /// both; and a port on which somebody listens.
-pub struct Prey {
+pub struct Targets {
     dir: tempfile::TempDir,
     before: BTreeMap<PathBuf, Vec<u8>>,
     port: u16,
     was_reached: Arc<AtomicBool>,
 }
 
-impl Prey {
+impl Targets {
     pub fn new(built: &Path) -> anyhow::Result<Self> {
         // Not in `/tmp`, where a guest has its own.
         let dir = tempfile::tempdir_in("/var/tmp")?;
@@ -57,14 +57,14 @@ impl Prey {
         legacy_hook(&charm)?;
         let was_reached = Arc::new(AtomicBool::new(false));
         let port = listen(&was_reached)?;
-        let mut prey = Prey {
+        let mut targets = Targets {
             dir,
             before: BTreeMap::new(),
             port,
             was_reached,
         };
-        prey.before = prey.files()?;
-        Ok(prey)
+        targets.before = targets.files()?;
+        Ok(targets)
     }
 
     pub fn charm(&self) -> PathBuf {

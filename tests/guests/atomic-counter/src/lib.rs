@@ -13,9 +13,9 @@ struct Page {
     text: String,
 }
 
-struct Ledger;
+struct AtomicCounter;
 
-impl Charm for Ledger {
+impl Charm for AtomicCounter {
     fn new(on: &mut Observe<Self>) -> Self {
         if let Err(error) = say() {
             log::error!("cannot say the numbers: {error}");
@@ -23,7 +23,7 @@ impl Charm for Ledger {
         on.start(Self::on_start);
         on.config_changed(Self::on_config_changed);
         on.update_status(Self::on_update_status);
-        Ledger
+        AtomicCounter
     }
 }
 
@@ -46,12 +46,12 @@ fn turn() -> Result<()> {
     Ok(())
 }
 
-impl Ledger {
+impl AtomicCounter {
     /// Deferred once.
     fn on_start(&mut self, event: StartEvent) -> Result<()> {
         let page: Stored<Page> = Stored::load("page")?;
         if page.number == 0 {
-            event.defer("the ledger is empty");
+            event.defer("the counter is empty");
             return turn();
         }
         Ok(())
@@ -67,4 +67,4 @@ impl Ledger {
     }
 }
 
-charmhost::main!(Ledger);
+charmhost::main!(AtomicCounter);
