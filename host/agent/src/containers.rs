@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use charmhost_isolation::{Bind, Network, Spec, World};
+use charmhost_isolation::{Bind, IsolatedRoot, Network, Spec};
 use charmhost_pebble::Client;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -163,12 +163,12 @@ impl Containers {
         let pebble = self.pebble(name)?;
         let shared = self.shared.join(name);
         let place = match &self.confine {
-            Some(confine) => Place::World(self.world(confine, name, pebble, unit)?),
+            Some(confine) => Place::IsolatedRoot(self.world(confine, name, pebble, unit)?),
             None => Place::Machine,
         };
         // On the machine itself nothing has the paths of a container.
         let (program, inside, layers) = match &place {
-            Place::World(_) => (
+            Place::IsolatedRoot(_) => (
                 PathBuf::from(PEBBLE),
                 PathBuf::from(SHARED),
                 PathBuf::from(LAYERS),
@@ -225,7 +225,7 @@ impl Containers {
         name: &str,
         pebble: &Path,
         unit: &Place,
-    ) -> Result<World, Error> {
+    ) -> Result<IsolatedRoot, Error> {
         let bind = |source: &Path, target: &str, read_only| Bind {
             source: source.to_path_buf(),
             target: PathBuf::from(target),
@@ -243,7 +243,7 @@ impl Containers {
             });
         }
         let network = match unit {
-            Place::World(unit) => Network::Joined(unit),
+            Place::IsolatedRoot(unit) => Network::Joined(unit),
             Place::Machine => Network::Host,
         };
         let spec = Spec {
@@ -253,7 +253,7 @@ impl Containers {
             hostname: name.to_owned(),
             network,
         };
-        Ok(World::start(&spec)?)
+        Ok(IsolatedRoot::start(&spec)?)
     }
 
     /// Waits until a Pebble answers. The error is what it did instead.
@@ -414,7 +414,7 @@ impl Container {
     /// Whether it has a program, by its path or on `PATH`.
     fn has(&self, program: &str) -> bool {
         let exists = |path: &Path| match &self.place {
-            Place::World(world) => world.path_on_host(path).is_ok(),
+            Place::IsolatedRoot(world) => world.path_on_host(path).is_ok(),
             Place::Machine => path.exists(),
         };
         match program.contains('/') {

@@ -4,13 +4,13 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use charmhost_isolation::{Root, World};
+use charmhost_isolation::{IsolatedRoot, Root};
 
 /// Where programs run.
 #[derive(Debug)]
 pub enum Place {
     /// In a world that leaves the machine unchanged.
-    World(World),
+    IsolatedRoot(IsolatedRoot),
     /// On the machine itself.
     Machine,
 }
@@ -19,7 +19,7 @@ impl Place {
     /// A command that runs a program of the place, in a directory of the place.
     pub fn command_in(&self, dir: &Path, program: &Path) -> Command {
         match self {
-            Place::World(world) => world.command_in(dir, program),
+            Place::IsolatedRoot(world) => world.command_in(dir, program),
             Place::Machine => {
                 let mut command = Command::new(program);
                 command.current_dir(dir);
@@ -31,7 +31,7 @@ impl Place {
     /// The place's `/`.
     pub fn root(&self) -> Root {
         match self {
-            Place::World(world) => world.root(),
+            Place::IsolatedRoot(world) => world.root(),
             Place::Machine => Root::default(),
         }
     }
@@ -39,7 +39,7 @@ impl Place {
     /// Reads a file of the place.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         match self {
-            Place::World(world) => world.read(path),
+            Place::IsolatedRoot(world) => world.read(path),
             Place::Machine => std::fs::read(path),
         }
     }
@@ -49,7 +49,7 @@ impl Place {
         use std::os::unix::fs::PermissionsExt;
         let parent = path.parent().unwrap_or(Path::new("/"));
         let on_host = match self {
-            Place::World(world) => {
+            Place::IsolatedRoot(world) => {
                 world.create_dir_all(parent)?;
                 world.write(path, bytes)?;
                 world.path_on_host(path)?

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use charmhost_isolation::{Bind, Spec, World};
+use charmhost_isolation::{Bind, IsolatedRoot, Spec};
 use charmhost_juju::Metadata;
 use serde_json::{Map, Value};
 
@@ -396,7 +396,7 @@ fn place(options: &Options, prepared: &Prepared, dirs: &Dirs, home: &Home) -> Re
         (Some(Network::Host), _) | (None, false) => charmhost_isolation::Network::Host,
         (Some(Network::Private), _) | (None, true) => charmhost_isolation::Network::Private,
     };
-    Ok(Place::World(World::start(&Spec {
+    Ok(Place::IsolatedRoot(IsolatedRoot::start(&Spec {
         confine: confine.clone(),
         scratch: home.dir.path().to_path_buf(),
         binds,
