@@ -20,7 +20,7 @@ help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: dist ## Set up, build, and run a charm through the life of a unit (about 12 minutes the first time)
+demo: dist ## Set up, build, and run a charm through the lifecycle of a unit (about 12 minutes the first time)
 	@scripts/say "charms/web serves a page, and another one after a change of its configuration"
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 

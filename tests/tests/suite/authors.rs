@@ -457,7 +457,7 @@ fn inspect_shows_what_an_operator_takes_away() {
     };
     let text = inspect(&[]);
     for wanted in [
-        "cpu-seconds = 5.0  # the charm states 60.0\n",
+        "cpu-seconds = 5.0  # the charm requests 60.0\n",
         "grants:\n  network = [\"example.com:443\"]\n",
         "refused by operator.toml, in whole or in part:\n  network = [\"localhost:4080\"]\n  legacy-hooks = true\n",
     ] {

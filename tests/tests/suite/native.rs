@@ -67,7 +67,7 @@ fn packages_that_cannot_be_installed_are_told_by_pip() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
-        told.contains("pip could not install the packages that it asks for"),
+        told.contains("pip could not install the required packages"),
         "{told}"
     );
     assert!(told.contains("no-such-package"), "{told}");

@@ -91,7 +91,7 @@ fn bad_requests_are_told() {
     for (args, wanted) in [
         (&["--config", "prot=1"][..], "prot"),
         (&["--config", "port=eighty"], "eighty"),
-        (&["--config", "port"], "as port=8080"),
+        (&["--config", "port"], "for example port=8080"),
         (&["--event", "no-such-event"], "no-such-event"),
         (&["--event", "other-action"], "other"),
     ] {
