@@ -1,13 +1,14 @@
 //! A charm under `sim` cannot change the machine.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::support::{root, shown};
+use crate::support::{charmhost, root, shown};
 
 /// Serialises simulations of the damaging charm: each test searches for
 /// processes that the charm left behind.
@@ -177,4 +178,47 @@ fn a_simulation_that_is_interrupted_leaves_nothing_behind() {
     assert_eq!(sim.wait().unwrap().code(), Some(130));
     until(false);
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_symbolic_link_of_a_charm_does_not_lead_to_files_of_the_machine() {
+    // Not below `/tmp`, where a charm under `sim` sees other files.
+    let outside = tempfile::tempdir_in("/var/tmp").unwrap();
+    let target = outside.path().join("target");
+    std::fs::write(&target, "untouched").unwrap();
+    let secret = outside.path().join("secret");
+    std::fs::write(&secret, "stolen: yes\n").unwrap();
+    let charm = tempfile::tempdir().unwrap();
+    let hooks = charm.path().join("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    std::fs::write(charm.path().join("metadata.yaml"), "name: links\n").unwrap();
+    let options = "options: {greeting: {type: string, default: hello}}\n";
+    std::fs::write(charm.path().join("config.yaml"), options).unwrap();
+    let script = format!(
+        "#!/bin/sh\nset -e\nln -s {target} /root/out\nln -s {secret} /root/in\nrm -rf {dir}\n\
+         config-get -o /root/out greeting 2>&1 | sed 's/^/wrote: /' >&2 || true\n\
+         state-set --file /root/in 2>&1 | sed 's/^/read: /' >&2 || true\n\
+         mkdir -p {dir}; config-get -o /root/out greeting\n\
+         juju-log -- \"out: $(cat /root/out)\"; juju-log -- \"state: $(state-get --format=json)\"\n",
+        target = target.display(),
+        secret = secret.display(),
+        dir = outside.path().display(),
+    );
+    std::fs::write(hooks.join("start"), script).unwrap();
+    std::fs::set_permissions(hooks.join("start"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = charmhost([
+        "sim",
+        charm.path().to_str().unwrap(),
+        "--event",
+        "start",
+        "--format",
+        "json",
+    ]);
+    assert!(output.status.success(), "{}", shown(&output));
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "untouched");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let logs = report["dispatches"][0]["logs"].to_string();
+    assert!(!logs.contains("stolen"), "{logs}");
+    // In the charm's own file system it is an ordinary link.
+    assert!(logs.contains("out: hello"), "{logs}");
 }
