@@ -1,5 +1,4 @@
-//! Black-box suites over the programs that ship, in `tests/suite`; and here what
-//! the programs beside them share.
+//! Functions that test programs share. The black-box suites are in `tests/suite`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +11,8 @@ pub fn root() -> anyhow::Result<PathBuf> {
     Ok(root.canonicalize()?)
 }
 
-/// Builds a charm project with what ships, into `target/NAME`; gives that
-/// directory. Metadata is what the caller puts there.
+/// Builds a charm project with the programs that ship into `target/NAME`, and
+/// returns that directory. The caller adds metadata.
 pub fn build(project: &str, name: &str) -> anyhow::Result<PathBuf> {
     let root = root()?;
     let dir = root.join("target").join(name);
@@ -26,8 +25,8 @@ pub fn build(project: &str, name: &str) -> anyhow::Result<PathBuf> {
         .output()
         .context("cannot run dist/charmhost; run `make dist`")?;
     if !output.status.success() {
-        let told = String::from_utf8_lossy(&output.stderr);
-        bail!("cannot build {project}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("cannot build {project}: {stderr}");
     }
     Ok(dir)
 }

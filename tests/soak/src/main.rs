@@ -85,14 +85,14 @@ fn soak(charm: PathBuf, dispatches: usize) -> anyhow::Result<bool> {
         ("memory", last.memory as f64 / first.memory as f64),
         ("time", last.time.as_secs_f64() / first.time.as_secs_f64()),
     ];
-    let told: Vec<String> = ratios
+    let shown: Vec<String> = ratios
         .iter()
         .map(|(what, ratio)| format!("{what} {ratio:.2}x"))
         .collect();
     println!(
         "{} dispatches, last round against first: {}",
         rounds * ROUND,
-        told.join(", ")
+        shown.join(", ")
     );
     Ok(ratios.iter().all(|(_, ratio)| *ratio < CHANCE))
 }

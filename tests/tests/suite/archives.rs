@@ -1,19 +1,19 @@
-//! Juju's own reader takes what `charmhost pack` writes.
+//! Archives of `charmhost pack`, read by Juju's own reader.
 
 use crate::support::{built, charmhost, read_by_juju, root, shown};
 
 #[test]
-fn jujus_reader_reads_unpacks_and_repacks_every_archive() {
+fn jujus_reader_accepts_every_archive() {
     for project in ["charms/hello", "tests/guests/events", "tests/guests/faults"] {
         let archive = built(project).join("../packed.charm");
-        let told = read_by_juju(&archive);
+        let read = read_by_juju(&archive);
         let name = project.rsplit('/').next().unwrap();
-        assert_eq!(told["name"], name, "{told}");
+        assert_eq!(read["name"], name, "{read}");
     }
 }
 
 #[test]
-fn the_same_project_gives_the_same_archive() {
+fn archives_are_reproducible() {
     let dir = tempfile::tempdir().unwrap();
     let pack = |file: &str| {
         let archive = dir.path().join(file);
@@ -33,7 +33,7 @@ fn the_same_project_gives_the_same_archive() {
 }
 
 #[test]
-fn a_project_that_juju_would_refuse_is_not_packed() {
+fn a_project_that_juju_would_reject_is_not_packed() {
     let dir = tempfile::tempdir().unwrap();
     for (charmcraft, wanted) in [
         (None, "cannot find charmcraft.yaml"),
@@ -64,8 +64,8 @@ fn a_project_that_juju_would_refuse_is_not_packed() {
             archive.as_os_str(),
         ]);
         assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains(wanted), "wanted {wanted:?}, got {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(wanted), "wanted {wanted:?}, got {stderr}");
         assert!(!archive.exists(), "{wanted}: an archive was left behind");
     }
 }

@@ -1,5 +1,5 @@
-//! What authors of charms see: mistakes found early, messages that say what to
-//! do, lines that are whole, and a charm with all of its files.
+//! Output for charm authors: early errors, messages with a remedy, complete lines,
+//! and complete archives.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -16,7 +16,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// `charmhost` in a directory, where it finds no program to build with.
+/// Returns `charmhost` in a directory, with no build tools on PATH.
 fn without_tools(dir: &Path, args: &[&str]) -> Output {
     Command::new(dist("charmhost"))
         .args(args)
@@ -27,7 +27,7 @@ fn without_tools(dir: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The report of an action of the guest, after options of `sim`.
+/// Runs an action of the guest under `sim` and returns the report.
 fn act(action: &str, more: &[&str]) -> Value {
     let charm = built("tests/guests/author").display().to_string();
     let event = format!("{action}-action");
@@ -36,7 +36,7 @@ fn act(action: &str, more: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(&output)))
 }
 
-/// The log of the only dispatch, as `LEVEL text`.
+/// Returns the log of the only dispatch, as `LEVEL text`.
 fn logs(report: &Value) -> Vec<String> {
     let logs = report["dispatches"][0]["logs"].as_array().unwrap();
     let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
@@ -54,7 +54,7 @@ fn assert_logged(action: &str, more: &[&str], wanted: &str) {
     );
 }
 
-/// `sim` of the guest's hook that logs much and fails, and of one after it.
+/// Runs `sim` of a hook that logs long lines and fails, and of one after it.
 fn long_lines() -> Vec<String> {
     let charm = built("tests/guests/author").display().to_string();
     let args = [
@@ -64,7 +64,7 @@ fn long_lines() -> Vec<String> {
 }
 
 #[test]
-fn lines_are_whole_where_there_is_no_terminal() {
+fn lines_are_not_cut_without_a_terminal() {
     let output = Command::new(dist("charmhost"))
         .args(long_lines())
         .env("COLUMNS", "40")
@@ -85,7 +85,7 @@ fn lines_are_whole_where_there_is_no_terminal() {
     assert!(!printed.contains('…'), "{printed}");
 }
 
-/// What `sim` prints on a terminal of this width.
+/// Returns what `sim` prints on a terminal of this width.
 fn on_terminal(width: u32, columns: Option<&str>) -> String {
     let script = "import fcntl, os, pty, struct, subprocess, sys, termios\n\
         outer, inner = pty.openpty()\n\
@@ -112,7 +112,7 @@ fn on_terminal(width: u32, columns: Option<&str>) -> String {
 }
 
 #[test]
-fn a_terminal_gets_lines_of_its_width_and_errors_whole() {
+fn lines_are_cut_at_the_width_of_a_terminal_and_errors_are_wrapped() {
     for (width, columns, wanted) in [(60, None, 60), (120, None, 120), (60, Some("90"), 90)] {
         let printed = on_terminal(width, columns);
         let mut cut = printed.lines().filter(|line| line.ends_with('…'));
@@ -136,14 +136,14 @@ fn a_terminal_gets_lines_of_its_width_and_errors_whole() {
 }
 
 #[test]
-fn hooks_that_did_not_run_are_one_line() {
+fn hooks_that_did_not_run_are_summarised_in_one_line() {
     let output = charmhost(long_lines());
     let wanted = "not run, the unit is in error since stop failed: remove, start\n";
     assert!(stdout(&output).contains(wanted), "{}", shown(&output));
 }
 
 #[test]
-fn where_there_is_no_project_every_command_says_the_same() {
+fn every_command_reports_a_missing_project_with_the_same_message() {
     let empty = tempfile::tempdir().unwrap();
     let rust = tempfile::tempdir().unwrap();
     std::fs::write(rust.path().join("Cargo.toml"), "[package]\nname = \"x\"\n").unwrap();
@@ -164,7 +164,7 @@ fn where_there_is_no_project_every_command_says_the_same() {
 }
 
 #[test]
-fn mistakes_in_options_are_found_before_the_build() {
+fn invalid_options_are_reported_before_the_build() {
     let dir = tempfile::tempdir().unwrap();
     let scenario = dir.path().join("scenario.yaml");
     std::fs::write(&scenario, "events: [{event: start, exepct: {}}]\n").unwrap();
@@ -202,7 +202,7 @@ fn mistakes_in_options_are_found_before_the_build() {
         (&["--config", "port=abc"], "\"abc\""),
         (&["--scenario", &scenario], "unknown key `exepct`"),
         (&["--pebble", "/nowhere/pebble"], "there is no such file"),
-        // All is well but for the build.
+        // The options are valid, only the build fails.
         (&["--event", "start"], "there is no cargo on PATH"),
     ] {
         let output = without_tools(&web, &[&["sim"], args].concat());
@@ -216,7 +216,7 @@ fn mistakes_in_options_are_found_before_the_build() {
 }
 
 #[test]
-fn without_pebble_it_is_said_where_to_get_it() {
+fn a_missing_pebble_is_reported_with_where_to_get_it() {
     let dir = tempfile::tempdir().unwrap();
     for program in ["charmhost", "confine", "dispatch", "hook-tool"] {
         std::fs::copy(dist(program), dir.path().join(program)).unwrap();
@@ -228,7 +228,7 @@ fn without_pebble_it_is_said_where_to_get_it() {
             .env("PATH", "/nowhere")
             .output();
         match output {
-            // Another test has started a program while this one was copied.
+            // Another test forked while this program was being written.
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
             output => break output.unwrap(),
         }
@@ -243,7 +243,7 @@ fn without_pebble_it_is_said_where_to_get_it() {
 }
 
 #[test]
-fn what_does_not_fit_the_configuration_is_named() {
+fn config_values_of_the_wrong_type_are_reported() {
     for (action, more, wanted) in [
         (
             "misspelt",
@@ -281,7 +281,7 @@ fn what_does_not_fit_the_configuration_is_named() {
 }
 
 #[test]
-fn an_event_that_the_charm_cannot_have_is_no_file_that_the_project_lacks() {
+fn an_unknown_event_of_a_built_charm_is_reported_without_a_file_of_the_project() {
     let charm = built("tests/guests/faults").display().to_string();
     let args = [
         "sim",
@@ -299,7 +299,7 @@ fn an_event_that_the_charm_cannot_have_is_no_file_that_the_project_lacks() {
 }
 
 #[test]
-fn trace_of_other_crates_never_gets_to_juju() {
+fn trace_records_of_other_crates_are_not_logged_to_juju() {
     let by_charm = |action: &str| {
         let logs = logs(&act(action, &[]));
         let of_interest = logs.into_iter().filter(|line| line.contains(" of "));
@@ -317,7 +317,7 @@ fn trace_of_other_crates_never_gets_to_juju() {
 }
 
 #[test]
-fn a_program_that_the_image_would_have_is_asked_for() {
+fn a_missing_program_of_an_image_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("scenario.yaml");
     let scenario = |container: &str| {
@@ -365,7 +365,7 @@ fn a_new_kubernetes_charm_runs_with_its_scenario() {
         "{}",
         shown(&output)
     );
-    // The SDK of this repository is compiled already.
+    // The SDK of this repository is already compiled.
     let manifest = dir.path().join("my-app/Cargo.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let sdk = root().join("guest-sdk/rust").display().to_string();
@@ -374,7 +374,7 @@ fn a_new_kubernetes_charm_runs_with_its_scenario() {
     std::fs::copy(lock, dir.path().join("my-app/Cargo.lock")).unwrap();
     let output = run(&["sim", "my-app", "--scenario", "my-app/scenario.yaml"]);
     assert!(output.status.success(), "{}", shown(&output));
-    // Without it, it is said what is missing.
+    // Without the scenario, the missing program is reported.
     let output = run(&["sim", "my-app"]);
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     assert!(
@@ -385,7 +385,7 @@ fn a_new_kubernetes_charm_runs_with_its_scenario() {
 }
 
 #[test]
-fn a_name_that_would_not_build_is_refused_or_made_to() {
+fn a_name_that_would_not_build_is_rejected_or_adapted() {
     let dir = tempfile::tempdir().unwrap();
     let output = without_tools(dir.path(), &["new", "charmhost"]);
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
@@ -410,7 +410,7 @@ fn a_name_that_would_not_build_is_refused_or_made_to() {
 }
 
 #[test]
-fn a_forgotten_main_is_asked_for() {
+fn a_missing_main_macro_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -437,7 +437,7 @@ fn a_forgotten_main_is_asked_for() {
 }
 
 #[test]
-fn inspect_shows_what_an_operator_takes_away() {
+fn inspect_prints_what_an_operator_policy_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     file("metadata.yaml", "name: x\n");
@@ -469,7 +469,7 @@ fn inspect_shows_what_an_operator_takes_away() {
 }
 
 #[test]
-fn the_heading_of_the_help_names_every_command() {
+fn the_first_line_of_the_help_names_every_command() {
     let help = stdout(&charmhost(["--help"]));
     let heading = help.lines().next().unwrap();
     for command in ["make", "build", "pack", "inspect", "simulate"] {
@@ -500,7 +500,7 @@ fn an_archive_has_the_files_that_charmcraft_would_pack() {
 }
 
 #[test]
-fn a_project_and_its_archive_run_alike_with_all_their_files() {
+fn a_project_and_its_archive_have_the_same_files_under_sim() {
     let project = root().join("tests/guests/author");
     let archive = built("tests/guests/author").join("../packed.charm");
     for target in [project, archive] {

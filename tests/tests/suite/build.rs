@@ -27,7 +27,7 @@ fn build(project: &Path, output: &Path, more: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_build_holds_dispatch_and_the_compiled_charm_and_nothing_else() {
+fn a_build_contains_dispatch_and_the_compiled_charm_only() {
     let dir = tempfile::tempdir().unwrap();
     let output = dir.path().join("o");
     for _ in 0..2 {
@@ -45,10 +45,11 @@ fn dispatch_is_small_and_static() {
     let bytes = std::fs::read(&dispatch).unwrap();
     assert!(bytes.len() <= 8 << 20, "dispatch has {} bytes", bytes.len());
     let linked = Command::new("ldd").arg(&dispatch).output().unwrap();
-    let told = String::from_utf8_lossy(&linked.stdout) + String::from_utf8_lossy(&linked.stderr);
+    let output_text =
+        String::from_utf8_lossy(&linked.stdout) + String::from_utf8_lossy(&linked.stderr);
     assert!(
-        told.contains("statically linked") || told.contains("not a dynamic"),
-        "{told}"
+        output_text.contains("statically linked") || output_text.contains("not a dynamic"),
+        "{output_text}"
     );
     let cranelift = b"cranelift_codegen";
     assert!(
@@ -59,7 +60,7 @@ fn dispatch_is_small_and_static() {
 }
 
 #[test]
-fn nothing_of_this_machine_is_in_a_compiled_charm() {
+fn a_compiled_charm_contains_no_paths_of_this_machine() {
     let dir = tempfile::tempdir().unwrap();
     let built = build(&root().join("charms/hello"), &dir.path().join("o"), &[]);
     assert!(built.status.success(), "{}", shown(&built));
@@ -73,7 +74,7 @@ fn nothing_of_this_machine_is_in_a_compiled_charm() {
 }
 
 #[test]
-fn what_cannot_be_built_is_told() {
+fn build_failures_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let hello = root().join("charms/hello");
     let full = dir.path().join("full");
@@ -105,14 +106,14 @@ fn what_cannot_be_built_is_told() {
         ),
     ] {
         assert!(!result.status.success());
-        let told = String::from_utf8_lossy(&result.stderr);
-        assert!(told.contains(wanted), "wanted {wanted:?}, got {told}");
+        let stderr = String::from_utf8_lossy(&result.stderr);
+        assert!(stderr.contains(wanted), "wanted {wanted:?}, got {stderr}");
         assert!(!output.exists(), "{wanted}: something was left behind");
     }
 }
 
 #[test]
-fn a_new_charm_builds_runs_and_packs_at_once() {
+fn a_new_charm_builds_runs_and_packs() {
     let dir = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::new(dist("charmhost"));
@@ -121,8 +122,8 @@ fn a_new_charm_builds_runs_and_packs_at_once() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     run(&["new", "my-app"]);
-    let told = run(&["sim", "my-app", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let stdout = run(&["sim", "my-app", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(report["model"]["ports"], serde_json::json!(["8080/tcp"]));
     run(&["pack", "my-app"]);
     assert!(dir.path().join("my-app_amd64.charm").is_file());

@@ -1,5 +1,5 @@
-//! The same small charm in Python and in JavaScript, on the interfaces as they
-//! are: what the host offers is for every language.
+//! The same small charm in Python and in JavaScript, on the raw interfaces: the
+//! host works with every language.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{charmhost, root, shown};
 
-/// Runs a component toolchain in the directory of a canary; gives what it made.
+/// Runs a component toolchain in the directory of a canary; returns the component.
 fn component(language: &str, program: &str, args: &[&str]) -> PathBuf {
     let tools = root().join("target/canary");
     let component = tools.join(format!("{language}.wasm"));
@@ -23,8 +23,7 @@ fn component(language: &str, program: &str, args: &[&str]) -> PathBuf {
     component
 }
 
-/// What a canary did: for each dispatch the calls and the logs, and the model
-/// in the end.
+/// Result of a canary: calls and logs of each dispatch, and the final model.
 fn life(component: PathBuf) -> Value {
     let canary = root().join("tests/canary");
     let output = charmhost([

@@ -1,11 +1,11 @@
-//! What a guest can do with containers and relations, through the SDK, the
-//! interfaces, the host, and a real Pebble.
+//! Containers and relations through the SDK, the interfaces, the host and a real
+//! Pebble.
 
 use serde_json::{Value, json};
 
 use crate::support::{built, charmhost, shown};
 
-/// The results of an action, and the whole report.
+/// Results of an action, and the whole report.
 fn act(action: &str, state: &str) -> (Value, Value) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("scenario.yaml");
@@ -91,7 +91,7 @@ fn services_and_checks_follow_the_layers() {
 }
 
 #[test]
-fn errors_are_of_a_kind_to_act_on() {
+fn errors_have_the_matching_variant() {
     let (results, _) = act("errors", ONE);
     for (key, wanted) in [
         ("missing", "NoFile: "),
@@ -123,7 +123,7 @@ fn errors_are_of_a_kind_to_act_on() {
 }
 
 #[test]
-fn databags_are_read_and_written_by_the_rules() {
+fn databags_are_read_and_written_with_the_rules_of_ops() {
     let state = "{leader: false, relations: [{endpoint: db, id: 4, remote_app_name: pg, remote_app_data: {k: v}, remote_units_data: {0: {host: h}}}]}";
     let (results, report) = act("relations", state);
     assert_eq!(
@@ -143,8 +143,8 @@ fn databags_are_read_and_written_by_the_rules() {
 }
 
 #[test]
-fn waiting_for_a_container_is_no_computing() {
-    // The guest may compute for one second, and waits for three.
+fn waiting_for_a_container_uses_no_cpu_time() {
+    // The guest has one second of CPU time, and waits for three.
     let (results, _) = act("wait", ONE);
     assert_eq!(results, json!({"waited": "true"}));
 }

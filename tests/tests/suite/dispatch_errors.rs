@@ -1,17 +1,17 @@
-//! What goes wrong before or around the guest: each its message and exit code.
+//! Failures before or around the guest: message and exit code of each.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use crate::support::{Agent, Dispatch, copy, fails, prints, usual};
 
-/// A way to spoil a charm or its environment.
+/// A defect of a charm or its environment.
 struct Case {
     name: &'static str,
     spoil: fn(&Path),
     vars: &'static [(&'static str, &'static str)],
     code: i32,
-    /// What the error stream or the log must contain.
+    /// Text that standard error or the log must contain.
     wanted: &'static str,
 }
 
@@ -21,8 +21,7 @@ fn write(charm: &Path, file: &str, content: &[u8]) {
     std::fs::write(charm.join(file), content).unwrap();
 }
 
-/// The bytes at which an ELF header names the machine, and at which the
-/// compiler's version stands.
+/// Offsets of the machine in an ELF header and of the compiler's version.
 fn patch(charm: &Path, from: &[u8], to: &[u8]) {
     let mut bytes = std::fs::read(charm.join("charm.cwasm")).unwrap();
     let at = bytes
@@ -186,7 +185,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn every_fault_has_its_message_and_exit_code() {
+fn every_defect_has_its_message_and_exit_code() {
     for case in CASES {
         let charm = copy("charms/hello");
         (case.spoil)(charm.path());
@@ -194,11 +193,11 @@ fn every_fault_has_its_message_and_exit_code() {
         let ended = Dispatch::new(charm.path(), "hooks/config-changed", &agent)
             .vars(case.vars)
             .run();
-        let told = format!("{}{}", ended.stderr, agent.logs().join("\n"));
-        assert_eq!(ended.code, Some(case.code), "{}: {told}", case.name);
+        let stderr = format!("{}{}", ended.stderr, agent.logs().join("\n"));
+        assert_eq!(ended.code, Some(case.code), "{}: {stderr}", case.name);
         assert!(
-            told.contains(case.wanted),
-            "{}: wanted {:?}, got {told}",
+            stderr.contains(case.wanted),
+            "{}: wanted {:?}, got {stderr}",
             case.name,
             case.wanted
         );
@@ -206,7 +205,7 @@ fn every_fault_has_its_message_and_exit_code() {
 }
 
 #[test]
-fn a_component_of_another_world_is_told_what_it_lacks() {
+fn a_component_of_another_world_is_rejected_with_what_is_missing() {
     let output = crate::support::charmhost([
         "build".as_ref(),
         crate::support::root()
@@ -216,19 +215,19 @@ fn a_component_of_another_world_is_told_what_it_lacks() {
         tempfile::tempdir().unwrap().path().join("o").as_os_str(),
     ]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     for wanted in [
         "it does not export charmhost:entry/entry@0.1.0",
         "it imports example:other/thing@1.0.0, which this host does not offer",
     ] {
-        assert!(told.contains(wanted), "wanted {wanted:?}, got {told}");
+        assert!(stderr.contains(wanted), "wanted {wanted:?}, got {stderr}");
     }
 }
 
 #[test]
 fn an_agent_that_closes_in_the_middle_of_a_call_fails_the_hook() {
     let charm = copy("charms/hello");
-    let agent = Agent::rude(|mut stream| {
+    let agent = Agent::raw(|mut stream| {
         let _ = stream.read(&mut [0; 64]);
     });
     let ended = Dispatch::new(charm.path(), "hooks/config-changed", &agent).run();
@@ -238,9 +237,9 @@ fn an_agent_that_closes_in_the_middle_of_a_call_fails_the_hook() {
 }
 
 #[test]
-fn an_agent_that_talks_nonsense_fails_the_hook() {
+fn an_agent_with_another_protocol_fails_the_hook() {
     let charm = copy("charms/hello");
-    let agent = Agent::rude(|mut stream| {
+    let agent = Agent::raw(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(&[0x05, 0xff, 0x80, 1, 2, 3]);
     });
@@ -251,7 +250,7 @@ fn an_agent_that_talks_nonsense_fails_the_hook() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_fails_no_hook() {
+fn a_hook_succeeds_if_the_log_cannot_be_written() {
     let charm = copy("charms/hello");
     let agent = Agent::answering(|request| match request.tool.as_str() {
         "juju-log" => fails(1, "ERROR no log today\n"),

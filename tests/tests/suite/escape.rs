@@ -1,4 +1,4 @@
-//! The patches that remove guards still fit the sources that they change.
+//! The patches that remove guards still apply.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,7 +14,7 @@ fn every_guard_can_be_removed() {
         let names: Vec<&str> = line.split_whitespace().collect();
         let mut apply = Command::new("git");
         apply.args(["apply", "--check"]).current_dir(root());
-        // Those of one build must fit together.
+        // Those of one build must apply together.
         apply.args(
             names
                 .iter()

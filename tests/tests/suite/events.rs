@@ -19,15 +19,15 @@ const SECRET: &[(&str, &str)] = &[
     ("JUJU_SECRET_LABEL", "password"),
 ];
 
-/// A dispatch path, its variables, and what the handler sees.
+/// A dispatch path, its variables, and the log line of the handler.
 type Row = (
     &'static str,
     Vec<(&'static str, &'static str)>,
     &'static str,
 );
 
-/// The handler's view of each event, by the path that Juju dispatches and the
-/// variables that it sets for it.
+/// The log line of the handler of each event, by the dispatch path and the
+/// variables that Juju sets.
 fn table() -> Vec<Row> {
     let with = |base: &[(&'static str, &'static str)], more: &[(&'static str, &'static str)]| {
         [base, more].concat()
@@ -195,7 +195,7 @@ fn every_event_reaches_its_handler_with_its_data() {
         let collecting = "INFO CollectStatus(CollectStatusEvent)";
         let mut all = vec![format!("INFO {wanted}")];
         if path != "hooks/collect-metrics" {
-            // The unit leads, so the application's status is evaluated too.
+            // The unit is the leader, so the application status is evaluated too.
             all.extend([collecting.to_owned(), collecting.to_owned()]);
         }
         assert_eq!(seen, all, "{path}");
@@ -203,7 +203,7 @@ fn every_event_reaches_its_handler_with_its_data() {
 }
 
 #[test]
-fn events_that_the_charm_does_not_have_succeed_quietly() {
+fn events_that_the_charm_does_not_define_succeed() {
     let charm = built("tests/guests/events");
     for path in [
         "hooks/no-such-hook",
@@ -223,7 +223,7 @@ fn events_that_the_charm_does_not_have_succeed_quietly() {
 }
 
 #[test]
-fn a_restricted_context_asks_for_no_leadership_and_no_status() {
+fn a_restricted_context_calls_neither_is_leader_nor_status_tools() {
     let charm = built("tests/guests/events");
     for path in ["hooks/collect-metrics", "hooks/meter-status-changed"] {
         let agent = Agent::new();

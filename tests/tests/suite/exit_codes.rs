@@ -1,4 +1,4 @@
-//! How a dispatch ends, and what it leaves behind.
+//! Exit codes of a dispatch, legacy hooks, and output.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{Agent, Dispatch, built, copy, fails, usual};
 
 #[test]
-fn a_guest_decides_its_exit_code() {
+fn a_guest_chooses_its_exit_code() {
     let charm = built("tests/guests/faults");
     for (action, code) in [
         ("exit", 3),
@@ -18,7 +18,7 @@ fn a_guest_decides_its_exit_code() {
         let agent = Agent::new();
         let ended = Dispatch::new(&charm, &format!("actions/{action}"), &agent).run();
         assert_eq!(ended.code, Some(code), "{action}: {}", ended.stderr);
-        // Whoever ends early has no status evaluated.
+        // No status is evaluated after an early exit.
         let asked = agent
             .calls()
             .iter()
@@ -28,7 +28,7 @@ fn a_guest_decides_its_exit_code() {
 }
 
 #[test]
-fn a_charm_that_starts_itself_does_nothing() {
+fn a_reentrant_dispatch_does_nothing() {
     let charm = built("tests/guests/faults");
     for value in ["1", ""] {
         let agent = Agent::new();
@@ -42,7 +42,7 @@ fn a_charm_that_starts_itself_does_nothing() {
 }
 
 #[test]
-fn leadership_that_is_not_known_fails_the_hook() {
+fn a_failing_leadership_check_fails_the_hook() {
     let charm = built("tests/guests/events");
     let agent = Agent::answering(|request| match request.tool.as_str() {
         "is-leader" => fails(1, "ERROR leadership status unknown: timeout\n"),
@@ -58,7 +58,7 @@ fn leadership_that_is_not_known_fails_the_hook() {
 }
 
 #[test]
-fn output_goes_where_juju_listens() {
+fn output_of_the_guest_is_passed_on() {
     let charm = built("tests/guests/faults");
     let ended = Dispatch::new(&charm, "actions/print", &Agent::new()).run();
     assert_eq!(ended.stdout, "to the standard output stream\n");
@@ -74,7 +74,7 @@ fn hook(charm: &Path, script: &str, mode: u32) {
 }
 
 #[test]
-fn legacy_hooks_run_first_and_their_failure_is_the_dispatchs() {
+fn legacy_hooks_run_first_and_their_failure_fails_the_dispatch() {
     // Script, mode, exit code, a log line, whether the charm's handlers run.
     let table = [
         (
@@ -139,7 +139,7 @@ fn legacy_hooks_run_first_and_their_failure_is_the_dispatchs() {
 }
 
 #[test]
-fn a_legacy_hook_runs_only_if_it_is_granted_and_the_operator_leaves_it() {
+fn a_legacy_hook_runs_only_if_granted_and_allowed_by_the_operator() {
     let grant = "[grants]\nlegacy-hooks = true\n";
     let narrow = "[grants]\nlegacy-hooks = false\n";
     for (settings, operator, runs) in [("", "", false), (grant, "", true), (grant, narrow, false)] {
@@ -160,7 +160,7 @@ fn a_legacy_hook_runs_only_if_it_is_granted_and_the_operator_leaves_it() {
 }
 
 #[test]
-fn a_legacy_hook_that_is_a_link_to_dispatch_is_left_alone() {
+fn a_legacy_hook_that_is_a_link_to_dispatch_does_not_run() {
     let charm = copy("tests/guests/events");
     let hooks = charm.path().join("hooks");
     std::fs::create_dir(&hooks).unwrap();
@@ -177,7 +177,7 @@ fn a_legacy_hook_that_is_a_link_to_dispatch_is_left_alone() {
 }
 
 #[test]
-fn a_debug_session_sees_the_log_on_the_error_stream() {
+fn a_debug_session_has_the_log_on_standard_error() {
     let charm = built("tests/guests/events");
     let dispatch = Dispatch::new(&charm, "hooks/start", &Agent::new()).var("JUJU_DEBUG", "");
     let ended = dispatch.run();

@@ -1,4 +1,4 @@
-//! A daemon that speaks Pebble's protocol until it misbehaves.
+//! A daemon with Pebble's protocol and scripted faults.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tungstenite::handshake::derive_accept_key;
 
-/// How a daemon misbehaves. After a stall it is silent on every connection, as
-/// one that is paused.
+/// A fault of a daemon. After a stall it does not answer on any connection, like a
+/// paused process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     None,
@@ -22,7 +22,7 @@ pub enum Fault {
     Stalls(Point),
     Closes(Point),
     Trickles(Point),
-    /// Endless provisional answers.
+    /// Endless provisional responses.
     FloodsContinue,
     /// Endless headers, body, trailers; for streams an endless message, or
     /// endless messages of a kind.
@@ -31,11 +31,11 @@ pub enum Fault {
     FloodsPings,
     FloodsData,
     Garbage,
-    /// Answers of waiting for a change come 2.5 seconds late.
+    /// Responses for changes are 2.5 seconds late.
     Late,
 }
 
-/// Where in an answer, or in a stream.
+/// Position of the fault in a response or a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     Before,
@@ -45,7 +45,7 @@ pub enum Point {
     After,
 }
 
-/// The form of a file that is read.
+/// Form of the response with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pulled {
     File,
@@ -55,10 +55,10 @@ pub enum Pulled {
     EndlessResults,
 }
 
-/// What a daemon does.
+/// Behaviour of a daemon.
 #[derive(Debug, Clone, Copy)]
 pub struct Script {
-    /// The request line, or the name of the stream, that meets the fault.
+    /// The request line or the name of the stream with the fault.
     pub target: &'static str,
     pub fault: Fault,
     /// Whether commands and changes never end.
@@ -68,7 +68,7 @@ pub struct Script {
 
 struct Daemon {
     script: Script,
-    /// Whether it has stalled, or is not needed any more.
+    /// Whether it has stalled or is shutting down.
     silent: AtomicBool,
     gone: AtomicBool,
     waits: AtomicU32,
@@ -126,7 +126,7 @@ impl Drop for FakePebble {
 type Done = std::io::Result<()>;
 
 impl Daemon {
-    /// Keeps a connection open and does nothing.
+    /// Keeps a connection open without an answer.
     fn hold(&self) {
         while !self.gone.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(200));
@@ -179,7 +179,7 @@ impl Daemon {
         }
     }
 
-    /// The answer of a daemon that is well.
+    /// Response without a fault.
     fn healthy(&self, request: &Request) -> Vec<u8> {
         let sync = |result: &str| {
             let body = format!(r#"{{"type":"sync","status-code":200,"result":{result}}}"#);
@@ -231,7 +231,7 @@ impl Daemon {
         answer(504, "application/json", body)
     }
 
-    /// Sends an answer with a fault; says whether the connection goes on.
+    /// Sends a response with a fault; returns whether the connection stays open.
     fn answer(
         &self,
         stream: &mut UnixStream,
@@ -295,7 +295,7 @@ impl Daemon {
             Fault::Garbage => stream.write_all(&[0x80; 1000])?,
             _ => {
                 stream.write_all(answer)?;
-                // What has no length ends with its connection.
+                // A body without a length ends with its connection.
                 let head = String::from_utf8_lossy(&answer[..body]);
                 if !head.contains("Content-Length") {
                     return Ok(false);
@@ -412,7 +412,7 @@ fn file(pulled: Pulled) -> Vec<u8> {
     const CONTENT: &str =
         "--BB\r\nContent-Disposition: form-data; name=\"files\"; filename=\"/a\"\r\n\r\ncontent";
     const RESULTS: &str = "\r\n--BB\r\nContent-Disposition: form-data; name=\"response\"\r\n\r\n";
-    // What would be endless is larger than any limit of it, but for a file.
+    // An endless body is larger than every limit, except that of a file.
     let endless = "x".repeat(48 << 20);
     if pulled == Pulled::NoMultipart {
         let body = br#"{"type":"error","status-code":400,"result":{"message":"no"}}"#;
@@ -487,7 +487,7 @@ impl Request {
         }
     }
 
-    /// The stream of a command that it asks for.
+    /// Returns the stream of a command that a request names.
     fn stream(&self) -> Option<&str> {
         let name = self.line.split("/websocket/").nth(1)?;
         name.split(' ').next()

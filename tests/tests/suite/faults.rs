@@ -1,5 +1,5 @@
-//! A guest that fails is told about in one line that names the charm, the
-//! event, the handler, the cause and the place; and it gets at nothing.
+//! A failing guest is reported in one line with the charm, the event, the handler,
+//! the cause and the location; and the machine is out of its reach.
 
 use crate::support::{Agent, Dispatch, built, copy};
 
@@ -30,7 +30,7 @@ fn error_of(action: &str, settings: &str) -> String {
 }
 
 #[test]
-fn every_way_to_fail_is_told_in_one_line() {
+fn every_failure_is_reported_in_one_line() {
     for (action, settings, wanted) in [
         (
             "panic",
@@ -88,14 +88,14 @@ fn every_way_to_fail_is_told_in_one_line() {
 }
 
 #[test]
-fn a_guest_with_larger_tables_than_it_may_have_does_not_start() {
+fn a_guest_with_tables_above_the_limit_does_not_start() {
     let line = error_of("abort", "[limits]\ntable-elements = 10\n");
     let wanted = " table elements and may have 10 (limits.table-elements in charmhost.toml)";
     assert!(line.contains(wanted), "{line}");
 }
 
 #[test]
-fn a_hook_that_panics_says_so_in_the_log_alone() {
+fn a_panic_is_reported_in_the_log_only() {
     let charm = built("tests/guests/faults");
     let agent = Agent::new();
     let ended = Dispatch::new(&charm, "hooks/start", &agent).run();
@@ -109,7 +109,7 @@ fn a_hook_that_panics_says_so_in_the_log_alone() {
 }
 
 #[test]
-fn what_is_deferred_comes_again_until_it_is_handled() {
+fn a_deferred_event_is_delivered_until_it_is_handled() {
     let charm = copy("tests/guests/faults");
     let agent = Agent::new();
     for _ in 0..2 {
@@ -121,7 +121,7 @@ fn what_is_deferred_comes_again_until_it_is_handled() {
         logs.contains("Re-emitting deferred event config_changed (1 of 1 in queue)."),
         "{logs}"
     );
-    // What it keeps is what ops keeps, and Python reads it.
+    // The state has the format of ops, and Python reads it.
     let script = "import pickle, sqlite3, sys\n\
         db = sqlite3.connect(sys.argv[1])\n\
         print([(h, pickle.loads(d)) for h, d in db.execute('select * from snapshot order by handle') if d[:1] == b'\\x80'])\n\

@@ -1,5 +1,5 @@
-//! What a guest's paths reach: its roots, none of which it can replace, and the
-//! charm's directory, which it writes as a native charm does.
+//! Paths of a guest: its roots, none of which it can replace, and the charm's
+//! directory, which it writes like a native charm.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -39,7 +39,7 @@ fn run(charm: &Path, operator: &str, steps: Value) -> (Ended, Vec<Outcome>, Vec<
     (ended, outcomes.iter().map(outcome).collect(), logs)
 }
 
-/// The same for a dispatch that has to succeed.
+/// The same for a dispatch that must succeed.
 fn work(charm: &Path, steps: Value) -> Vec<Outcome> {
     let (ended, outcomes, logs) = run(charm, "", steps);
     assert_eq!(ended.code, Some(0), "{} {logs:#?}", ended.stderr);
@@ -80,7 +80,7 @@ fn stat(path: impl AsRef<Path>) -> Value {
 }
 
 /// A charm, and beside it a directory `outside` with a secret and a directory
-/// `srv` of which something is granted. Not in `/tmp`, where a guest has its own.
+/// `srv` of which something is granted. Not in `/tmp`, which is private in a guest.
 struct Place {
     charm: TempDir,
     dir: TempDir,
@@ -157,8 +157,8 @@ fn only_directories_are_granted_for_writing() {
     assert!(said.contains(&wanted), "{said}");
 }
 
-/// A granted file or directory in one that the guest may write stays what it
-/// is, under whatever name the guest comes to it.
+/// A granted file or directory inside a writable root cannot be replaced, by
+/// whatever path the guest accesses it.
 #[test]
 fn a_root_within_a_root_cannot_be_replaced() {
     for (grant, writable) in [
@@ -206,10 +206,10 @@ fn a_root_within_a_root_cannot_be_replaced() {
     }
 }
 
-/// Who owns a directory that an operator allows decides what links are in it,
-/// and not what is granted by way of them.
+/// The owner of a directory that an operator allows may create links in it, but
+/// these do not extend the grants.
 #[test]
-fn an_operators_directory_holds_grants_by_way_of_links() {
+fn links_in_an_operators_directory_do_not_extend_grants() {
     let place = Place::new();
     symlink(place.path("outside"), place.path("srv/app/to")).unwrap();
     let app = place.path("srv/app");
@@ -266,10 +266,10 @@ fn the_kernel_and_devices_are_not_granted() {
     }
 }
 
-/// What a guest wrote is the charm's file from then on, whatever becomes of its
+/// A file that a guest wrote stays the charm's file, whatever happens to its
 /// permissions and times, until an upgrade replaces it.
 #[test]
-fn what_a_guest_wrote_outlives_a_change_of_permissions_and_times() {
+fn written_files_survive_changes_of_permissions_and_times() {
     let charm = copy("tests/guests/files");
     let file = charm.path().join("data");
     fs::write(&file, "packed").unwrap();
@@ -306,7 +306,7 @@ fn what_a_guest_wrote_outlives_a_change_of_permissions_and_times() {
     assert!(text.contains("of the next revision"), "{outcomes:?}");
 }
 
-/// A charm may be native today and a component tomorrow, and the other way.
+/// A charm may change from native to component, and back.
 #[test]
 fn files_are_the_same_for_a_native_charm_and_a_component() {
     let charm = copy("tests/guests/files");
@@ -354,7 +354,7 @@ fn files_are_the_same_for_a_native_charm_and_a_component() {
 }
 
 #[test]
-fn paths_are_as_long_as_the_kernels() {
+fn path_lengths_have_the_kernels_limits() {
     let charm = copy("tests/guests/files");
     fs::write(
         charm.path().join("charmhost.toml"),
@@ -384,10 +384,10 @@ fn paths_are_as_long_as_the_kernels() {
     assert_eq!(outcomes[1], Err("no-entry".to_owned()));
 }
 
-/// The names at the top of the charm's directory that decide what runs, and
-/// those that the host keeps for itself.
+/// Names at the top of the charm's directory that determine what code runs, and
+/// those that the host reserves.
 #[test]
-fn what_runs_is_not_changed_from_within() {
+fn a_guest_cannot_change_what_code_runs() {
     let charm = copy("tests/guests/files");
     let base = charm.path().canonicalize().unwrap();
     for dir in ["hooks", "actions"] {
@@ -432,7 +432,7 @@ fn what_runs_is_not_changed_from_within() {
                 write(&own, "of the guest"),
                 link_to(&path, &link),
                 link_to(".", &here),
-                // From here on, nothing succeeds.
+                // From here on, every step must fail.
                 write(&path, "of the guest"),
                 write(&link, "of the guest"),
                 write(name, "of the guest"),
@@ -477,8 +477,8 @@ fn what_runs_is_not_changed_from_within() {
     assert!(outcomes[1].is_ok(), "{outcomes:?}");
 }
 
-/// What is in a charm's directory, without what the host keeps there: names,
-/// inodes, sizes, times and links.
+/// Content of a charm's directory without the host's own files: names, inodes,
+/// sizes, times and links.
 fn shown(base: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for dir in [base.to_path_buf(), base.join("hooks"), base.join("actions")] {
@@ -500,9 +500,9 @@ fn shown(base: &Path) -> Vec<String> {
     lines
 }
 
-/// Between two roots it is as between two file systems.
+/// Two roots behave like two file systems.
 #[test]
-fn nothing_is_moved_from_one_root_to_another() {
+fn files_cannot_be_moved_between_roots() {
     let place = Place::new();
     place.grant(&["srv/app/sub"], &["outside"]);
     let (charm, outside) = (place.charm(), place.path("outside"));

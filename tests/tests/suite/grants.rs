@@ -1,12 +1,11 @@
-//! What a charm is granted it can do, and the operator has the last word.
+//! Grants of a charm, and their restriction by the operator.
 
 use std::net::TcpListener;
 use std::path::Path;
 
 use crate::support::{Agent, Dispatch, charmhost, copy, prints, root, shown, usual};
 
-/// What the guest got hold of in an attempt, or why it did not, and what was
-/// denied.
+/// Returns what an attempt of the guest logged, and denials.
 fn attempt(charm: &Path, name: &str, outside: &Path, port: u16, operator: &str) -> Vec<String> {
     let params = serde_json::json!({
         "attempt": name,
@@ -25,17 +24,17 @@ fn attempt(charm: &Path, name: &str, outside: &Path, port: u16, operator: &str) 
         .run();
     let logs = agent.logs();
     assert_eq!(ended.code, Some(0), "{name}: {logs:?} {}", ended.stderr);
-    let told = |line: &String| {
+    let is_message = |line: &String| {
         ["GOT", "HELD", "Denied"]
             .iter()
             .any(|word| line.contains(word))
     };
-    logs.into_iter().filter(told).collect()
+    logs.into_iter().filter(is_message).collect()
 }
 
 #[test]
-fn a_denial_says_what_would_grant_it_and_the_grant_does() {
-    // Not in `/tmp`, where a guest has its own.
+fn a_denial_is_logged_with_the_grant_that_would_allow_it() {
+    // Not in `/tmp`, which is private in a guest.
     let outside = tempfile::tempdir_in("/var/tmp").unwrap();
     std::fs::write(outside.path().join("secret"), "treasure").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -69,32 +68,32 @@ fn a_denial_says_what_would_grant_it_and_the_grant_does() {
         ),
     ] {
         let charm = copy("tests/guests/escape");
-        let told = attempt(charm.path(), name, outside.path(), port, "");
+        let lines = attempt(charm.path(), name, outside.path(), port, "");
         let wanted = format!("; to allow it, write {grant} under [grants] in charmhost.toml.");
-        let denied = told.iter().any(|line| line.ends_with(&wanted));
-        assert!(denied, "{name}: {wanted} is not in {told:?}");
+        let denied = lines.iter().any(|line| line.ends_with(&wanted));
+        assert!(denied, "{name}: {wanted} is not in {lines:?}");
         if got.is_empty() {
             continue;
         }
         let settings = format!("[grants]\n{grant}\n");
         std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
-        let told = attempt(charm.path(), name, outside.path(), port, "");
-        let has = told
+        let lines = attempt(charm.path(), name, outside.path(), port, "");
+        let has = lines
             .iter()
             .any(|line| line.contains("GOT") && line.contains(got));
-        assert!(has, "{name}: {told:?}");
-        // The operator takes it back.
+        assert!(has, "{name}: {lines:?}");
+        // The operator refuses it.
         let narrow = "[grants]\nread = []\nwrite = []\nnetwork = []\n";
-        let told = attempt(charm.path(), name, outside.path(), port, narrow);
+        let lines = attempt(charm.path(), name, outside.path(), port, narrow);
         assert!(
-            told.iter().any(|line| line.contains("HELD")),
-            "{name}: {told:?}"
+            lines.iter().any(|line| line.contains("HELD")),
+            "{name}: {lines:?}"
         );
     }
 }
 
 #[test]
-fn a_read_grant_is_no_write_grant() {
+fn a_read_grant_does_not_allow_writing() {
     let outside = tempfile::tempdir_in("/var/tmp").unwrap();
     std::fs::write(outside.path().join("secret"), "treasure").unwrap();
     let charm = copy("tests/guests/escape");
@@ -106,19 +105,19 @@ fn a_read_grant_is_no_write_grant() {
         "remove-outside",
         "rename-outside",
     ] {
-        let told = attempt(charm.path(), name, outside.path(), 1, "");
+        let lines = attempt(charm.path(), name, outside.path(), 1, "");
         assert!(
-            told.iter().any(|line| line.contains("HELD")),
-            "{name}: {told:?}"
+            lines.iter().any(|line| line.contains("HELD")),
+            "{name}: {lines:?}"
         );
     }
     let kept = std::fs::read_to_string(outside.path().join("secret")).unwrap();
     assert_eq!(kept, "treasure");
 }
 
-/// Juju says where storage and resources are, and there they are for a guest.
+/// A guest has storage and resources at the paths that Juju reports.
 #[test]
-fn storage_and_resources_are_where_juju_says() {
+fn storage_and_resources_are_at_the_paths_of_juju() {
     for place in ["/var/tmp", "/tmp"] {
         storage_and_resources_in(Path::new(place));
     }
@@ -137,7 +136,7 @@ fn storage_and_resources_in(place: &Path) {
         std::fs::create_dir_all(dir).unwrap();
         std::fs::write(dir.join("secret"), "treasure").unwrap();
     }
-    // Juju puts storage where the metadata says.
+    // The metadata declares the location of storage.
     let metadata =
         format!("name: escape\nstorage: {{data: {{type: filesystem, location: {storage:?}}}}}\n");
     std::fs::write(charm.join("metadata.yaml"), metadata).unwrap();
@@ -173,7 +172,7 @@ fn storage_and_resources_in(place: &Path) {
 }
 
 #[test]
-fn names_and_variables_are_granted_one_by_one() {
+fn host_names_and_variables_are_granted_individually() {
     let charm = copy("tests/guests/escape");
     let settings = "[grants]\nnetwork = [\"localhost:*\"]\nenvironment = [\"FROM_OUTSIDE\"]\n";
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
@@ -184,16 +183,16 @@ fn names_and_variables_are_granted_one_by_one() {
         ("connect-by-name", "connected to localhost"),
         ("environment", "GOT FROM_OUTSIDE"),
     ] {
-        let told = attempt(charm.path(), name, Path::new("/"), port, "");
+        let lines = attempt(charm.path(), name, Path::new("/"), port, "");
         assert!(
-            told.iter().any(|line| line.contains(wanted)),
-            "{name}: {told:?}"
+            lines.iter().any(|line| line.contains(wanted)),
+            "{name}: {lines:?}"
         );
     }
 }
 
 #[test]
-fn a_charm_whose_code_would_be_writable_does_not_run() {
+fn a_write_grant_of_the_charms_code_is_rejected() {
     let charm = copy("tests/guests/escape");
     let settings = format!(
         "[grants]\nwrite = [\"{}\"]\n",
@@ -219,12 +218,12 @@ fn pack_and_inspect_print_the_grants() {
         archive.as_os_str(),
     ];
     let output = charmhost(args);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.ends_with("grants: none\n"), "{}", shown(&output));
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(stdout.ends_with("grants: none\n"), "{}", shown(&output));
     let output = charmhost(["inspect".as_ref(), archive.as_os_str()]);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.starts_with("name: events\n"), "{}", shown(&output));
-    assert!(told.contains("  memory-mib = 512\n"), "{told}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(stdout.starts_with("name: events\n"), "{}", shown(&output));
+    assert!(stdout.contains("  memory-mib = 512\n"), "{stdout}");
 
     let charm = copy("tests/guests/events");
     let settings =
@@ -237,9 +236,9 @@ fn pack_and_inspect_print_the_grants() {
     )
     .unwrap();
     let output = charmhost(["inspect".as_ref(), charm.path().as_os_str()]);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let wanted = "grants:\n  network = [\"*:443\"]\n  read = [\"/etc/ssl\"]\n";
-    assert!(told.ends_with(wanted), "{}", shown(&output));
+    assert!(stdout.ends_with(wanted), "{}", shown(&output));
     let output = charmhost([
         "inspect".as_ref(),
         charm.path().as_os_str(),
@@ -248,13 +247,13 @@ fn pack_and_inspect_print_the_grants() {
         "--format".as_ref(),
         "json".as_ref(),
     ]);
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
-        told["grants"]["network"],
+        report["grants"]["network"],
         serde_json::json!(["10.0.0.0/8:443"])
     );
-    assert_eq!(told["grants"]["read"], serde_json::json!([]));
-    assert_eq!(told["state"]["mode"], "atomic");
+    assert_eq!(report["grants"]["read"], serde_json::json!([]));
+    assert_eq!(report["state"]["mode"], "atomic");
     let output = charmhost(["inspect", "/nowhere"]);
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
 }

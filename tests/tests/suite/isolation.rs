@@ -86,7 +86,7 @@ fn the_machine_is_unchanged_by_a_charm_that_damages_it() {
         .unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    // It did what it is here for.
+    // The charm has done its damage.
     assert_eq!(report["model"]["unit_status"]["message"], "damaged");
     assert_eq!(
         report["model"]["containers"][0]["services"]["marker"],
@@ -113,7 +113,7 @@ fn a_simulation_leaves_no_directory_behind() {
 }
 
 #[test]
-fn without_its_helper_there_is_no_isolation_and_it_is_said() {
+fn a_missing_confine_program_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("charmhost");
     std::fs::copy(crate::support::dist("charmhost"), &program).unwrap();
@@ -130,13 +130,13 @@ fn without_its_helper_there_is_no_isolation_and_it_is_said() {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
-    let (code, told) = run(&["--event", "start"]);
+    let (code, stderr) = run(&["--event", "start"]);
     assert_eq!(code, Some(1));
     assert!(
-        told.contains("the program confine is not beside charmhost"),
-        "{told}"
+        stderr.contains("the program confine is not beside charmhost"),
+        "{stderr}"
     );
-    assert!(told.contains("--unconfined"), "{told}");
+    assert!(stderr.contains("--unconfined"), "{stderr}");
     assert_eq!(run(&["--event", "start", "--unconfined"]).0, Some(0));
     assert!(!Path::new("/charm").exists());
 }
@@ -219,6 +219,6 @@ fn a_symbolic_link_of_a_charm_does_not_lead_to_files_of_the_machine() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let logs = report["dispatches"][0]["logs"].to_string();
     assert!(!logs.contains("stolen"), "{logs}");
-    // In the charm's own file system it is an ordinary link.
+    // Inside, it is an ordinary link.
     assert!(logs.contains("out: hello"), "{logs}");
 }

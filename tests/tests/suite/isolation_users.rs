@@ -1,5 +1,5 @@
-//! `sim` for root and for an ordinary user, on machines with mounts that not
-//! everybody may look at, and where the kernel allows no user namespaces.
+//! `sim` as root and as an ordinary user, on machines with mounts that not every
+//! user may stat, and where the kernel allows no user namespaces.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::support::{dist, is_root, shown};
 
-/// What another user than root becomes when root runs the tests.
+/// Prefix of a command that root runs as another user.
 const NOBODY: [&str; 6] = [
     "setpriv",
     "--reuid=65534",
@@ -18,7 +18,7 @@ const NOBODY: [&str; 6] = [
     "--bounding-set=-all",
 ];
 
-/// The programs and a charm where every user can read them.
+/// Copies of the programs and a charm that every user can read.
 struct Public {
     dir: tempfile::TempDir,
 }
@@ -38,7 +38,7 @@ impl Public {
         std::fs::create_dir_all(charm.join("hooks")).unwrap();
         std::fs::write(charm.join("metadata.yaml"), "name: who\n").unwrap();
         let hook = charm.join("hooks/start");
-        // Root of its namespaces, able to write, and with hook tools.
+        // The hook is root in its namespaces, can write, and has hook tools.
         let script = "#!/bin/sh\nset -e\nid -u\ntouch /etc/charmhost-was-here /root/x\n\
             ls /sys/kernel/debug >&2 || true\n\
             status-set active \"as $(id -u)\"\n";
@@ -52,7 +52,7 @@ impl Public {
         PUBLIC.get_or_init(Public::new)
     }
 
-    /// A command line that simulates the charm.
+    /// Returns the command line that simulates the charm.
     fn sim(&self, more: &[&str]) -> Vec<String> {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
         let mut words = vec![path("charmhost"), "sim".to_owned(), path("charm")];
@@ -66,7 +66,7 @@ impl Public {
     }
 }
 
-/// Runs a command line after a script, by sh in a mount namespace of its own.
+/// Runs a script and then a command line, in a new mount namespace.
 fn run(namespaces: &[&str], script: &str, words: &[String]) -> Output {
     let home: PathBuf = std::env::temp_dir();
     Command::new("unshare")
@@ -79,7 +79,7 @@ fn run(namespaces: &[&str], script: &str, words: &[String]) -> Output {
         .unwrap()
 }
 
-/// Mounts like those that the kernel makes when debugfs is looked at, and one of
+/// Mounts like those that the kernel makes when debugfs is accessed, and one of
 /// another user below an ordinary directory.
 const UNREADABLE: &str = "set -e
 mount -t tmpfs -o mode=755 none /opt
@@ -92,7 +92,7 @@ mkdir /opt/private/inner
 mount -t tmpfs -o mode=700 none /opt/private/inner";
 
 #[test]
-fn every_user_can_simulate_whatever_is_mounted() {
+fn sim_works_for_every_user_with_unusual_mounts() {
     assert!(!Path::new("/etc/charmhost-was-here").exists());
     for network in ["host", "private"] {
         for by in [&[][..], &NOBODY[..]] {
@@ -103,7 +103,7 @@ fn every_user_can_simulate_whatever_is_mounted() {
             words.extend(Public::get().sim(&["--network", network, "--format", "json"]));
             let output = match is_root() {
                 true => run(&["--mount"], UNREADABLE, &words),
-                // Only root can make these mounts.
+                // Only root may make these mounts.
                 false => run(&["--map-current-user"], "", &words),
             };
             let case = format!("{network}, {by:?}: {}", shown(&output));
@@ -117,7 +117,7 @@ fn every_user_can_simulate_whatever_is_mounted() {
 
 /// The default network of a machine charm is the machine's.
 #[test]
-fn an_ordinary_user_simulates_without_further_words() {
+fn an_ordinary_user_needs_no_options_for_sim() {
     let mut words: Vec<String> = Vec::new();
     if is_root() {
         words.extend(NOBODY.map(str::to_owned));
@@ -133,7 +133,7 @@ fn an_ordinary_user_simulates_without_further_words() {
 }
 
 #[test]
-fn where_user_namespaces_are_forbidden_the_error_says_what_to_allow() {
+fn forbidden_user_namespaces_are_reported_with_the_setting_to_change() {
     let forbid = "echo 0 > /proc/sys/user/max_user_namespaces";
     let words = Public::get().sim(&[]);
     let output = run(&["--user", "--map-root-user"], forbid, &words);
@@ -147,7 +147,7 @@ fn where_user_namespaces_are_forbidden_the_error_says_what_to_allow() {
         assert!(stderr.contains(part), "{stderr}");
     }
     assert_eq!(stderr.matches("(os error ").count(), 1, "{stderr}");
-    // What the error recommends works.
+    // The recommended setting works.
     let words = Public::get().sim(&["--unconfined"]);
     let script = "mount -t tmpfs none /root; cp -r /etc /root/etc; mount --bind /root/etc /etc";
     let forbid = format!("{forbid}\n{script}");

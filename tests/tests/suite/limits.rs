@@ -1,12 +1,12 @@
-//! Settings that hang or overload the host, and a machine that is too small.
+//! Settings files that would hang or overload the host, and too little memory.
 
 use std::process::{Command, Stdio};
 
 use crate::support::{Agent, Dispatch, copy};
 
-/// Settings are read from a regular file of a sensible size, or not at all.
+/// Settings are read only from regular files of limited size.
 #[test]
-fn settings_that_are_no_file_or_too_large_are_an_error() {
+fn settings_in_a_special_or_too_large_file_are_an_error() {
     let many: Vec<String> = (0..200_000).map(|n| format!("\"/srv/{n}\"")).collect();
     for (name, make, wanted) in [
         ("pipe", None, "it is not a regular file"),
@@ -42,10 +42,10 @@ fn settings_that_are_no_file_or_too_large_are_an_error() {
     }
 }
 
-/// A guest's memory is reserved whole; a limit of the address space below that
-/// is named.
+/// The address space of a guest's memory is reserved at once; a lower limit of the
+/// process is reported.
 #[test]
-fn too_little_address_space_is_named() {
+fn too_little_address_space_is_reported() {
     let charm = copy("tests/guests/faults");
     let agent = Agent::new();
     let dispatch = Dispatch::new(charm.path(), "hooks/start", &agent);

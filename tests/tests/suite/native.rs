@@ -1,4 +1,4 @@
-//! Charms that are no components run too: Python on plain ops, and shell.
+//! Charms that are not components: Python on plain ops, and shell.
 
 use std::process::Command;
 
@@ -40,16 +40,16 @@ fn without_python_a_python_project_cannot_run() {
         .env("PATH", "/nowhere")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("there is no python3 on PATH; install Python 3.10 or later"),
-        "{told}"
+        stderr.contains("there is no python3 on PATH; install Python 3.10 or later"),
+        "{stderr}"
     );
 }
 
 #[test]
-fn packages_that_cannot_be_installed_are_told_by_pip() {
+fn errors_of_pip_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let copied = Command::new("cp")
         .arg("-r")
@@ -64,29 +64,29 @@ fn packages_that_cannot_be_installed_are_told_by_pip() {
         .env("XDG_CACHE_HOME", dir.path().join("cache"))
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("pip could not install the required packages"),
-        "{told}"
+        stderr.contains("pip could not install the required packages"),
+        "{stderr}"
     );
-    assert!(told.contains("no-such-package"), "{told}");
+    assert!(stderr.contains("no-such-package"), "{stderr}");
 }
 
 #[test]
-fn a_directory_of_no_kind_is_refused_with_the_kinds_there_are() {
+fn a_directory_of_an_unknown_kind_is_rejected_with_the_known_kinds() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("charmcraft.yaml"), "type: charm\nname: x\n").unwrap();
     let output = charmhost(["sim", dir.path().to_str().unwrap()]);
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     for wanted in ["Cargo.toml", "src/charm.py", "hooks/"] {
-        assert!(told.contains(wanted), "{told}");
+        assert!(stderr.contains(wanted), "{stderr}");
     }
 }
 
 #[test]
-fn a_whole_life_has_relations_storage_and_containers() {
+fn a_lifecycle_includes_relations_storage_and_containers() {
     let charm = root().join("tests/charms/shell");
     let dir = tempfile::tempdir().unwrap();
     let scenario = dir.path().join("scenario.yaml");
@@ -106,7 +106,7 @@ fn a_whole_life_has_relations_storage_and_containers() {
     ]);
     assert!(output.status.success(), "{}", shown(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    // Hooks without a program are skipped; those that ran are in order.
+    // Hooks without a program are skipped.
     let events: Vec<&str> = report["dispatches"]
         .as_array()
         .unwrap()
@@ -142,10 +142,10 @@ fn a_python_project_without_charmcraft_runs_too() {
     file("requirements.txt", "ops==3.9.0\n");
     let output = charmhost(["sim", dir.path().to_str().unwrap(), "--event", "install"]);
     assert!(output.status.success(), "{}", shown(&output));
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
-        told.contains("blocked: waiting for a database relation"),
-        "{told}"
+        stdout.contains("blocked: waiting for a database relation"),
+        "{stdout}"
     );
 }
 

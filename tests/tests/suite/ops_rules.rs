@@ -1,5 +1,5 @@
-//! Rules of Python ops that a charm can see: which relation is gone, who may
-//! read what, what runs in which order, and how long a text may be.
+//! Rules of Python ops that a charm can observe: relations that are gone, access
+//! to databags, order of handlers, and lengths of texts.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -20,8 +20,8 @@ const RELATION: &[(&str, &str)] = &[
 
 type Answer = fn(&Request) -> Option<Result<Reply, String>>;
 
-/// An agent that hands out orders for the guest, and answers by a function
-/// where that has an answer.
+/// Returns an agent that passes orders to the guest, and answers other calls by a
+/// function first.
 fn agent(orders: &str, answer: Answer) -> Agent {
     let config = format!("{{\"orders\":\"{orders}\"}}");
     Agent::answering(move |request| {
@@ -39,7 +39,7 @@ fn follower(request: &Request) -> Option<Result<Reply, String>> {
     (request.tool == "is-leader").then(|| prints("false"))
 }
 
-/// Runs a hook of the relation db:7.
+/// Runs a hook of relation db:7.
 fn run(agent: &Agent, hook: &str) -> Ended {
     let path = format!("hooks/{hook}");
     let dispatch = Dispatch::new(&built(GUEST), &path, agent).vars(RELATION);
@@ -48,7 +48,7 @@ fn run(agent: &Agent, hook: &str) -> Ended {
     ended
 }
 
-/// What the guest logged of an order.
+/// Returns what the guest logged about an order.
 fn outcome(agent: &Agent, order: &str) -> String {
     let start = format!("INFO {order}: ");
     let logs = agent.logs();
@@ -58,7 +58,7 @@ fn outcome(agent: &Agent, order: &str) -> String {
 }
 
 #[test]
-fn the_relation_that_breaks_is_known_from_the_dispatch_path() {
+fn the_broken_relation_is_determined_by_the_dispatch_path() {
     for (hook, name, listed, active) in [
         ("db-relation-broken", "", "[9]", "false"),
         (
@@ -79,7 +79,7 @@ fn the_relation_that_breaks_is_known_from_the_dispatch_path() {
 }
 
 #[test]
-fn a_follower_reads_its_applications_data_of_a_relation_that_is_gone() {
+fn a_follower_may_read_the_application_databag_of_a_relation_that_is_gone() {
     let gone: Answer = |request| match request.tool.as_str() {
         "relation-ids" => Some(prints("[\"db:9\"]")),
         "relation-list" if request.args.concat().contains("db:7") => {
@@ -97,11 +97,11 @@ fn a_follower_reads_its_applications_data_of_a_relation_that_is_gone() {
             .iter()
             .position(|call| call.starts_with("relation-get"));
         let asked = calls.iter().position(|call| call.starts_with("is-leader"));
-        // The status of the unit asks for it afterwards in any case.
+        // Collecting statuses calls is-leader afterwards in any case.
         let before = asked < read;
         assert_eq!(before, orders == "read-app", "{orders}: {calls:?}");
     }
-    // One that is there is still not the follower's to read.
+    // A follower may not read that of an existing relation.
     let agent = agent("read-app", follower);
     run(&agent, "db-relation-changed");
     let refused = outcome(&agent, "read-app");
@@ -114,7 +114,7 @@ fn a_follower_reads_its_applications_data_of_a_relation_that_is_gone() {
 }
 
 #[test]
-fn a_relation_that_juju_denies_is_gone() {
+fn a_relation_without_permission_is_gone() {
     let agent = agent("set set-app", |request| {
         (request.tool == "relation-set").then(|| fails(1, "ERROR permission denied\n"))
     });
@@ -138,7 +138,7 @@ fn a_relation_that_juju_denies_is_gone() {
 }
 
 #[test]
-fn a_follower_does_not_even_ask_for_the_applications_status() {
+fn a_follower_does_not_call_status_get_for_the_application() {
     let agent = agent("app-status", follower);
     run(&agent, "db-relation-changed");
     assert_eq!(
@@ -152,7 +152,7 @@ fn a_follower_does_not_even_ask_for_the_applications_status() {
     );
 }
 
-/// The security events of the log: level, event and description.
+/// Returns the security events of the log: level, event and description.
 fn security_events(agent: &Agent) -> Vec<[String; 3]> {
     let logs = agent.logs();
     let lines = logs.iter().filter_map(|line| line.strip_prefix("TRACE "));
@@ -201,7 +201,7 @@ fn security_events_are_logged() {
 }
 
 #[test]
-fn a_reboot_is_a_security_event_before_it_happens() {
+fn a_reboot_is_logged_as_a_security_event_first() {
     let agent = Agent::answering(|request| match request.tool.as_str() {
         "action-get" => prints("{\"calls\":[[\"juju-reboot\"]]}"),
         _ => usual(request),
@@ -219,7 +219,7 @@ fn a_reboot_is_a_security_event_before_it_happens() {
     assert_eq!(description, "Rebooting unit 'app/0' in model 'model'");
 }
 
-/// A hook of a charm that was made before `dispatch`.
+/// Creates a legacy hook.
 fn write_hook(charm: &Path, name: &str, script: &str) {
     std::fs::create_dir(charm.join("hooks")).unwrap();
     let path = charm.join("hooks").join(name);
@@ -230,7 +230,7 @@ fn write_hook(charm: &Path, name: &str, script: &str) {
 }
 
 #[test]
-fn a_legacy_hook_runs_before_the_event_is_made_of_its_variables() {
+fn a_legacy_hook_runs_before_the_events_variables_are_checked() {
     for (script, code, fatal) in [
         ("#!/bin/sh\nexit 0\n", 1, true),
         ("#!/bin/sh\nexit 7\n", 7, false),
@@ -251,8 +251,7 @@ fn a_legacy_hook_runs_before_the_event_is_made_of_its_variables() {
     }
 }
 
-/// Runs a hook with hook tools over a transport; each call of the guest's is a
-/// program's with `exec`.
+/// Runs a hook with hook tools over a transport.
 fn run_over(transport: &str, agent: &Agent) -> Ended {
     let tools = tempfile::tempdir().unwrap();
     for tool in [
@@ -271,7 +270,7 @@ fn run_over(transport: &str, agent: &Agent) -> Ended {
 }
 
 #[test]
-fn a_long_log_line_arrives_whole_over_both_transports() {
+fn a_long_log_line_is_complete_over_both_transports() {
     for transport in ["rpc", "exec"] {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&lines);

@@ -1,5 +1,5 @@
-//! What a guest gets when a container's Pebble is slow, silent, gone, or talks
-//! nonsense: every operation ends, with an error to act on and little memory.
+//! A container's Pebble that is slow, silent, gone, or has another protocol: every
+//! operation ends, with the matching error and bounded memory.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,17 +13,17 @@ use tempfile::TempDir;
 use crate::fake_pebble::{FakePebble, Fault, Point, Pulled, Script};
 use crate::support::{Agent, Dispatch, built, dist, prints, root, usual};
 
-/// How long a daemon may be silent.
+/// Time that a daemon may be silent.
 const SILENCE: u64 = 5;
-/// How much later than its deadline an operation may end.
+/// Tolerance after the deadline of an operation.
 const LATE: u64 = 2;
 /// The most memory that a dispatch may have, in KiB, whatever a daemon sends.
 const MEMORY: u64 = 96 * 1024;
-/// How many rows run at once.
+/// Number of rows that run in parallel.
 const PARALLEL: usize = 24;
 
-/// Runs a program where `/charm` is a directory of the test's. The namespaces
-/// need no privilege.
+/// Runs a program where `/charm` is a directory of the test. The namespaces need
+/// no privileges.
 const INSIDE: &str = r#"
 set -e
 chroot=$(PATH=/usr/sbin:/sbin:/usr/bin:/bin command -v chroot)
@@ -42,7 +42,7 @@ mount --rbind "$charm" "$root/charm"
 exec "$chroot" "$root" sh -c 'cd "$1"; shift; exec "$@"' sh "$dir" "$@"
 "#;
 
-/// A dispatch of the action that does one operation.
+/// A dispatch of the action that performs one operation.
 struct Run {
     child: Child,
     agent: Agent,
@@ -53,9 +53,9 @@ struct Run {
     _unit: TempDir,
 }
 
-/// How one ended.
+/// Outcome of a dispatch.
 struct Ended {
-    /// What the guest reports; none when the dispatch was still running.
+    /// The guest's report; `None` if the dispatch was still running.
     outcome: Option<String>,
     seconds: f64,
     /// The most memory that it had, in KiB.
@@ -105,7 +105,7 @@ impl Run {
         }
     }
 
-    /// Waits for its end, for so long at most.
+    /// Waits for the end of the dispatch, with a timeout.
     fn end(mut self, within: Duration) -> Ended {
         while self.child.try_wait().unwrap().is_none() && self.start.elapsed() < within {
             std::thread::sleep(Duration::from_millis(20));
@@ -138,8 +138,8 @@ impl Run {
     }
 }
 
-/// A unit of its own: units keep state. Links, because a program that was just
-/// written may still be open in a process that another test starts.
+/// A new unit, because units have state. Hard links, because a program that was
+/// just written may still be open in a process that another test starts.
 fn unit() -> TempDir {
     let from = built("tests/guests/pebble");
     let dir = tempfile::tempdir_in(root().join("target/suite")).unwrap();
@@ -164,9 +164,9 @@ fn high_water(id: u64) -> u64 {
 struct Row {
     operation: &'static str,
     script: Script,
-    /// How the outcome must begin: any of these.
+    /// Accepted prefixes of the outcome.
     wanted: &'static [&'static str],
-    /// When it must have ended, in seconds.
+    /// Time limit in seconds.
     deadline: u64,
 }
 
@@ -197,7 +197,7 @@ fn row(
     }
 }
 
-/// Every operation that is a request, and where it can go wrong.
+/// Every operation that is a request, with the positions of faults.
 const REQUESTS: &[(&str, &str)] = &[
     ("can-connect", "GET /v1/system-info"),
     ("system-info", "GET /v1/system-info"),
@@ -225,7 +225,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ("read-error-output", "GET /v1/changes/1/wait"),
 ];
 
-/// What can go wrong with a request.
+/// Faults of a request.
 const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::NoAccept, TIMEOUT),
     (Fault::NoRead, TIMEOUT),
@@ -247,7 +247,7 @@ fn requests(rows: &mut Vec<Row>) {
         for (fault, wanted) in FAULTS {
             let wanted = match (*operation, *fault) {
                 ("can-connect", Fault::Closes(_)) => &["ok false"][..],
-                // Any answer but 101 is a refusal, whatever follows.
+                // Any status but 101 is a refusal, whatever follows.
                 ("exec", _) if upgrade => &["Timeout: ", "NotReady: ", "Other: "],
                 _ => *wanted,
             };
@@ -296,7 +296,7 @@ fn files(rows: &mut Vec<Row>) {
     add("pull-some", Pulled::EndlessContent, Fault::None, OK);
 }
 
-/// Every operation on the streams of a command that runs.
+/// Every operation on the streams of a running command.
 fn streams(rows: &mut Vec<Row>) {
     for (operation, target) in [
         ("read-output", "stdio"),
@@ -324,7 +324,7 @@ fn streams(rows: &mut Vec<Row>) {
             rows.push(row(operation, target, fault, wanted));
         }
     }
-    // A command that writes for ever is one; its timeout ends it.
+    // A command may write without end; its timeout ends it.
     for operation in ["read-all-2s", "collect-2s", "wait-2s"] {
         rows.push(row(operation, "stdio", Fault::FloodsData, TIMEOUT));
     }
@@ -340,7 +340,7 @@ fn streams(rows: &mut Vec<Row>) {
         rows.push(row("wait", "stdio", fault, wanted));
         rows.push(row("close-input", "stdio", fault, OK));
     }
-    // The command still runs, says the daemon, and takes no input.
+    // The daemon reports that the command still runs, and reads no input.
     rows.push(row(
         "write-input-2s",
         "stdio",
@@ -369,7 +369,7 @@ fn run(row: &Row) -> Ended {
     Run::start(row.operation, fake.charm()).end(most)
 }
 
-/// What is wrong with how a row ended; empty when nothing is.
+/// Returns what is wrong with the outcome of a row; empty if nothing is.
 fn wrong(row: &Row, ended: &Ended) -> String {
     let outcome = ended.outcome.as_deref().unwrap_or("no end");
     let mut wrong = String::new();
@@ -386,7 +386,7 @@ fn wrong(row: &Row, ended: &Ended) -> String {
 }
 
 #[test]
-fn every_operation_ends_whatever_the_daemon_does() {
+fn every_operation_ends_for_every_fault_of_the_daemon() {
     let mut rows = Vec::new();
     requests(&mut rows);
     files(&mut rows);
@@ -489,7 +489,7 @@ fn counted(paused: Duration) -> String {
 }
 
 #[test]
-fn input_arrives_whole_or_the_write_fails() {
+fn input_is_complete_or_the_write_fails() {
     const ALL: &str = "ok 0 41943040";
     let (short, long) = std::thread::scope(|scope| {
         let short = scope.spawn(|| counted(Duration::from_secs(3)));
@@ -501,14 +501,14 @@ fn input_arrives_whole_or_the_write_fails() {
 }
 
 #[test]
-fn a_command_that_ended_in_time_is_no_timeout() {
+fn a_command_that_ended_in_time_does_not_time_out() {
     let pebble = RealPebble::start();
     let ended = Run::start("late-wait", pebble.dir.path()).end(Duration::from_secs(30));
     assert_eq!(ended.outcome.as_deref(), Some("ok 3"));
 }
 
 #[test]
-fn input_that_nobody_reads_does_not_fill_the_memory() {
+fn unread_input_does_not_fill_the_memory() {
     let fake = FakePebble::new(Script {
         target: "stdio",
         fault: Fault::NoRead,

@@ -1,5 +1,5 @@
-//! What `sim` answers, as far as it once differed from a real agent: seen by a
-//! charm whose `dispatch` is a shell script.
+//! Answers of `sim` that once differed from those of a real agent, seen by a charm
+//! whose `dispatch` is a shell script.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn executable(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A field of each entry in a list that each dispatch has.
+/// Returns a field of each entry of a list of each dispatch.
 fn each(report: &Value, list: &str, field: &str) -> Vec<String> {
     let dispatches = report["dispatches"].as_array().unwrap();
     let entries = dispatches
@@ -57,18 +57,18 @@ fn each(report: &Value, list: &str, field: &str) -> Vec<String> {
     entries.map(text).collect()
 }
 
-/// What the tools printed, in the order of the calls.
+/// Returns what the tools printed, in the order of the calls.
 fn printed(report: &Value) -> Vec<String> {
     each(report, "hook_tools", "stdout")
 }
 
-/// The log: what tools complain about is there as output of the charm.
+/// Returns the log, which has the standard error of tools as output of the charm.
 fn logged(report: &Value) -> Vec<String> {
     each(report, "logs", "message")
 }
 
 #[test]
-fn storage_is_where_the_metadata_says() {
+fn storage_is_at_the_location_in_the_metadata() {
     let script = "set -e
 for id in data/0 logs/0 disk/0; do storage-get -s $id location > /dev/null; done
 echo kept > /srv/data/file

@@ -1,5 +1,5 @@
-//! Relation data and state reach Juju as the charm wrote them: what a dispatch
-//! sends is read by YAML readers that are not the project's.
+//! Relation data and state are passed to Juju unchanged: independent YAML readers
+//! read what a dispatch sends.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,11 +13,11 @@ use crate::support::{Agent, Dispatch, built, copy, dist, prints, root, shown, us
 
 type Data = BTreeMap<String, String>;
 
-/// A generator of numbers that a seed repeats.
+/// A random number generator with a reproducible seed.
 struct Random(u64);
 
 impl Random {
-    /// From `SEED`, or from the time.
+    /// Uses `SEED` from the environment, otherwise the time.
     fn new() -> Self {
         let given = std::env::var("SEED").ok();
         let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
@@ -32,7 +32,7 @@ impl Random {
         (self.0 >> 11) as usize % end
     }
 
-    /// Every character once, in any order.
+    /// Every character once, in random order.
     fn shuffled(&mut self) -> Vec<char> {
         let mut all: Vec<char> = ('\0'..=char::MAX).collect();
         for last in (1..all.len()).rev() {
@@ -41,8 +41,8 @@ impl Random {
         all
     }
 
-    /// The characters as texts of up to `longest` characters and blanks, some of
-    /// them short.
+    /// Splits the characters into texts of up to `longest` characters, some of them
+    /// short.
     fn texts(&mut self, mut characters: &[char], longest: usize) -> Vec<String> {
         let mut texts = Vec::new();
         while !characters.is_empty() {
@@ -65,8 +65,8 @@ impl Random {
     }
 }
 
-/// Keys and values that mean something else to YAML when they are not quoted,
-/// that readers fold, and around the length that keys may have.
+/// Keys and values that have another meaning in unquoted YAML, that readers fold,
+/// and with lengths around the limit of keys.
 fn odd_data() -> Data {
     let words = [
         "<<",
@@ -158,13 +158,13 @@ fn odd_data() -> Data {
     data
 }
 
-/// All that is written, in several dispatches.
+/// Everything that is written, in several dispatches.
 fn chunks(random: &mut Random) -> Vec<Data> {
     let (keys, values) = (random.shuffled(), random.shuffled());
     let values = random.texts(&values, 6000);
     let mut chunks = vec![odd_data()];
-    // Each holds a character that no other holds; values are longer, and so
-    // there are fewer of them.
+    // Each has a character that no other has; values are longer, so there are
+    // fewer of them.
     let keys = random.texts(&keys, 2500);
     assert!(keys.len() > values.len());
     for (index, key) in keys.into_iter().enumerate() {
@@ -180,8 +180,7 @@ fn chunks(random: &mut Random) -> Vec<Data> {
     chunks
 }
 
-/// Has a guest write the data, and returns what the agent gets on the input of
-/// `relation-set`.
+/// Makes a guest write the data, and returns the standard input of `relation-set`.
 fn sent(transport: &str, data: &Data) -> Vec<u8> {
     let charm = built("tests/guests/databags");
     let pairs: Vec<(&String, &String)> = data.iter().collect();
@@ -193,7 +192,7 @@ fn sent(transport: &str, data: &Data) -> Vec<u8> {
         "relation-ids" => prints("[\"db:7\"]"),
         "relation-list" => prints("[\"pg/0\"]"),
         "relation-get" => prints("{}"),
-        // As Juju has its own client do.
+        // Like Juju's own client.
         "relation-set" if request.stdin.is_none() => Err(REQUIRES_STDIN.to_owned()),
         "relation-set" => {
             seen.lock().unwrap().push(request.clone());
@@ -231,7 +230,7 @@ fn sent(transport: &str, data: &Data) -> Vec<u8> {
     request.stdin.unwrap()
 }
 
-/// What a program reads from its input and prints as JSON.
+/// Returns what a program reads from its input and prints as JSON.
 fn read_by(mut reader: Command, input: &[u8]) -> Result<Value, String> {
     reader
         .stdin(Stdio::piped())
@@ -266,13 +265,13 @@ fn py_yaml() -> Command {
     command
 }
 
-/// A map of texts.
+/// Converts JSON to a map of texts.
 fn data(value: Value) -> Data {
     serde_json::from_value(value).unwrap()
 }
 
 #[test]
-fn other_readers_of_yaml_read_every_character_and_every_key_that_was_written() {
+fn independent_yaml_readers_read_all_relation_data() {
     let mut random = Random::new();
     let seed = random.0;
     let chunks = chunks(&mut random);
@@ -306,14 +305,14 @@ fn other_readers_of_yaml_read_every_character_and_every_key_that_was_written() {
     assert_eq!(all.collect::<String>(), "", "never written: SEED={seed}");
 }
 
-/// Juju reads the handles, and whoever has the state then reads its documents.
+/// Juju reads the handles, and the reader of the state its documents.
 #[test]
-fn other_readers_of_yaml_read_the_state_that_was_saved_in_juju() {
+fn independent_yaml_readers_read_all_state_saved_in_juju() {
     let mut random = Random::new();
     let seed = random.0;
     let mut characters = random.shuffled();
     characters.truncate(10_000);
-    // All that a reader may refuse or fold, and what is near it.
+    // Characters that a reader may reject or fold, and their neighbours.
     characters.extend('\0'..'\u{3000}');
     characters.extend('\u{fe00}'..='\u{ffff}');
     for characters in characters.chunks(3000) {
@@ -336,8 +335,8 @@ fn other_readers_of_yaml_read_the_state_that_was_saved_in_juju() {
     }
 }
 
-/// Has a guest save the data in Juju, and returns what the agent gets on the
-/// input of `state-set`.
+/// Makes a guest save the data in Juju, and returns the standard input of
+/// `state-set`.
 fn sent_state(data: &[[String; 2]]) -> Vec<u8> {
     let charm = copy("tests/guests/databags");
     let settings = "[state]\nstorage = \"juju\"\n";
@@ -362,9 +361,9 @@ fn sent_state(data: &[[String; 2]]) -> Vec<u8> {
     inputs.pop().unwrap()
 }
 
-/// The readers notice what the test is about.
+/// The test would fail with plain JSON.
 #[test]
-fn plain_json_is_not_what_go_yaml_reads() {
+fn go_yaml_does_not_read_plain_json() {
     for version in ["v2", "v3"] {
         let read = |text: &str| {
             let json = json!({ "k": text }).to_string();

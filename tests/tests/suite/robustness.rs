@@ -1,5 +1,5 @@
-//! Programs whose output nobody reads, agents that are gone, limits that were
-//! met before, and simulations that are interrupted.
+//! Closed standard streams, agents that are gone, limits that were reached before,
+//! and interrupted simulations.
 
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Agent, Dispatch, charmhost, copy, dist, root, shown, usual};
 
-/// The writing end of a pipe that nobody reads.
+/// Returns the writing end of a pipe whose reading end is closed.
 fn unread() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -22,14 +22,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_hook_does_not_need_anybody_to_read_its_stderr() {
+fn a_hook_succeeds_with_a_closed_stderr() {
     let (charm, agent) = (copy("tests/guests/faults"), Agent::new());
     for (hook, code) in [("hooks/config-changed", 0), ("hooks/start", 1)] {
         let dispatch = Dispatch::new(charm.path(), hook, &agent).var("JUJU_DEBUG", "1");
         let status = dispatch.command().stderr(unread()).status().unwrap();
         assert_eq!(status.code(), Some(code), "{hook}: {status}");
     }
-    // Nor does one that cannot log, or that is told something impossible.
+    // So does one that cannot log, or that gets an invalid answer.
     for vars in [
         [("JUJU_AGENT_SOCKET_ADDRESS", "/nowhere/agent.socket")],
         [("JUJU_AGENT_SOCKET_NETWORK", "pigeon")],
@@ -41,7 +41,7 @@ fn a_hook_does_not_need_anybody_to_read_its_stderr() {
 }
 
 #[test]
-fn the_command_does_not_need_anybody_to_read_its_output() {
+fn the_command_succeeds_with_a_closed_stdout() {
     let charm = root().join("tests/charms/shell");
     let charm = charm.to_str().unwrap();
     let run = |args: &[&str], code| {
@@ -79,7 +79,7 @@ fn the_command_does_not_need_anybody_to_read_its_output() {
 }
 
 #[test]
-fn a_trap_is_not_blamed_on_a_limit_that_the_guest_has_coped_with() {
+fn a_trap_is_not_blamed_on_a_limit_that_the_guest_handled() {
     let (charm, agent) = (copy("tests/guests/faults"), Agent::new());
     let ended = Dispatch::new(charm.path(), "actions/cope", &agent).run();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -90,7 +90,7 @@ fn a_trap_is_not_blamed_on_a_limit_that_the_guest_has_coped_with() {
     assert!(last.contains("`unreachable` instruction"), "{last}");
 }
 
-/// How often a text has a part.
+/// Counts a part of a text.
 fn count(text: &str, part: &str) -> usize {
     text.matches(part).count()
 }
@@ -142,7 +142,7 @@ fn a_cause_is_printed_once() {
     }
 }
 
-/// What the host logs for itself has its cause too, and once.
+/// Log lines of the host have their cause once.
 #[test]
 fn a_cause_is_logged_once() {
     let (charm, agent) = (copy("tests/guests/faults"), Agent::new());
@@ -167,7 +167,7 @@ fn a_cause_is_logged_once() {
 }
 
 #[test]
-fn what_fails_while_the_log_cannot_be_written_is_on_stderr() {
+fn failures_are_printed_to_stderr_if_the_log_cannot_be_written() {
     let (charm, agent) = (copy("tests/guests/faults"), Agent::new());
     let gone = Dispatch::new(charm.path(), "hooks/start", &agent)
         .var("JUJU_AGENT_SOCKET_ADDRESS", "/nowhere/agent.socket");
@@ -192,17 +192,17 @@ fn what_fails_while_the_log_cannot_be_written_is_on_stderr() {
     ] {
         assert!(line.contains(part), "{line}");
     }
-    // With a log, it is there alone.
+    // With a log, they are only there.
     let ended = Dispatch::new(charm.path(), "hooks/start", &agent).run();
     assert_eq!(ended.stderr, "");
 }
 
 #[test]
-fn a_reply_that_is_too_long_is_said_to_be() {
+fn a_reply_above_the_size_limit_is_reported() {
     let charm = copy("tests/guests/faults");
-    let agent = Agent::rude(|mut stream| {
+    let agent = Agent::raw(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
-        // The length of the first message: 65 MiB.
+        // Length of the first message: 65 MiB.
         let _ = stream.write_all(&[0xfc, 0x04, 0x10, 0x00, 0x00]);
         let _ = stream.read(&mut [0; 4096]);
     });
@@ -230,7 +230,7 @@ fn a_hook_tool_takes_arguments_in_any_encoding() {
     };
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let bytes = seen.clone();
-    let raw = Agent::rude(move |mut stream| {
+    let raw = Agent::raw(move |mut stream| {
         let mut buffer = [0; 4096];
         let got = stream.read(&mut buffer).unwrap();
         bytes.lock().unwrap().extend_from_slice(&buffer[..got]);
@@ -247,7 +247,7 @@ fn a_hook_tool_takes_arguments_in_any_encoding() {
     );
 }
 
-/// A directory with hook tools that write down that they ran.
+/// Creates a directory with hook tools that record that they ran.
 fn programs(calls: &Path) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for tool in [
@@ -273,7 +273,7 @@ fn programs(calls: &Path) -> tempfile::TempDir {
 }
 
 #[test]
-fn files_decide_how_hook_tools_are_called() {
+fn settings_files_choose_the_hook_tool_transport() {
     let exec = "[hook-tools]\ntransport = \"exec\"\n";
     let rpc = "[hook-tools]\ntransport = \"rpc\"\n";
     let auto = "[hook-tools]\ntransport = \"auto\"\n";
@@ -305,7 +305,7 @@ fn files_decide_how_hook_tools_are_called() {
 }
 
 #[test]
-fn how_hook_tools_are_called_is_shown() {
+fn the_hook_tool_transport_is_printed() {
     let charm = copy("tests/guests/faults");
     let settings = "[hook-tools]\ntransport = \"exec\"\n";
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
@@ -316,7 +316,7 @@ fn how_hook_tools_are_called_is_shown() {
         "{}",
         shown(&output)
     );
-    // What is wrong in there is an error, and hook tools work to log it.
+    // Invalid settings are an error, which is logged by hook tools.
     std::fs::write(
         charm.path().join("charmhost.toml"),
         "[hook-tools]\ntransport = \"pigeon\"\n",
@@ -329,7 +329,7 @@ fn how_hook_tools_are_called_is_shown() {
     assert!(logs.contains("unknown variant `pigeon`"), "{logs}");
 }
 
-/// How often a thread of a process was put to sleep.
+/// Counts voluntary context switches of the threads of a process.
 fn naps(process: u32, thread: &str) -> Option<u64> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let mut paths = tasks.flatten().map(|task| task.path());
@@ -345,7 +345,7 @@ fn naps(process: u32, thread: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_dispatch_that_waits_wakes_up_for_nothing() {
+fn a_waiting_dispatch_does_not_wake_up() {
     let charm = copy("tests/guests/faults");
     let agent = Agent::answering(|request| {
         if request
@@ -357,7 +357,7 @@ fn a_dispatch_that_waits_wakes_up_for_nothing() {
         }
         usual(request)
     });
-    // Its handler has run, and so has the thread that limits its time.
+    // Its handler and the thread that limits its CPU time have started.
     let dispatch = Dispatch::new(charm.path(), "hooks/start", &agent);
     let mut child = dispatch.command().stderr(Stdio::null()).spawn().unwrap();
     let mut most = None;
@@ -369,8 +369,8 @@ fn a_dispatch_that_waits_wakes_up_for_nothing() {
     assert!(most < 50, "it woke up {most} times in three seconds");
 }
 
-/// A root directory on which `/charm` can be made without changing that of the
-/// machine: everything of the machine, beside each other in a `tmpfs`.
+/// Creates a root directory in which `/charm` can be created without changing that
+/// of the machine: bind mounts of its directories in a `tmpfs`.
 const PRIVATE_ROOT: &str = r#"
 set -e
 PATH=$PATH:/usr/sbin:/sbin
@@ -395,7 +395,7 @@ chroot "$NEW" sh -c '
 "#;
 
 #[test]
-fn an_unconfined_simulation_that_is_interrupted_takes_its_link_away() {
+fn an_interrupted_unconfined_simulation_removes_its_link() {
     for (signal, code, mark) in [
         ("INT", 130, "76541"),
         ("TERM", 143, "76542"),
@@ -455,10 +455,10 @@ fn ended_within(command: &mut Command) -> Output {
     }
 }
 
-/// A simulation does not wait for a charm's own process that has the state file,
-/// and does not change the file.
+/// A simulation does not wait for a process of the charm that has locked the state
+/// file, and does not change the file.
 #[test]
-fn looking_at_what_is_deferred_leaves_the_state_alone() {
+fn reading_deferred_events_for_the_report_does_not_lock_the_state() {
     let charm = tempfile::tempdir().unwrap();
     std::fs::create_dir(charm.path().join("hooks")).unwrap();
     std::fs::write(charm.path().join("metadata.yaml"), "name: holds\n").unwrap();
@@ -498,7 +498,7 @@ fn looking_at_what_is_deferred_leaves_the_state_alone() {
     assert!(output.status.success(), "{}", shown(&output));
     assert!(stdout.contains("mode 640"), "{stdout}");
     assert!(stdout.contains("tables ['other']"), "{stdout}");
-    // The process of the charm has it for 30 seconds; waiting for it would take
-    // 10 after each hook.
+    // The charm's process has the lock for 30 seconds; waiting for it would take
+    // 10 seconds after each hook.
     assert!(started.elapsed() < Duration::from_secs(18), "{stdout}");
 }

@@ -1,4 +1,4 @@
-//! A charm needs nothing of the machine it runs on.
+//! `dispatch` needs no files of the machine.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn dispatch_runs_in_an_empty_chroot_for_an_unprivileged_user_from_a_read_only_di
         "config-get" => prints("{\"greeting\":\"Hi\",\"port\":8080}\n"),
         _ => usual(request),
     });
-    // A socket can be linked into the new root; it stays the same socket.
+    // A hard link of the socket is the same socket.
     let socket = dir.path().join("agent.socket");
     link_socket(&agent.socket(), &socket);
     let mut command = chroot(dir.path());

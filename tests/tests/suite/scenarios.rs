@@ -1,5 +1,4 @@
-//! Scenarios: what they say is checked, and what they expect is held against
-//! what comes.
+//! Scenarios: validation and expectations.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -8,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{built, charmhost, root, shown};
 
-/// Runs a charm with a scenario of this text.
+/// Runs a charm with a scenario.
 fn sim(charm: &PathBuf, scenario: &str, more: &[&str]) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("scenario.yaml");
@@ -32,14 +31,14 @@ fn the_web_charm_serves_what_its_scenario_expects() {
     let scenario = std::fs::read_to_string(root().join("charms/web/scenario.yaml")).unwrap();
     let output = sim(&built("charms/web"), &scenario, &[]);
     assert!(output.status.success(), "{}", shown(&output));
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     for page in ["<h1>Hello</h1>", "<h1>Good morning</h1>"] {
-        assert!(told.contains(page), "{page} is not in {told}");
+        assert!(stdout.contains(page), "{page} is not in {stdout}");
     }
 }
 
 #[test]
-fn both_ways_to_call_hook_tools_are_the_same_to_a_charm() {
+fn both_hook_tool_transports_have_the_same_results() {
     let scenario = std::fs::read_to_string(root().join("charms/web/scenario.yaml")).unwrap();
     let reduced = |how: &str| {
         let output = sim(
@@ -58,7 +57,7 @@ fn both_ways_to_call_hook_tools_are_the_same_to_a_charm() {
 }
 
 #[test]
-fn what_is_expected_and_does_not_come_is_told_with_what_came() {
+fn unmet_expectations_are_reported_with_the_actual_values() {
     let scenario = "
 events:
 - event: config-changed
@@ -72,14 +71,14 @@ expect:
     let output = sim(&built("charms/hello"), scenario, &["--format", "json"]);
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     let unmet = report(&output)["unmet"].clone();
-    let told: Vec<String> = unmet
+    let messages: Vec<String> = unmet
         .as_array()
         .unwrap()
         .iter()
         .map(|unmet| format!("{} {} {}", unmet["after"], unmet["of"], unmet["wanted"]))
         .collect();
     assert_eq!(
-        told,
+        messages,
         [
             "\"1 config-changed\" \"calls\" \"config-get --format=json\"",
             "\"1 config-changed\" \"unit_status\" {\"name\":\"blocked\",\"message\":\"never\"}",
@@ -88,25 +87,25 @@ expect:
         ]
     );
     let output = sim(&built("charms/hello"), scenario, &[]);
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     for wanted in [
         "✗ after 1 config-changed: opened_ports",
         "wanted  9/tcp",
         "got     8080/tcp",
     ] {
-        assert!(told.contains(wanted), "{wanted:?} is not in {told}");
+        assert!(stdout.contains(wanted), "{wanted:?} is not in {stdout}");
     }
 }
 
 #[test]
-fn an_expected_failure_is_none() {
+fn an_expected_failure_is_a_success() {
     let scenario = "events: [{event: start, expect: {exit_code: 1}}]";
     let output = sim(&built("tests/guests/faults"), scenario, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
 }
 
 #[test]
-fn a_failed_hook_is_run_again_if_that_is_wanted() {
+fn a_failed_hook_is_retried_on_request() {
     let scenario = "events: [start]";
     let more = ["--retries", "2", "--format", "json"];
     let output = sim(&built("tests/guests/faults"), scenario, &more);
@@ -115,7 +114,7 @@ fn a_failed_hook_is_run_again_if_that_is_wanted() {
 }
 
 #[test]
-fn secrets_are_digests_unless_they_are_to_be_shown() {
+fn secrets_are_printed_as_digests_unless_requested() {
     let charm = root().join("tests/charms/shell");
     let notes = root().join("README.md");
     let scenario = format!(
@@ -131,16 +130,16 @@ expect:
     );
     let output = sim(&charm, &scenario, &["--format", "json"]);
     assert!(output.status.success(), "{}", shown(&output));
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!told.contains("correct-horse"), "{told}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!stdout.contains("correct-horse"), "{stdout}");
     let report = report(&output);
     let digest = report["model"]["secrets"][0]["revisions"]["1"]["token"]
         .as_str()
         .unwrap()
         .to_owned();
     assert!(digest.starts_with("digest:"), "{digest}");
-    // The same value has the same digest wherever it comes up.
-    assert!(told.matches(&digest).count() >= 4, "{told}");
+    // The same value has the same digest everywhere.
+    assert!(stdout.matches(&digest).count() >= 4, "{stdout}");
     let other = sim(&charm, &scenario, &["--format", "json"]);
     assert!(
         !String::from_utf8_lossy(&other.stdout).contains(&digest),
@@ -151,7 +150,7 @@ expect:
 }
 
 #[test]
-fn scenarios_that_cannot_be_are_told() {
+fn impossible_scenarios_are_rejected() {
     let web = built("charms/web");
     for (scenario, wanted) in [
         (
@@ -215,10 +214,10 @@ fn scenarios_that_cannot_be_are_told() {
         ("- start", "it must be a map with state, events and expect"),
     ] {
         let output = sim(&web, scenario, &[]);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{scenario}: {told}");
-        assert!(told.starts_with("ERROR cannot "), "{scenario}: {told}");
-        assert!(told.contains(wanted), "{scenario}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{scenario}: {stderr}");
+        assert!(stderr.starts_with("ERROR cannot "), "{scenario}: {stderr}");
+        assert!(stderr.contains(wanted), "{scenario}: {stderr}");
         assert!(output.stdout.is_empty(), "{scenario}: something ran");
     }
     let output = charmhost([
@@ -227,10 +226,10 @@ fn scenarios_that_cannot_be_are_told() {
         "--scenario".as_ref(),
         "/nowhere.yaml".as_ref(),
     ]);
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        told.contains("cannot use the scenario /nowhere.yaml: No such file"),
-        "{told}"
+        stderr.contains("cannot use the scenario /nowhere.yaml: No such file"),
+        "{stderr}"
     );
 }
 
@@ -255,10 +254,10 @@ fn a_charm_that_never_returns_is_stopped() {
         "0.5",
     ]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
-        told.contains("it ran longer than 0.5 s and was killed"),
-        "{told}"
+        stdout.contains("it ran longer than 0.5 s and was killed"),
+        "{stdout}"
     );
 }
 
@@ -278,18 +277,18 @@ fn without_pebble_a_container_cannot_run() {
     let output = loop {
         match command.output() {
             Ok(output) => break output,
-            // Another test has started a program while this one was written.
+            // Another test forked while this program was being written.
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             Err(error) => panic!("cannot run charmhost: {error}"),
         }
     };
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("cannot run the container \"web\": there is no Pebble to run in it"),
-        "{told}"
+        stderr.contains("cannot run the container \"web\": there is no Pebble to run in it"),
+        "{stderr}"
     );
     assert!(output.stdout.is_empty(), "something ran");
 }

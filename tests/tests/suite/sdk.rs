@@ -1,10 +1,10 @@
-//! The Rust SDK says in the compiler's words what a charm author did wrong.
+//! Compiler errors for misuse of the Rust SDK.
 
 use std::process::Command;
 
 use crate::support::root;
 
-/// A charm around some lines, as the compiler sees it.
+/// Returns the source of a charm with some lines in it.
 fn charm(new: &str, methods: &str) -> String {
     format!(
         "use charmhost::prelude::*;
@@ -18,7 +18,7 @@ fn charm(new: &str, methods: &str) -> String {
 }
 
 #[test]
-fn misuse_is_told_with_the_remedy() {
+fn misuse_is_reported_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("src")).unwrap();
     let manifest = format!(
@@ -72,10 +72,10 @@ fn misuse_is_told_with_the_remedy() {
             .current_dir(dir.path())
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{source} compiles");
         for text in wanted {
-            assert!(told.contains(text), "wanted {text:?}, got {told}");
+            assert!(stderr.contains(text), "wanted {text:?}, got {stderr}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `charmhost sim`: the life of a unit, told as JSON and as a timeline.
+//! `charmhost sim`: the lifecycle of a unit, as JSON and as a timeline.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn report(more: &[&str]) -> Value {
 }
 
 #[test]
-fn a_life_has_its_events_and_leaves_its_traces_in_the_model() {
+fn a_lifecycle_has_its_events_and_changes_the_model() {
     let report = report(&[]);
     let events: Vec<&str> = report["dispatches"]
         .as_array()
@@ -47,7 +47,7 @@ fn a_life_has_its_events_and_leaves_its_traces_in_the_model() {
 }
 
 #[test]
-fn a_hook_tool_call_is_told_whole() {
+fn a_hook_tool_call_is_reported_completely() {
     let report = report(&["--event", "config-changed", "--config", "port=9090"]);
     let calls = report["dispatches"][0]["hook_tools"].as_array().unwrap();
     let call = calls
@@ -67,18 +67,18 @@ fn an_archive_runs_like_a_directory() {
     let archive = built("charms/hello").join("../packed.charm");
     let output = charmhost(["sim".as_ref(), archive.as_os_str()]);
     assert!(output.status.success(), "{}", shown(&output));
-    let told = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     for wanted in [
         "install",
         "open-port 8080/tcp",
         "active: saying Hello on port 8080",
     ] {
-        assert!(told.contains(wanted), "{wanted:?} is not in {told}");
+        assert!(stdout.contains(wanted), "{wanted:?} is not in {stdout}");
     }
 }
 
 #[test]
-fn a_hook_that_fails_leaves_nothing_behind_and_fails_the_simulation() {
+fn a_failing_hook_is_rolled_back_and_fails_the_simulation() {
     let charm = built("tests/guests/faults").display().to_string();
     let output = charmhost(["sim", &charm, "--event", "start", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
@@ -87,7 +87,7 @@ fn a_hook_that_fails_leaves_nothing_behind_and_fails_the_simulation() {
 }
 
 #[test]
-fn bad_requests_are_told() {
+fn invalid_arguments_are_reported() {
     for (args, wanted) in [
         (&["--config", "prot=1"][..], "prot"),
         (&["--config", "port=eighty"], "eighty"),
@@ -97,8 +97,8 @@ fn bad_requests_are_told() {
     ] {
         let output = sim(args);
         assert!(!output.status.success(), "{args:?}");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains(wanted), "{args:?}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(wanted), "{args:?}: {stderr}");
     }
     let output = charmhost(["sim", "/nowhere"]);
     assert_eq!(output.status.code(), Some(1));

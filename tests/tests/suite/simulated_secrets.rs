@@ -1,5 +1,5 @@
-//! Secrets under `charmhost sim`: what a hook reads of its own changes, and
-//! what the controller takes when the hook is done.
+//! Secrets under `charmhost sim`: what a hook reads of its own changes, and what
+//! the controller applies at the end of the hook.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -166,7 +166,7 @@ fn a_unit_that_does_not_lead_fails_with_the_secrets_of_its_application() {
 }
 
 #[test]
-fn ids_of_new_secrets_are_such_as_juju_gives() {
+fn ids_of_new_secrets_have_the_format_of_juju() {
     let start = "for i in 1 2 3; do secret add --owner unit --label \"l$i\" key=v; done
                  secret add --owner unit --label l2 key=v; secret add --file - < /dev/null; true";
     let report = sim(true, start, "true");

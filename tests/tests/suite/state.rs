@@ -1,5 +1,5 @@
-//! The local state is ops's: a charm moves from Python to this host and back,
-//! and takes its deferred events with it.
+//! Local state has the format of ops: a charm moves from Python to this host and
+//! back with its deferred events.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use charmhost_jujuc::{Reply, Request};
 
 use crate::support::{Agent, Dispatch, charmhost, copy, dist, prints, root, usual};
 
-/// A unit whose charm is there twice: compiled, and in Python.
+/// A unit with two builds of its charm: compiled, and in Python.
 struct Unit {
     charm: tempfile::TempDir,
     agent: Agent,
@@ -23,7 +23,7 @@ impl Unit {
         Unit::with(|_| None)
     }
 
-    /// A unit whose agent answers some calls in its own way.
+    /// A unit with an agent that answers some calls by a function.
     fn with(
         mut answer: impl FnMut(&Request) -> Option<Result<Reply, String>> + Send + 'static,
     ) -> Self {
@@ -32,10 +32,10 @@ impl Unit {
         std::fs::create_dir(charm.path().join("src")).unwrap();
         std::fs::copy(reference, charm.path().join("src/charm.py")).unwrap();
         let defer = Arc::new(Mutex::new(String::new()));
-        let told = defer.clone();
+        let answered = defer.clone();
         let agent = Agent::answering(move |request| match request.tool.as_str() {
             "config-get" => {
-                let defer = told.lock().unwrap().clone();
+                let defer = answered.lock().unwrap().clone();
                 prints(&serde_json::json!({"defer": defer, "fail": ""}).to_string())
             }
             _ => answer(request).unwrap_or_else(|| usual(request)),
@@ -47,7 +47,7 @@ impl Unit {
         }
     }
 
-    /// Runs a hook in which the named handlers defer; gives what was logged.
+    /// Runs a hook in which the named handlers defer; returns what was logged.
     fn run(&self, hook: &str, python: bool, defer: &str) -> Vec<String> {
         *self.defer.lock().unwrap() = defer.to_owned();
         let before = self.agent.logs().len();
@@ -107,8 +107,8 @@ fn run_python(charm: &Path, dispatch: Dispatch) {
     );
 }
 
-/// What the charm `atomic-counter` said at the start of each dispatch: the number that
-/// it keeps itself, and the one that Juju keeps for it.
+/// Returns what the charm `atomic-counter` logged at the start of each dispatch: the
+/// number in its local state, and the one in Juju.
 fn reported_numbers(settings: &str) -> Vec<String> {
     let charm = copy("tests/guests/atomic-counter");
     std::fs::write(charm.path().join("charmhost.toml"), settings).unwrap();
@@ -135,7 +135,7 @@ fn reported_numbers(settings: &str) -> Vec<String> {
 }
 
 #[test]
-fn in_atomic_mode_a_charms_own_state_counts_when_juju_has_applied_the_rest() {
+fn in_atomic_mode_local_state_is_committed_if_juju_committed_the_hook() {
     let together = [
         "own 0 juju",
         "own 1 juju 1",
@@ -155,8 +155,8 @@ fn in_atomic_mode_a_charms_own_state_counts_when_juju_has_applied_the_rest() {
     assert_eq!(reported_numbers(""), apart);
 }
 
-/// What Juju keeps for the unit: it applies all changes at once, as if every
-/// hook succeeded.
+/// State of the unit in Juju, which applies all changes at once, as if every hook
+/// succeeded.
 #[derive(Default)]
 struct KeptByJuju(BTreeMap<String, String>);
 
@@ -195,7 +195,7 @@ impl KeptByJuju {
 }
 
 #[test]
-fn state_that_juju_keeps_moves_between_the_host_and_ops() {
+fn state_in_juju_moves_between_the_host_and_ops() {
     let kept: Arc<Mutex<KeptByJuju>> = Arc::default();
     let answering = kept.clone();
     let unit = Unit::with(move |request| answering.lock().unwrap().answer(request));
@@ -241,7 +241,7 @@ fn has(logs: &[String], wanted: &str) -> bool {
 }
 
 #[test]
-fn what_the_host_deferred_comes_again_in_python() {
+fn events_deferred_by_the_host_are_delivered_by_ops() {
     let unit = Unit::new();
     unit.run("config-changed", false, "config_changed");
     let logs = unit.run("update-status", true, "");
@@ -252,14 +252,14 @@ fn what_the_host_deferred_comes_again_in_python() {
         ),
         "{logs:?}"
     );
-    // What is remembered goes with it.
+    // Stored state moves with it.
     let wanted = "INFO 2 config_changed  after config_changed config_changed";
     assert!(has(&logs, wanted), "{logs:?}");
     assert_eq!(unit.rows("select * from notice"), "[]\n");
 }
 
 #[test]
-fn what_python_deferred_comes_again_in_the_host_and_the_rest_stays() {
+fn events_deferred_by_ops_are_delivered_by_the_host() {
     let unit = Unit::new();
     unit.run("start", true, "start_first start_second");
     let counted = unit.rows("select data from snapshot where handle = 'StoredStateData[_stored]'");
@@ -296,7 +296,7 @@ fn what_python_deferred_comes_again_in_the_host_and_the_rest_stays() {
 }
 
 #[test]
-fn what_cannot_be_read_is_kept_and_told() {
+fn unreadable_state_is_preserved_and_logged() {
     let unit = Unit::new();
     unit.run("start", false, "start_first");
     let script = "import pickle, sqlite3, sys\n\

@@ -1,5 +1,5 @@
-//! Local state at its limits: two dispatches at once, state files that are
-//! none, data that is too deep, too large or too much.
+//! Local state at its limits: concurrent dispatches, invalid state files, and data
+//! that is too deep or too large.
 
 use std::path::Path;
 use std::process::Command;
@@ -25,7 +25,7 @@ impl Unit {
         Unit::with(settings, |_| None)
     }
 
-    /// A unit whose agent answers some calls in its own way.
+    /// A unit with an agent that answers some calls by a function.
     fn with(
         settings: &str,
         mut answer: impl FnMut(&Request) -> Option<Result<Reply, String>> + Send + 'static,
@@ -108,7 +108,7 @@ fn has(logs: &[String], wanted: &str) -> bool {
 
 #[test]
 fn two_first_dispatches_at_once_save_one_after_the_other() {
-    // The first one is held up in the middle, with the lock.
+    // The first one is paused while it has the lock.
     let calls = AtomicUsize::new(0);
     let unit = Unit::with("", move |request| {
         if request.tool == "is-leader" && calls.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -121,7 +121,7 @@ fn two_first_dispatches_at_once_save_one_after_the_other() {
     for child in children {
         assert!(child.wait_with_output().unwrap().status.success());
     }
-    // The second one finds the event of the first.
+    // The second one has the event of the first in its queue.
     assert_eq!(
         unit.notices(),
         "[('State/on/start[1]', 'on_start')]\n",
@@ -142,7 +142,7 @@ fn twelve_dispatches_at_once_all_succeed() {
 }
 
 #[test]
-fn a_lock_that_is_not_released_is_an_error_after_ten_seconds_and_writes_nothing() {
+fn a_lock_that_is_not_released_is_an_error_after_ten_seconds() {
     let unit = Unit::new("");
     let directory = std::fs::File::open(unit.charm.path()).unwrap();
     directory.lock().unwrap();
@@ -161,7 +161,7 @@ fn a_lock_that_is_not_released_is_an_error_after_ten_seconds_and_writes_nothing(
     assert_eq!(unit.hook("start").0.code, Some(0));
 }
 
-/// What Juju has stored for the unit under the key of atomic mode.
+/// Value that Juju has stored under the key of atomic mode.
 fn atomic(committed: Arc<Mutex<String>>) -> Unit {
     Unit::with("[state]\nmode = \"atomic\"\n", move |request| {
         let args: Vec<&str> = request.args.iter().map(String::as_str).collect();
@@ -188,7 +188,7 @@ fn atomic(committed: Arc<Mutex<String>>) -> Unit {
 }
 
 #[test]
-fn atomic_mode_fails_no_dispatch_of_a_restricted_context() {
+fn atomic_mode_works_in_a_restricted_context() {
     let committed: Arc<Mutex<String>> = Arc::default();
     let unit = atomic(committed.clone());
     let restricted = |committed: &Mutex<String>| {
@@ -198,10 +198,10 @@ fn atomic_mode_fails_no_dispatch_of_a_restricted_context() {
         *committed.lock().unwrap() = number;
         logs
     };
-    // Nothing is prepared: the charm saves at once, and Juju is not asked.
+    // Nothing is prepared: the charm saves at once, and state-get is not called.
     assert!(has(&restricted(&committed), "INFO metrics 1"));
     assert!(has(&restricted(&committed), "INFO metrics 2"));
-    // What the hook prepared can be decided only in the next ordinary one.
+    // Prepared changes can be decided only in the next unrestricted hook.
     assert_eq!(unit.hook("start").0.code, Some(0));
     let before = std::fs::read(unit.file()).unwrap();
     let logs = restricted(&committed);
@@ -216,7 +216,7 @@ fn atomic_mode_fails_no_dispatch_of_a_restricted_context() {
 }
 
 #[test]
-fn a_decision_is_durable_only_with_the_dispatch_that_took_it() {
+fn a_decision_is_durable_only_if_its_dispatch_succeeds() {
     let committed: Arc<Mutex<String>> = Arc::default();
     let unit = atomic(committed.clone());
     assert_eq!(unit.hook("start").0.code, Some(0));
@@ -228,7 +228,7 @@ fn a_decision_is_durable_only_with_the_dispatch_that_took_it() {
 }
 
 #[test]
-fn what_could_not_be_read_again_is_rejected_when_it_is_saved() {
+fn values_that_could_not_be_read_again_are_rejected() {
     for settings in ["", "[state]\nstorage = \"juju\"\n"] {
         let state: Arc<Mutex<serde_json::Map<String, serde_json::Value>>> = Arc::default();
         let unit = Unit::with(settings, move |request| {
@@ -261,7 +261,7 @@ fn what_could_not_be_read_again_is_rejected_when_it_is_saved() {
             large.contains("it holds an integer of more than 64 bits, 340282366920938463463374607431768211455; save it as text"),
             "{settings}: {large}"
         );
-        // What is there stays what it was.
+        // The previous value is unchanged.
         assert_eq!(unit.order("load"), "done 100", "{settings}");
         let emitted = unit.order("emit 101");
         assert!(
@@ -275,12 +275,12 @@ fn what_could_not_be_read_again_is_rejected_when_it_is_saved() {
     }
 }
 
-/// A pickle of one mebibyte of text that stands 200 times in a list.
+/// A pickle of one mebibyte of text that is 200 times in a list.
 const BOMB: &str = "text = b'x' * (1 << 20)\n\
     bomb = b'\\x80\\x04](X' + len(text).to_bytes(4, 'little') + text + b'\\x94' + b'h\\x00' * 200 + b'e.'\n";
 
 #[test]
-fn a_pickle_that_takes_too_much_memory_is_kept_and_bricks_nothing() {
+fn a_pickle_that_needs_too_much_memory_is_preserved_and_does_not_fail_the_dispatch() {
     let unit = Unit::new("");
     unit.python(&format!(
         "{BOMB}db.execute('insert into snapshot values (?, ?)', ('State/on/leader_elected[1]', bomb))\n\
@@ -314,7 +314,7 @@ fn a_pickle_that_takes_too_much_memory_is_kept_and_bricks_nothing() {
 }
 
 #[test]
-fn a_hundred_thousand_deferred_events_brick_no_unit() {
+fn a_hundred_thousand_deferred_events_are_delivered() {
     let unit = Unit::new("");
     unit.python(
         "db.executemany('insert into notice (event_path, observer_path, method_name) values (?, ?, ?)',\n\
@@ -338,7 +338,7 @@ fn a_hundred_thousand_deferred_events_brick_no_unit() {
 }
 
 #[test]
-fn what_is_in_the_place_of_the_state_file_is_no_state_file() {
+fn a_state_file_that_is_not_a_regular_file_is_an_error() {
     type Make = fn(&Path);
     let cases: [(&str, Make); 4] = [
         ("a symbolic link", |path| {
@@ -376,7 +376,7 @@ fn what_is_in_the_place_of_the_state_file_is_no_state_file() {
 }
 
 #[test]
-fn a_state_file_that_runs_code_ends_at_once() {
+fn a_state_file_with_views_or_triggers_is_rejected() {
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n)";
     for (sql, what) in [
         (

@@ -18,7 +18,7 @@ pub fn root() -> PathBuf {
         .unwrap()
 }
 
-/// A program that ships.
+/// Path of a program that ships.
 pub fn dist(name: &str) -> PathBuf {
     let path = root().join("dist").join(name);
     assert!(
@@ -35,7 +35,7 @@ pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// What Juju's own reader makes of an archive: unpacked, and packed again.
+/// Reads an archive with Juju's own reader, which unpacks and repacks it.
 #[track_caller]
 pub fn read_by_juju(archive: &Path) -> serde_json::Value {
     let scratch = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ pub fn read_by_juju(archive: &Path) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// `charmhost` with arguments.
+/// Runs `charmhost` with arguments.
 pub fn charmhost<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     Command::new(dist("charmhost"))
         .args(args)
@@ -58,7 +58,7 @@ pub fn charmhost<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -
         .unwrap()
 }
 
-/// What a program printed and how it ended, for messages of failed tests.
+/// Formats the output and status of a program for messages of failed tests.
 pub fn shown(output: &Output) -> String {
     format!(
         "{}\nstdout: {}\nstderr: {}",
@@ -68,8 +68,8 @@ pub fn shown(output: &Output) -> String {
     )
 }
 
-/// A guest of the tests, or a charm, packed and unpacked: a directory as Juju
-/// has it. Each is built once in a run.
+/// Returns a charm, packed and unpacked into a directory like that of a unit. Each
+/// is built once per run.
 pub fn built(project: &str) -> PathBuf {
     static BUILT: OnceLock<Mutex<BTreeMap<String, PathBuf>>> = OnceLock::new();
     let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap();
@@ -108,7 +108,7 @@ pub fn built(project: &str) -> PathBuf {
     charm
 }
 
-/// A copy of a built charm that a test may damage.
+/// Returns a copy of a built charm, which a test may change.
 pub fn copy(project: &str) -> TempDir {
     let from = built(project);
     let dir = tempfile::tempdir().unwrap();
@@ -123,14 +123,13 @@ pub fn copy(project: &str) -> TempDir {
 
 type Answer = Box<dyn FnMut(&Request) -> Result<Reply, String> + Send>;
 
-/// An agent on a socket of its own, which answers as it is told and remembers
-/// what it was asked.
+/// An agent on a new socket with scripted answers. It records all calls.
 pub struct Agent {
     dir: TempDir,
     calls: Arc<Mutex<Vec<Request>>>,
 }
 
-/// A reply with this on the standard output stream.
+/// Returns a reply with this on standard output.
 pub fn prints(text: &str) -> Result<Reply, String> {
     Ok(Reply {
         stdout: text.as_bytes().to_vec(),
@@ -138,7 +137,7 @@ pub fn prints(text: &str) -> Result<Reply, String> {
     })
 }
 
-/// A reply that fails with a complaint.
+/// Returns a failing reply with this on standard error.
 pub fn fails(code: i32, text: &str) -> Result<Reply, String> {
     Ok(Reply {
         code,
@@ -147,7 +146,7 @@ pub fn fails(code: i32, text: &str) -> Result<Reply, String> {
     })
 }
 
-/// What a healthy agent says of a unit that leads.
+/// Answers like an agent whose unit is the leader.
 pub fn usual(request: &Request) -> Result<Reply, String> {
     match request.tool.as_str() {
         "is-leader" => prints("true\n"),
@@ -179,8 +178,8 @@ impl Agent {
         })
     }
 
-    /// An agent that does with each connection what it likes.
-    pub fn rude(serve: impl Fn(std::os::unix::net::UnixStream) + Send + Sync + 'static) -> Self {
+    /// An agent that handles each connection by a function.
+    pub fn raw(serve: impl Fn(std::os::unix::net::UnixStream) + Send + Sync + 'static) -> Self {
         Agent::listening(Arc::default(), serve)
     }
 
@@ -200,12 +199,12 @@ impl Agent {
         Agent { dir, calls }
     }
 
-    /// Where it listens.
+    /// Path of its socket.
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join("agent.socket")
     }
 
-    /// What it was asked, as `tool arg arg`, without log lines.
+    /// Recorded calls without log lines, as `tool arg arg`.
     pub fn calls(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
         let calls = calls.iter().filter(|call| call.tool != "juju-log");
@@ -214,7 +213,7 @@ impl Agent {
             .collect()
     }
 
-    /// What it was told to log, as `LEVEL text`.
+    /// Recorded log lines, as `LEVEL text`.
     pub fn logs(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
         let logs = calls.iter().filter(|call| call.tool == "juju-log");
@@ -223,7 +222,7 @@ impl Agent {
     }
 }
 
-/// A dispatch about to be run.
+/// Environment of a dispatch.
 pub struct Dispatch {
     charm: PathBuf,
     vars: BTreeMap<String, String>,
@@ -286,7 +285,7 @@ impl Dispatch {
             .fold(self, |dispatch, (name, value)| dispatch.var(name, value))
     }
 
-    /// The command, as the agent would start it.
+    /// The command, like the agent would start it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.charm.join("dispatch"));
         command
@@ -297,15 +296,15 @@ impl Dispatch {
         command
     }
 
-    /// Runs it to its end, which must come within a minute.
+    /// Runs it, for at most one minute.
     pub fn run(&self) -> Ended {
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = loop {
             match command.spawn() {
                 Ok(child) => break child,
-                // Another test has started a program while this one's was
-                // being written, and that program is not running yet.
+                // Another test forked while this program was being written, and
+                // has not executed its own program yet.
                 Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                     std::thread::sleep(Duration::from_millis(5));
                 }

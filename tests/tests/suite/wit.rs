@@ -1,5 +1,5 @@
-//! The WIT parses, documents every item, and keeps to the rules under which
-//! the toolchains of all guest languages work.
+//! The WIT parses, documents every item, and follows the rules that the toolchains
+//! of all guest languages require.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use wit_parser::{
     WorldItem,
 };
 
-/// Interfaces of `wasi:cli/imports`, whose names some toolchains share with
-/// ours in one name space.
+/// Interfaces of `wasi:cli/imports`: some toolchains put their names and ours into
+/// one name space.
 const WASI_INTERFACES: &[&str] = &[
     "environment",
     "error",
@@ -42,7 +42,7 @@ const WASI_INTERFACES: &[&str] = &[
     "wall-clock",
 ];
 
-/// Words that some generator does not escape as the name of a parameter.
+/// Names of parameters that some generator does not escape.
 const BAD_PARAMETERS: &[&str] = &[
     "self",
     "type",
@@ -75,7 +75,7 @@ const BAD_PARAMETERS: &[&str] = &[
     "uint8",
 ];
 
-/// Words that some generator uses itself for methods of a resource.
+/// Names of methods of a resource that some generator reserves.
 const BAD_METHODS: &[&str] = &["handle", "drop", "new", "constructor"];
 
 /// Macros of C's standard library.
@@ -88,7 +88,7 @@ fn resolve() -> Resolve {
     resolve
 }
 
-/// Looks at every item, as `package/interface.item`, and collects complaints.
+/// Checks every item, as `package/interface.item`, and collects errors.
 fn complaints(look: impl Fn(&Resolve, &str, &Interface) -> Vec<String>) -> Vec<String> {
     let resolve = resolve();
     let mut found = Vec::new();
@@ -318,7 +318,7 @@ fn only_what_every_toolchain_has_is_used() {
 }
 
 #[test]
-fn what_will_grow_ends_in_another_case() {
+fn extensible_variants_end_with_an_open_case() {
     let resolve = resolve();
     let mut checked = 0;
     for (_, ty) in resolve.types.iter() {

@@ -96,7 +96,7 @@ macro_rules! handlers {
         $(fn $method(&self, event: $event $(<$data>)?) -> Result<()> {
             let details = String::new() $(+ &event.$number.to_string())?;
             if called(&self.object, $label, &details)? {
-                event.defer("told to");
+                event.defer("configured to defer");
             }
             Ok(())
         })*

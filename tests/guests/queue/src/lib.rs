@@ -63,28 +63,28 @@ fn shown(name: Option<&str>) -> &str {
 impl Queue {
     fn on_start_first(&mut self, event: StartEvent) -> Result<()> {
         if called("start_first", String::new())? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
 
     fn on_start_second(&mut self, event: StartEvent) -> Result<()> {
         if called("start_second", String::new())? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
 
     fn on_config_changed(&mut self, event: ConfigChangedEvent) -> Result<()> {
         if called("config_changed", String::new())? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
 
     fn on_leader_elected(&mut self, event: LeaderElectedEvent) -> Result<()> {
         if called("leader_elected", String::new())? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Queue {
             shown(event.unit.as_deref())
         );
         if called("db_joined", about)? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Queue {
             shown(event.unit.as_deref())
         );
         if called("db_changed", about)? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Queue {
     fn on_db_broken(&mut self, event: RelationBrokenEvent) -> Result<()> {
         let about = format!("{} {}", event.relation_id, shown(event.app.as_deref()));
         if called("db_broken", about)? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Queue {
             shown(event.location.as_deref())
         );
         if called("data_attached", about)? {
-            event.defer("told to");
+            event.defer("configured to defer");
         }
         Ok(())
     }

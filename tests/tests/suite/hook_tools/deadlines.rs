@@ -94,7 +94,7 @@ fn unanswered(
     let params = calls(&[vec![tool]], None);
     let logs = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&logs);
-    let agent = Agent::rude(move |stream| {
+    let agent = Agent::raw(move |stream| {
         let raw = stream.try_clone().unwrap();
         let _ = charmhost_jujuc::serve_connection(stream, |request| {
             if request.tool == tool
@@ -231,7 +231,7 @@ fn every_tool_ends_within_the_time_limit() {
 fn an_agent_that_never_answers_costs_the_time_limit_once() {
     let charm = copy(GUEST);
     for (name, socket) in [("never answers", true), ("does not accept", false)] {
-        let agent = Agent::rude(|stream| Stalled::Silent.act(&stream));
+        let agent = Agent::raw(|stream| Stalled::Silent.act(&stream));
         let full = tempfile::tempdir().unwrap();
         let path = full.path().join("agent.socket");
         // Connections are not accepted, and fill the queue.

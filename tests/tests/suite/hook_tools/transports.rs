@@ -23,7 +23,7 @@ fn programs_replace_an_agent_that_cannot_be_used_and_it_is_logged_once() {
     ] {
         let charm = copy(GUEST);
         let scripts = scripts(&calls(&[vec!["is-leader"]], None), None);
-        let agent = Agent::rude(|mut stream| {
+        let agent = Agent::raw(|mut stream| {
             use std::io::{Read, Write};
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -67,7 +67,7 @@ fn programs_replace_an_agent_that_cannot_be_used_and_it_is_logged_once() {
 fn a_call_that_the_agent_may_have_run_is_not_repeated_by_a_program() {
     let charm = copy(GUEST);
     let scripts = scripts(&calls(&[vec!["is-leader"]], None), None);
-    let agent = Agent::rude(|mut stream| {
+    let agent = Agent::raw(|mut stream| {
         // It reads the call and closes the connection.
         use std::io::Read;
         let _ = stream.read(&mut [0; 4096]);
