@@ -1,4 +1,4 @@
-//! An agent that answers at once, so that what is measured is the charm.
+//! An agent that answers at once, so that only the charm is measured.
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ const UNITS: usize = 50;
 pub struct Agent {
     pub socket: PathBuf,
     pub tools: PathBuf,
-    /// Whether calls are written down, which takes time.
+    /// Whether calls are recorded, which takes time.
     records: Arc<AtomicBool>,
     calls: Arc<Mutex<Vec<Request>>>,
     _dir: tempfile::TempDir,
@@ -75,7 +75,7 @@ impl Agent {
         Ok(agent)
     }
 
-    /// The calls that are made while `run` runs.
+    /// Returns the calls that are made while `run` runs.
     pub fn record(&self, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Vec<Request>> {
         self.records.store(true, Ordering::Relaxed);
         let ended = run();
@@ -107,7 +107,7 @@ fn answer(request: &Request) -> Reply {
     }
 }
 
-/// A databag as mysql's units have it; this unit's own is empty.
+/// A databag like those of mysql's units; that of this unit is empty.
 fn databag(request: &Request) -> serde_json::Value {
     let own = request.args.iter().any(|arg| arg == "bench/0");
     if own {

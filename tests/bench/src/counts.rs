@@ -1,4 +1,4 @@
-//! What a run needs that can be counted, whatever else the machine does.
+//! Costs of a run that can be counted, independent of other load.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use crate::programs::{Event, Kind, Program};
 use crate::statistics::median;
 use crate::trace;
 
-/// What a program needs for an event.
+/// Costs of a program for an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     pub event: String,
@@ -26,14 +26,14 @@ pub struct Counts {
     pub peak_mib: f64,
     /// The smallest and the largest peak of any copy.
     pub peak_range_mib: (f64, f64),
-    /// What no file backs, when the program ends.
+    /// Anonymous memory when the program ends.
     pub anonymous_mib: f64,
     /// The program and the compiled charm.
     pub size_bytes: Option<u64>,
 }
 
-/// Counts all programs; if it is to be quick, not the instructions of those that
-/// have many.
+/// Counts all programs; in quick mode, without the instructions of those that
+/// execute many.
 pub fn count(programs: &[Program], quick: bool) -> anyhow::Result<Vec<Counts>> {
     let usages: Vec<Vec<trace::Usage>> = programs
         .iter()

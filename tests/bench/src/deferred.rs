@@ -23,7 +23,7 @@ const LONGEST_SLOW: u32 = 1_000;
 pub struct Deferred {
     pub program: String,
     pub events: u32,
-    /// CPU time: what waits for the disk is another's measure.
+    /// CPU time, because the disk's speed is not measured.
     pub cpu_ms: Estimate,
 }
 

@@ -26,9 +26,9 @@ use measure::Disturbance;
 use regimes::Rounds;
 use report::{Machine, Report};
 
-/// Where the last report is.
+/// Path of the last report.
 const FILE: &str = "target/bench.json";
-/// Between these lines of the README is what `readme` writes.
+/// Lines of the README around the part that `readme` writes.
 const MARKS: (&str, &str) = ("<!-- make bench-readme -->\n", "<!-- end -->\n");
 
 /// Measures dispatches side by side, and writes target/bench.json.
@@ -36,7 +36,7 @@ const MARKS: (&str, &str) = ("<!-- make bench-readme -->\n", "<!-- end -->\n");
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,
-    /// What is printed
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Measure little: figures that only show that the bench works
@@ -142,7 +142,7 @@ fn run(root: &Path, quick: bool) -> anyhow::Result<Report> {
     })
 }
 
-/// Puts the tables of the last report into the README.
+/// Writes the tables of the last report into the README.
 fn readme(root: &Path) -> anyhow::Result<()> {
     let (report, readme) = (root.join(FILE), root.join("README.md"));
     let report = std::fs::read_to_string(&report)

@@ -39,7 +39,7 @@ fn cpu_ms(usage: Usage) -> f64 {
     ms(usage.user_time()) + ms(usage.system_time())
 }
 
-/// How much of the machine others use.
+/// CPU time that other processes use.
 pub struct Disturbance {
     started: Instant,
     busy: f64,
@@ -71,7 +71,7 @@ fn own_ms() -> anyhow::Result<f64> {
     Ok(of(UsageWho::RUSAGE_SELF)? + of(UsageWho::RUSAGE_CHILDREN)?)
 }
 
-/// What all CPUs together have been busy, or taken away by a hypervisor.
+/// Busy time of all CPUs, including time stolen by a hypervisor.
 fn busy_ms() -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
     let line = stat.lines().next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What is measured: programs that handle the same event with the same calls
-//! to the agent, several copies of each.
+//! The measured programs: they handle the same event with the same calls to the
+//! agent, and exist in several copies.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use charmhost_store::FILE_NAME;
 
 use crate::agent::Agent;
 
-/// What Juju starts a dispatch for.
+/// Event of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     UpdateStatus,
@@ -58,7 +58,7 @@ impl Event {
     }
 }
 
-/// Which program.
+/// Kind of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A unit without local state.
@@ -102,7 +102,7 @@ pub struct Program {
     pub size: Option<u64>,
 }
 
-/// How to start a copy of a program.
+/// Command of a copy of a program.
 #[derive(Debug, Clone)]
 pub struct Run {
     pub command: Vec<String>,

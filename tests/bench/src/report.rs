@@ -1,4 +1,4 @@
-//! What was measured, as tables and as JSON.
+//! The report, as tables and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::programs::{Event, Kind};
 use crate::regimes::Samples;
 use crate::statistics::{Estimate, estimate, quantile, ratios};
 
-/// Everything that a run of the bench found.
+/// Results of a run of the bench.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     pub machine: Machine,

@@ -1,5 +1,5 @@
-//! Counts what a run does, under ptrace: these figures depend on neither the
-//! clock nor what measures.
+//! Counts events of a run under ptrace: these figures depend neither on the clock
+//! nor on the measuring program.
 //!
 //! A child's `ru_maxrss` begins with what its parent had resident, and other
 //! children of this process would be waited for with it. So this program runs

@@ -1,5 +1,5 @@
-//! An agent that keeps what a charm tells it when the hook has succeeded, and
-//! that can end the charm at any call.
+//! An agent that commits the calls of a hook when it has succeeded, and that can
+//! kill the charm at any call.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
@@ -10,25 +10,25 @@ use charmhost_jujuc::{Reply, Request, serve_connection};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What Juju keeps for the unit.
+/// State of the unit in Juju.
 pub type Kept = BTreeMap<String, String>;
 
-/// When the agent ends the charm.
+/// When the agent kills the charm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// A call has come, and changes nothing.
+    /// After a call was received, before it has an effect.
     Before(usize),
-    /// A call was done, and is not answered.
+    /// After a call had its effect, before its answer.
     After(usize),
 }
 
 #[derive(Default)]
 struct Hook {
     kept: Kept,
-    /// What the hook that runs has changed.
+    /// Changes of the running hook.
     changed: BTreeMap<String, Option<String>>,
     calls: usize,
-    /// How many of them change what Juju stores.
+    /// Number of calls that change state in Juju.
     sets: usize,
     end: Option<End>,
     pid: Option<Pid>,
@@ -64,7 +64,7 @@ impl Agent {
         })
     }
 
-    /// A hook begins, with what Juju keeps.
+    /// Begins a hook with the state in Juju.
     pub fn begin(&self, kept: &Kept, end: Option<End>) {
         *lock(&self.hook) = Hook {
             kept: kept.clone(),
@@ -73,17 +73,17 @@ impl Agent {
         };
     }
 
-    /// Whom to end.
+    /// Process to kill.
     pub fn watch(&self, pid: Pid) {
         lock(&self.hook).pid = Some(pid);
     }
 
-    /// How many calls the hook has made.
+    /// Number of calls of the hook.
     pub fn calls(&self) -> usize {
         lock(&self.hook).calls
     }
 
-    /// How many calls of the hook have changed what Juju stores.
+    /// Number of calls of the hook that changed state in Juju.
     pub fn sets(&self) -> usize {
         lock(&self.hook).sets
     }
@@ -92,7 +92,7 @@ impl Agent {
         lock(&self.hook).logs.clone()
     }
 
-    /// What Juju keeps once it has applied what the hook did.
+    /// State in Juju after it applied the changes of the hook.
     pub fn flushed(&self) -> Kept {
         let hook = lock(&self.hook);
         let mut kept = hook.kept.clone();

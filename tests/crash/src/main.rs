@@ -1,4 +1,4 @@
-//! Kills `dispatch` and looks at the local state that is left.
+//! Kills `dispatch` and checks the local state.
 //!
 //! Without arguments at every point at which it changes something: before and
 //! after each system call that writes, in the middle of each write to a file,

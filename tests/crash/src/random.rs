@@ -19,7 +19,7 @@ use crate::agent::Kept;
 use crate::tracer::{Change, Cut, Run};
 use crate::unit::{Point, Rows, Saved, Unit};
 
-/// The hooks of a life; each is killed in turn.
+/// The hooks of a unit; each is killed in turn.
 const LIFE: [&str; 7] = [
     "start",
     "update-status",
@@ -30,7 +30,7 @@ const LIFE: [&str; 7] = [
     "config-changed",
 ];
 
-/// Runs all modes, or one; whether all is as it should be.
+/// Runs all modes, or one; returns whether all checks passed.
 pub fn run(kills: u64, seed: u64, only: Option<&str>) -> anyhow::Result<bool> {
     let modes = [
         ("immediate", "", kills, true),
@@ -75,13 +75,13 @@ pub fn run(kills: u64, seed: u64, only: Option<&str>) -> anyhow::Result<bool> {
     Ok(passed)
 }
 
-/// What came of the kills.
+/// Results of the kills.
 #[derive(Default)]
 struct Tally {
     kills: u64,
     /// Before the first change, between it and the last, and after.
     phases: [u64; 3],
-    /// What is the last change.
+    /// The last change.
     last: &'static str,
     /// Runs that ended before they were killed.
     ended: u64,
@@ -124,7 +124,7 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// A hook from a state, and what it does undisturbed.
+/// A hook, its initial state, and its result without a kill.
 struct Case {
     hook: &'static str,
     start: Saved,
@@ -139,15 +139,15 @@ struct Case {
     duration: Duration,
 }
 
-/// A state of a unit, but for times in it.
+/// State of a unit, without times.
 #[derive(Debug, Clone, PartialEq)]
 struct State {
     rows: Option<Rows>,
     juju: Vec<(String, Value)>,
 }
 
-/// The state that the next dispatch finds. What Juju stores is part of it where
-/// it must fit the rest.
+/// The state that the next dispatch finds, including state in Juju where the two
+/// must match.
 fn state(unit: &Unit, is_atomic: bool, juju: &Kept) -> anyhow::Result<State> {
     let rows = unit.seen(juju)?;
     let mut stored = Vec::new();
@@ -170,7 +170,7 @@ fn state(unit: &Unit, is_atomic: bool, juju: &Kept) -> anyhow::Result<State> {
     Ok(State { rows, juju: stored })
 }
 
-/// The hooks of a life, each run undisturbed, and repeated.
+/// Runs the hooks of a unit without kills, and repeats each.
 fn cases(unit: &Unit, in_file: bool, is_atomic: bool) -> anyhow::Result<Vec<Case>> {
     unit.restore(&Saved::default())?;
     let mut juju = Kept::new();
@@ -316,7 +316,7 @@ impl Campaign {
     }
 }
 
-/// When the program is killed: a while after its start, after any change, after
+/// When the program is killed: some time after its start, after any change, after
 /// a change of the state file, or after the last of them.
 fn draw(case: &Case, rng: &mut Rng) -> Cut {
     let any = (1, case.changes);

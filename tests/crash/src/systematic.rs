@@ -6,12 +6,12 @@ use crate::agent::{End, Kept};
 use crate::tracer::{Change, Cut};
 use crate::unit::{Point, Rows, Saved, Unit};
 
-/// The hook that is cut off.
+/// The hook that is killed.
 const HOOK: &str = "config-changed";
-/// A hook that comes after it.
+/// The hook after it.
 const NEXT: &str = "update-status";
 
-/// Whether nothing was lost or torn.
+/// Kills at every point; returns whether no state was lost or torn.
 pub fn run() -> anyhow::Result<bool> {
     println!("immediate mode: a dispatch is killed, and its state looked at");
     let states = states(&Unit::new("crash", "")?)?;
@@ -23,7 +23,7 @@ pub fn run() -> anyhow::Result<bool> {
     Ok(states.torn + states.lost + sides.mixed == 0)
 }
 
-/// What became of local states.
+/// Counts of resulting local states.
 #[derive(Default)]
 struct States {
     whole: usize,
@@ -42,7 +42,7 @@ impl std::fmt::Display for States {
     }
 }
 
-/// On which side the change of a dispatch is to be seen afterwards.
+/// Whether the change of a dispatch must be visible afterwards.
 #[derive(Default)]
 struct Sides {
     neither: usize,
@@ -61,8 +61,8 @@ impl std::fmt::Display for Sides {
     }
 }
 
-/// Lets the unit live until the hook that is to be cut off; gives what is kept
-/// then, and the points at which the hook can be cut off.
+/// Runs the unit up to the hook that is killed; returns the state then, and the
+/// points at which the hook can be killed.
 fn prepare(unit: &Unit) -> anyhow::Result<(Saved, Vec<Point>)> {
     unit.restore(&Saved::default())?;
     let mut juju = Kept::new();
@@ -113,7 +113,7 @@ fn states(unit: &Unit) -> anyhow::Result<States> {
         unit.restore(&old)?;
         let (run, _) = unit.hook(HOOK, &old.juju, Some(point), true)?;
         let wanted: &[&Rows] = match run.code {
-            // It was over before the point was reached.
+            // It ended before the point was reached.
             Some(_) => &[&new_rows],
             None => &[&old_rows, &new_rows],
         };
@@ -143,8 +143,8 @@ fn states(unit: &Unit) -> anyhow::Result<States> {
     Ok(states)
 }
 
-/// Each point in atomic mode, with Juju applying what the dispatch did and not;
-/// and each point of the dispatch after it, which decides what counts.
+/// Each point in atomic mode, with and without a commit by Juju; and each point of
+/// the next dispatch, which commits or rolls back.
 fn sides(unit: &Unit) -> anyhow::Result<Sides> {
     let (old, points) = prepare(unit)?;
     let mut sides = Sides::default();
@@ -170,7 +170,7 @@ fn sides(unit: &Unit) -> anyhow::Result<Sides> {
 }
 
 impl Sides {
-    /// Runs the next hook, in which the charm says what it sees.
+    /// Runs the next hook, in which the charm logs its state.
     fn look(&mut self, unit: &Unit, juju: &Kept, after: &str) -> anyhow::Result<()> {
         let (next, _) = unit.hook(NEXT, juju, None, true)?;
         if next.code != Some(0) {

@@ -1,5 +1,5 @@
-//! Runs a program under the eyes of the system, and ends it at a system call
-//! that changes something.
+//! Runs a program under ptrace, and kills it at a system call that changes
+//! something.
 
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -15,7 +15,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-/// At which system call the program ends, counted from 1, and how.
+/// The system call at which the program is killed, counted from 1, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// The call is not made.
@@ -45,7 +45,7 @@ pub struct Change {
     pub name: &'static str,
     /// Whether it writes more than one byte to a file.
     pub can_tear: bool,
-    /// Whether it is about the state file, its journal, or their directory.
+    /// Whether its path is the state file, its journal, or their directory.
     pub of_state: bool,
     /// Whether it has returned.
     pub is_done: bool,
@@ -53,13 +53,13 @@ pub struct Change {
 
 /// How a run ended.
 pub struct Run {
-    /// The exit code; none if it was ended.
+    /// The exit code; `None` if it was killed.
     pub code: Option<i32>,
     pub changes: Vec<Change>,
 }
 
-/// The calls that change files or tell somebody something: their numbers on
-/// this architecture, their names, and which argument is the number of bytes.
+/// Calls that change files or send data: their numbers on this architecture, their
+/// names, and the argument with the number of bytes.
 const CHANGING: [(u64, &str, bool); 24] = [
     (1, "write", true),
     (2, "open", false),
@@ -90,8 +90,8 @@ const CHANGING: [(u64, &str, bool); 24] = [
 /// `O_CREAT`.
 const CREATE: u64 = 0o100;
 
-/// Starts the program in the hands of a shell that waits, so that nothing of it
-/// runs unseen.
+/// Starts a shell that waits before it executes the program, so that the program
+/// is traced from its first instruction.
 fn start(mut command: Command, program: &str) -> anyhow::Result<Child> {
     command
         .args(["-c", "read -r go && exec \"$0\"", program])
@@ -102,7 +102,7 @@ fn start(mut command: Command, program: &str) -> anyhow::Result<Child> {
 }
 
 /// Runs a program; `command` is a shell with the program's directory and
-/// environment. `watched` is told its process.
+/// environment. `watched` gets its process.
 pub fn run(
     command: Command,
     program: &str,
@@ -160,7 +160,7 @@ pub fn run(
                 // Other threads only look at the clock.
                 if stopped == pid && trace.running {
                     match trace.system_call() {
-                        // The agent has ended it at this very moment.
+                        // The agent has just killed it.
                         Ok(()) | Err(Errno::ESRCH) => {}
                         Err(error) => return Err(error.into()),
                     }

@@ -11,21 +11,21 @@ use serde_json::Value;
 use crate::agent::{Agent, End, Kept};
 use crate::tracer::{self, Cut, Run};
 
-/// What is kept in the unit and by Juju.
+/// Local state of the unit, and its state in Juju.
 #[derive(Debug, Clone, Default)]
 pub struct Saved {
     file: Option<Vec<u8>>,
     pub juju: Kept,
 }
 
-/// The rows of the unit's file, but for the times in them.
+/// The rows of the state file, without times.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     snapshots: BTreeMap<String, Value>,
     notices: Vec<Notice>,
 }
 
-/// How a hook is cut off.
+/// How a hook is killed.
 #[derive(Debug, Clone, Copy)]
 pub enum Point {
     SystemCall(Cut),
@@ -51,7 +51,7 @@ impl Unit {
         self.dir.join(FILE_NAME)
     }
 
-    /// Puts back what was kept.
+    /// Restores a state.
     pub fn restore(&self, saved: &Saved) -> anyhow::Result<()> {
         for entry in std::fs::read_dir(&self.dir)? {
             let path = entry?.path();
@@ -66,7 +66,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Runs a hook; Juju keeps what it did if it succeeds and `flush` is true.
+    /// Runs a hook; Juju commits its changes if it succeeds and `flush` is true.
     pub fn hook(
         &self,
         name: &str,
@@ -134,7 +134,7 @@ impl Unit {
         self.agent.logs()
     }
 
-    /// What is there now, given what Juju keeps.
+    /// Returns the current state, given the state in Juju.
     pub fn save(&self, juju: Kept) -> anyhow::Result<Saved> {
         let file = match self.file().exists() {
             true => Some(std::fs::read(self.file())?),
@@ -143,7 +143,7 @@ impl Unit {
         Ok(Saved { file, juju })
     }
 
-    /// What the file holds; a change that was cut off is undone by this.
+    /// Reads the state file; this rolls back an interrupted change.
     pub fn rows(&self) -> anyhow::Result<Rows> {
         rows(&Store::open(&self.file(), DEFAULT_LIMIT)?)
     }

@@ -1,4 +1,4 @@
-//! What differs between two runs.
+//! Differences between two runs.
 
 use serde_json::Value;
 

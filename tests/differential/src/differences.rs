@@ -1,4 +1,4 @@
-//! The differences that are meant, each with its reason.
+//! Allowed differences, each with its reason.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use anyhow::Context;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-/// Whose lines a difference is about.
+/// The side whose lines a difference allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -30,7 +30,7 @@ struct Listed {
     /// A pattern of whole lines, of calls or of logs.
     call: Option<String>,
     log: Option<String>,
-    /// A pattern of the events in which it counts; else in all.
+    /// A pattern of the events to which it applies; all without it.
     event: Option<String>,
     reason: String,
 }
@@ -95,7 +95,7 @@ impl Differences {
         true
     }
 
-    /// The reasons of those that were never needed.
+    /// Reasons of the differences that were never needed.
     pub fn unused(&self) -> Vec<&str> {
         let unused = self
             .0

@@ -1,10 +1,9 @@
-//! Runs scenarios through a charm on this host and through its twin on Python
-//! `ops`, under the same simulated agent, and compares what the two did: the
-//! hook tools they called in their order, what they logged, how they exited,
-//! and the model that they left.
+//! Runs scenarios through a charm on this host and its reference on Python `ops`,
+//! under the same simulated agent, and compares the two: hook-tool calls in their
+//! order, logs, exit codes, and the resulting model.
 //!
 //! A difference fails a scenario unless `differences.yaml` lists it with a
-//! reason; a listed difference that nothing needs any more fails the run.
+//! reason; a listed difference that is not needed fails the run.
 
 // What it prints is its report.
 #![allow(clippy::print_stderr, clippy::print_stdout)]
@@ -28,12 +27,12 @@ use crate::run::Subjects;
 /// Compare charms on this host with their references on Python ops.
 #[derive(Parser)]
 struct Args {
-    /// Only scenarios whose name contains this
+    /// Run only scenarios whose name contains this
     name: Option<String>,
-    /// The charmhost program
+    /// Path of the charmhost program
     #[arg(long, default_value = "dist/charmhost")]
     charmhost: PathBuf,
-    /// The dispatch program, if not the one beside charmhost
+    /// Path of the dispatch program [default: the one beside charmhost]
     #[arg(long)]
     dispatch: Option<PathBuf>,
     /// The directory with the scenarios, the references on Python ops, and the listed differences
@@ -42,7 +41,7 @@ struct Args {
     /// Stop at the first scenario that fails
     #[arg(long)]
     fail_fast: bool,
-    /// How many scenarios run at once
+    /// Number of scenarios that run in parallel
     #[arg(long, default_value_t = 2)]
     jobs: usize,
 }

@@ -1,4 +1,4 @@
-//! A report of `charmhost sim --format json`, as far as it is compared.
+//! The compared parts of a report of `charmhost sim --format json`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// What was expected and did not come.
+    /// Expectations that were not met.
     pub fn unmet_lines(&self) -> Vec<String> {
         self.unmet
             .iter()

@@ -1,4 +1,4 @@
-//! The two charms, and how they are run.
+//! Runs both charms of a scenario.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,8 @@ pub struct Scenario {
     pub path: PathBuf,
 }
 
-/// The scenarios of a directory, each in one named as its charm, sorted.
+/// Returns the scenarios of a directory, sorted; each is in a folder with the name
+/// of its charm.
 pub fn scenarios(dir: &Path, filter: Option<&str>) -> anyhow::Result<Vec<Scenario>> {
     let mut found = Vec::new();
     for charm in listed(dir)? {
@@ -57,7 +58,7 @@ fn listed(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// What both did.
+/// Records of both runs.
 pub struct Pair {
     pub ours: Record,
     pub theirs: Record,

@@ -1,5 +1,5 @@
-//! An agent that gives the guest its task, opens the files that hook tools
-//! name, and remembers what is logged.
+//! An agent that sends the guest its task, opens the files that hook tools name,
+//! and records the log.
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -37,20 +37,20 @@ const TOOLS: &[&str] = &[
     "storage-list",
 ];
 
-/// As much of a log line as is remembered.
+/// Recorded length of a log line.
 const LINE: usize = 4000;
 
 #[derive(Default)]
 struct Task {
     params: Value,
-    /// Where Juju says that the charm's storage is.
+    /// Location of the charm's storage.
     storage: Option<String>,
     logs: Vec<String>,
     /// Bytes of everything that was logged.
     logged: usize,
 }
 
-/// What a dispatch has logged.
+/// Log of a dispatch.
 pub struct Log {
     /// Lines without levels, the long ones cut off.
     pub lines: Vec<String>,
@@ -121,8 +121,8 @@ fn lock(task: &Mutex<Task>) -> MutexGuard<'_, Task> {
     task.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the files that arguments name, with the rights of the agent; returns
-/// what it has read.
+/// Opens the files that arguments name, with the agent's privileges; returns what
+/// it read.
 fn open_files(request: &Request) -> Result<String, String> {
     let opened = flags::opened(&request.tool, &request.args)?;
     for path in opened.written {

@@ -1,5 +1,5 @@
-//! Flags of hook tools as the agent reads them: GNU's, anywhere between the
-//! arguments, short ones joined.
+//! Flags of hook tools as the agent parses them: anywhere between the arguments,
+//! with joined short flags.
 
 /// Flags of one tool, without dashes.
 struct Flags {
@@ -24,8 +24,8 @@ const fn flags(
 
 const SECRET: &[&str] = &["owner", "label", "description", "rotate", "expire", "file"];
 
-/// Tools with flags other than [`OUTPUT`]. `future-tool` and `future-output` are
-/// of no Juju that there is.
+/// Tools with flags other than [`OUTPUT`]. `future-tool` and `future-output` do not
+/// exist in any Juju.
 const TABLE: &[Flags] = &[
     flags(
         "config-get",

@@ -1,4 +1,4 @@
-//! What came of an attempt.
+//! Result of an attempt.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::machine::SECRET;
 use crate::process::Ended;
 use crate::setups::Setup;
 
-/// What a process of the limited set-ups may have, in MiB: the guest's memory,
-/// one call, what the host holds, and the host itself.
+/// Memory limit of a process in the limited set-ups, in MiB: the guest's memory, one
+/// call, data that the host holds, and the host itself.
 const RESIDENT_MIB: u64 = 256 + 32 + 64 + 100;
 /// What it may log and print, in bytes.
 const LOGGED: u64 = (64 + 8) << 20;
@@ -17,13 +17,13 @@ const LOGGED: u64 = (64 + 8) << 20;
 /// start and to end.
 const CPU: Duration = Duration::from_millis(1000 + 2000 + 1500);
 
-/// What came of an attempt.
+/// Result of an attempt.
 pub enum Verdict {
     /// Nothing, for this reason.
     Held(String),
-    /// The guest has got out, for these reasons.
+    /// The guest has escaped, for these reasons.
     Escaped { signs: Vec<String> },
-    /// The dispatch ended as none should.
+    /// The dispatch ended in an unexpected way.
     Unclear(String),
 }
 
@@ -48,7 +48,7 @@ fn short(text: &str) -> String {
     line.chars().take(240).collect()
 }
 
-/// Signs of an escape in what the guest said and what its process used.
+/// Signs of an escape in the guest's log and the resources of its process.
 pub fn signs(setup: &Setup, ended: &Ended, log: &Log) -> Vec<String> {
     let mut signs = Vec::new();
     let got = log.lines.iter().filter(|line| line.starts_with("GOT "));
@@ -74,7 +74,7 @@ pub fn signs(setup: &Setup, ended: &Ended, log: &Log) -> Vec<String> {
     signs
 }
 
-/// Why a dispatch without signs of an escape held its guest.
+/// Why a dispatch without signs of an escape contained its guest.
 pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
     let is_of_guest = |line: &&String| {
         ["HELD ", "UNKNOWN "]

@@ -1,4 +1,4 @@
-//! The kernel's wall, and how it looks where there is none.
+//! Landlock, and a kernel without it.
 
 use std::collections::BTreeMap;
 

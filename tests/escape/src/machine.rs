@@ -1,5 +1,5 @@
-//! The machine on which the guest runs: its charm, another unit, grants, and
-//! what is outside of them all.
+//! The machine on which the guest runs: its charm, another unit, granted files, and
+//! files outside of all of them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -14,10 +14,10 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::setups::{CHARM, Setup};
 use crate::snapshot::{self, Entry};
 
-/// What no guest may ever say.
+/// Content that no guest may ever log.
 pub const SECRET: &str = "the crown jewels";
 
-/// What a guest may not change in the charm's directory, or below.
+/// Protected paths in the charm's directory.
 const PROTECTED: &[&str] = &[
     "dispatch",
     "charm.cwasm",
@@ -32,19 +32,19 @@ const PROTECTED: &[&str] = &[
     "actions",
     ".charmhost/secret",
 ];
-/// Programs of the charm from before `dispatch`.
+/// Legacy hooks of the charm.
 const PROGRAMS: [&str; 3] = ["hooks/start", "hooks/update-status", "actions/attempt"];
-/// What runs the charm: too large to be made again each time.
+/// Large files, which are not made again for each attempt.
 const LARGE: [&str; 2] = ["dispatch", "charm.cwasm"];
 
-/// The machine, made anew for each attempt.
+/// The machine, restored for each attempt.
 pub struct Machine {
     dir: tempfile::TempDir,
     built: PathBuf,
     large: BTreeMap<&'static str, Entry>,
-    /// Everything, as it was before the attempt.
+    /// Snapshot of everything before the attempt.
     all: BTreeMap<PathBuf, Entry>,
-    /// What the guest may not change, as it was.
+    /// Snapshot of protected files before the attempt.
     before: BTreeMap<PathBuf, Entry>,
     setup: Option<&'static Setup>,
     /// Other ends of FIFOs, and of a socket.
@@ -75,11 +75,10 @@ impl Machine {
         path.display().to_string()
     }
 
-    /// Puts everything back to where it begins, with these grants; the ports
-    /// are the forbidden one and the one that can be granted.
+    /// Restores the initial state, with these grants; the ports are the forbidden one
+    /// and the one that can be granted.
     pub fn reset(&mut self, setup: &'static Setup, ports: (u16, u16)) -> anyhow::Result<()> {
-        // Most attempts change nothing, and file systems are slow at making what
-        // was removed only just now.
+        // Most attempts change nothing, and removing and creating files is slow.
         let is_as_it_was =
             self.setup.is_some() && self.everything().is_ok_and(|now| now == self.all);
         self.ends.clear();
@@ -279,7 +278,7 @@ impl Machine {
         is_in(setup.writable) && !is_in(setup.frozen)
     }
 
-    /// Signs that the guest was where it should not be.
+    /// Returns signs of an escape.
     pub fn signs(&self) -> Vec<String> {
         let mut signs = Vec::new();
         match self.take() {

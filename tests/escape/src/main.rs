@@ -1,14 +1,13 @@
-//! Runs a guest that tries to get out of its sandbox: every way under every
-//! grant that could help it and over both transports of hook tools, with the
-//! kernel's wall and without it.
+//! Runs a guest that tries to leave its sandbox: every attempt under every grant
+//! that could help it and over both hook-tool transports, with and without
+//! Landlock.
 //!
-//! A guest has escaped if it holds what it should not, as far as it says itself;
-//! or if anything outside has changed or was reached, whatever it says; or if
-//! the process used more than its limits.
+//! A guest has escaped if it logs that it obtained something forbidden; or if
+//! anything outside has changed or was reached, whatever it logs; or if the process
+//! exceeded its limits.
 //!
-//! With `--control`, it runs the ways that the named guards hold, against a
-//! `dispatch` from which patches have removed them: each must succeed, or it is
-//! no way at all.
+//! With `--control`, it runs the attempts that the named guards block, against a
+//! `dispatch` from which patches have removed them: each must succeed.
 
 mod agent;
 mod flags;
@@ -35,22 +34,22 @@ use process::{PATIENCE, UNGUARDED_PATIENCE};
 use ways::Way;
 use worker::{Cell, Worker};
 
-/// Lets a guest try to get out of its sandbox.
+/// Run a guest that tries to leave its sandbox.
 #[derive(Parser)]
 struct Args {
-    /// The dispatch program to run in place of the one that ships
+    /// Path of the dispatch program [default: the one in dist]
     #[arg(long, value_name = "FILE")]
     dispatch: Option<PathBuf>,
-    /// Only the ways that these guards hold, which must succeed now
+    /// Run only the attempts that these guards block, which must now succeed
     #[arg(long, value_name = "GUARDS", value_delimiter = ',')]
     control: Vec<String>,
-    /// Only the ways with this in their names
+    /// Run only attempts whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// List the ways and their guards, and run nothing
+    /// List the attempts and their guards
     #[arg(long)]
     list: bool,
-    /// Say what came of each attempt
+    /// Print the result of each attempt
     #[arg(long, short)]
     verbose: bool,
 }
@@ -104,7 +103,7 @@ fn check(ways: &[Way]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tries everything, and expects nothing to succeed.
+/// Makes all attempts, and expects that none succeeds.
 fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
     let cells: Vec<Cell> = ways.iter().flat_map(Cell::of).collect();
     let found: Mutex<Vec<String>> = Mutex::default();
@@ -150,7 +149,7 @@ fn escape(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
     Ok(found.is_empty() && attempts > 0)
 }
 
-/// Tries each way until it succeeds, and expects that each does.
+/// Makes each attempt until it succeeds, and expects that each does.
 fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
     kernel::hide_landlock()?;
     let mut worker = Worker::new(built, false, UNGUARDED_PATIENCE)?;

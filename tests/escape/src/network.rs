@@ -1,4 +1,4 @@
-//! Peers on this machine, granted and not.
+//! Listeners on this machine, granted and not.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
 
-/// Where somebody listens whom no guest may reach.
+/// Address of the listener that no guest may reach.
 const FORBIDDEN: [&str; 3] = ["127.0.0.1", "127.0.0.2", "[::1]"];
-/// Where somebody listens whom a guest may be allowed to reach.
+/// Address of the listener that can be granted.
 const GRANTED: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.7"];
 
-/// Listeners that note when somebody comes.
+/// Listeners that record connections.
 pub struct Network {
     /// The port that no guest may reach.
     pub port: u16,
@@ -82,7 +82,7 @@ fn serve(stream: TcpListener, datagrams: UdpSocket, noted: Option<Arc<AtomicBool
     });
 }
 
-/// A name that this machine's resolver knows without asking anybody.
+/// A name that this machine resolves without a name server.
 fn other_name() -> String {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let names = hosts.lines().flat_map(|line| {
@@ -96,6 +96,6 @@ fn other_name() -> String {
     let other = names
         .filter(|name| !name.starts_with("localhost"))
         .find(resolves);
-    // A number is a name to whoever reads names as old resolvers do.
+    // Old resolvers accept numbers as names.
     other.unwrap_or("0177.1").to_owned()
 }

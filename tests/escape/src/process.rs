@@ -1,4 +1,4 @@
-//! One dispatch, as Juju runs it, and what it used.
+//! One dispatch, as Juju runs it, and the resources that it used.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -15,15 +15,14 @@ use wait4::Wait4;
 
 use crate::machine::SECRET;
 
-/// No dispatch takes so long, whatever its guest does; on a busy machine it may
-/// get little of that.
+/// Upper bound for the time of a dispatch on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-/// The same for one that nothing is to stop.
+/// The same for one without limits.
 pub const UNGUARDED_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How a dispatch ended.
 pub struct Ended {
-    /// The exit code; none if it was killed.
+    /// The exit code; `None` if it was killed.
     pub code: Option<i32>,
     /// Whether it had to be.
     pub was_stopped: bool,
@@ -36,7 +35,7 @@ pub struct Ended {
     pub cpu: Duration,
 }
 
-/// What every dispatch inherits: a descriptor that is not its own business.
+/// A descriptor that every dispatch inherits, and must not pass on.
 pub struct Inherited(File);
 
 impl Inherited {
@@ -58,7 +57,7 @@ pub fn run(
     charm: &str,
     vars: &[(&str, &str)],
     dir: &Path,
-    patience: Duration,
+    timeout: Duration,
 ) -> anyhow::Result<Ended> {
     let (out, err) = (dir.join("stdout"), dir.join("stderr"));
     let mut command = Command::new(Path::new(charm).join("dispatch"));
@@ -73,7 +72,7 @@ pub fn run(
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (done, waits) = channel::<()>();
     let watch = std::thread::spawn(move || {
-        let is_late = waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
+        let is_late = waits.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
         if let Some(pid) = pid.filter(|_| is_late) {
             let _ = kill_process(pid, Signal::KILL);
         }

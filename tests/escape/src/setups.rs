@@ -1,5 +1,4 @@
-//! Under what a way is tried: grants of every kind, what an operator leaves of
-//! them, and limits.
+//! Set-ups for attempts: grants of every kind, operator policies, and limits.
 
 /// Grants and what belongs to them. Paths are relative to the machine's
 /// directory; in settings, `DIR` stands for it, `CHARM` for the charm's
@@ -11,20 +10,20 @@ pub struct Setup {
     pub settings: &'static str,
     /// The operator's file.
     pub operator: &'static str,
-    /// Where Juju says that the charm's storage is.
+    /// Location of the charm's storage.
     pub storage: Option<&'static str>,
-    /// Where the guest may make things; its own `/tmp` if nowhere.
+    /// Directory in which the guest may create files; its private `/tmp` if none.
     pub place: Option<&'static str>,
     /// What it may read and not write, with what [`crate::machine`] puts there.
     pub read: Option<&'static str>,
     /// A directory that may be written, with `root` below it.
     pub above: Option<&'static str>,
     pub root: Option<&'static str>,
-    /// What it asks for and shall not get.
+    /// Requested access that is refused.
     pub wanted: Option<&'static str>,
-    /// Where the guest may change what it likes.
+    /// Writable paths.
     pub writable: &'static [&'static str],
-    /// What it may not, although it is in there.
+    /// Protected paths below those.
     pub frozen: &'static [&'static str],
     /// Files with `public` in them that must be readable.
     pub reads: &'static [&'static str],

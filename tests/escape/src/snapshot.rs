@@ -1,4 +1,4 @@
-//! What is in a directory tree, to be compared.
+//! Snapshots of directory trees, for comparison.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};

@@ -1,5 +1,4 @@
-//! A machine of its own, an agent and peers: everything for one attempt after
-//! the other.
+//! Runs attempts one by one, with a machine, an agent and listeners of the worker.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -63,12 +62,12 @@ pub struct Worker {
     dir: tempfile::TempDir,
     /// Whether the kernel's wall is there, for messages.
     walled: bool,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Worker {
-    /// `patience` is how long a dispatch may take.
-    pub fn new(built: &Path, walled: bool, patience: Duration) -> anyhow::Result<Self> {
+    /// `timeout` is that of a dispatch.
+    pub fn new(built: &Path, walled: bool, timeout: Duration) -> anyhow::Result<Self> {
         // Not in `/tmp`, where a guest has its own.
         let dir = tempfile::tempdir_in("/var/tmp")?;
         Ok(Worker {
@@ -78,7 +77,7 @@ impl Worker {
             inherited: Inherited::new(dir.path())?,
             dir,
             walled,
-            patience,
+            timeout,
         })
     }
 
@@ -102,7 +101,7 @@ impl Worker {
         Ok(ways)
     }
 
-    /// What is granted works: a guest that is held is not simply broken.
+    /// Checks that granted access works, so that failures are due to guards.
     pub fn check_setups(&mut self, ways: &[Way]) -> anyhow::Result<()> {
         let names: BTreeSet<&str> = ways
             .iter()
@@ -245,6 +244,6 @@ impl Worker {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        process::run(&charm, &vars, self.dir.path(), self.patience)
+        process::run(&charm, &vars, self.dir.path(), self.timeout)
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the guest found what the kernel says.
+//! Compares results of the guest with those of the kernel.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -9,7 +9,7 @@ use steps::{Outcome, Step};
 
 use crate::kernel::{Expected, paths};
 
-/// How many differences may be meant.
+/// Maximal number of allowed differences.
 const LISTED_MAX: usize = 5;
 
 /// Error codes of which one is as good as another: the guest must not do this.
@@ -24,7 +24,7 @@ const WRONG_HANDLE: [&str; 5] = [
     "not-permitted",
 ];
 
-/// A difference that is meant.
+/// An allowed difference.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
@@ -34,7 +34,7 @@ struct Listed {
     kernel: String,
     /// Errors of the guest instead.
     guest: String,
-    /// Whether it is about what the host hides.
+    /// Whether it applies to hidden names.
     #[serde(default)]
     hidden: bool,
     /// Whether it is about paths with a slash at their ends.
@@ -66,7 +66,7 @@ impl Differences {
         Ok(Differences(listed))
     }
 
-    /// Prints how often each was seen; whether each was.
+    /// Prints how often each was seen; returns whether all were.
     pub fn report(&self) -> bool {
         for listed in &self.0 {
             let Listed {

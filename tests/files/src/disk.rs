@@ -1,4 +1,4 @@
-//! A directory's whole contents, to be compared and to be put back.
+//! Content of a directory, for comparison and restoring.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes, Permissions};
@@ -92,7 +92,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes a directory what was read; large files must still be in it.
+    /// Restores a directory; large files must still be in it.
     pub fn restore(&self, base: &Path) -> io::Result<()> {
         let large: Vec<&str> = self
             .0

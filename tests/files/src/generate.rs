@@ -1,4 +1,4 @@
-//! Steps at random, each drawn with a view of what is there.
+//! Random steps, drawn with regard to existing files.
 
 use fastrand::Rng;
 use steps::{At, HANDLES, How, Step};
@@ -7,7 +7,7 @@ use crate::kernel::{Expected, Kernel};
 use crate::scene::{CHARM, HIDDEN, PROTECTED, Scene};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e f", "ü日"];
-/// How many steps are drawn from one look at the tree.
+/// Number of steps that are drawn from one snapshot of the tree.
 const LOOK_EVERY: usize = 15;
 /// How many entries of the tree are known at most.
 const KNOWN_MAX: usize = 400;
@@ -31,13 +31,13 @@ struct Known {
     root: String,
 }
 
-/// What a path is drawn for.
+/// Purpose of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum For {
     File,
     Directory,
     Anything,
-    /// Something that is not there yet.
+    /// Something that does not exist yet.
     New,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Generator<'a> {
         self.rng.u8(..100) < percent
     }
 
-    /// The path of something that is there, or was a few steps ago.
+    /// The path of something that exists, or existed a few steps ago.
     fn existing(&mut self) -> String {
         match self.known.is_empty() {
             true => self.charm.clone(),
@@ -469,7 +469,7 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// Looks at everything that the guest sees.
+/// Steps that read the whole tree of the guest.
 pub fn inspection(scene: &Scene) -> Vec<Step> {
     let mut steps = Vec::new();
     for root in scene.roots.iter().map(|root| scene.guest(&root.path)) {

@@ -13,7 +13,7 @@ use steps::{At, HANDLES, How, Kind, READ_MAX, Step, contents, listed, status};
 
 use crate::scene::{CHARM, Scene, is_hidden};
 
-/// What came of a step.
+/// Result of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     pub outcome: steps::Outcome,
@@ -34,7 +34,7 @@ struct Handle {
     writes: bool,
 }
 
-/// Where a path leads.
+/// Target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Plain,

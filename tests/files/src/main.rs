@@ -1,10 +1,10 @@
-//! Operates on a guest's files at random, and compares every step with what the
-//! kernel does on a plain directory.
+//! Runs random file operations of a guest, and compares every step with the
+//! kernel's result on a plain directory.
 //!
 //! A guest performs steps in batches, through `dist/dispatch`, on a charm's
 //! directory, its `/tmp`, resources, storage and grants. A native process
-//! performs the same steps on a reference of these directories, mounted in a root
-//! directory of its own where the guest sees them. Between batches, files are
+//! performs the same steps on a reference copy of these directories, mounted in a
+//! new root directory at the guest's paths. Between batches, files are
 //! changed from outside, the charm is upgraded, and its grants change. Results
 //! must be equal, and so must be the trees.
 
@@ -33,9 +33,9 @@ use outside::Change;
 use scene::{CHARM, Scene};
 use unit::Agent;
 
-/// How many steps a guest performs in one dispatch.
+/// Number of steps in one dispatch.
 const BATCH: usize = 250;
-/// How many steps a run has, unless an argument says otherwise.
+/// Default number of steps of a run.
 const STEPS: usize = 100_000;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs so many steps, with `dist/dispatch` or another program.
+/// Runs a number of steps, with `dist/dispatch` or another program.
 fn run(steps: Option<&str>, dispatch: Option<String>) -> anyhow::Result<bool> {
     let wanted = steps.map_or(Ok(STEPS), |steps| steps.replace(',', "").parse())?;
     let seed = match std::env::var("SEED") {
@@ -111,7 +111,7 @@ struct Test {
     dir: tempfile::TempDir,
 }
 
-/// What is wrong with a batch.
+/// Failure of a batch.
 pub struct Failure {
     pub performed: Performed,
     pub lines: Vec<String>,

@@ -1,5 +1,5 @@
-//! A root directory of its own for this process, in which the reference's
-//! directories are mounted where the guest sees the real ones.
+//! A new root directory for this process, in which the reference's directories are
+//! mounted at the guest's paths.
 
 use std::path::{Path, PathBuf};
 

@@ -15,12 +15,12 @@ use crate::scene::Scene;
 /// The argument with which this program runs itself as that process.
 pub const ARGUMENT: &str = "oracle";
 
-/// What is to be performed.
+/// Request to the child process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Wanted {
-    /// So many steps, drawn from a seed.
+    /// A number of steps, drawn from a seed.
     Drawn { seed: u64, count: usize },
-    /// These.
+    /// These steps.
     Listed(Vec<Step>),
 }
 
@@ -40,7 +40,7 @@ pub struct Performed {
     pub drawn: usize,
 }
 
-/// Has the kernel perform steps on the reference.
+/// Performs steps on the reference by the kernel.
 pub fn perform(scene: &Scene, wanted: Wanted) -> anyhow::Result<Performed> {
     let scratch = scene.base.join("scratch");
     std::fs::remove_dir_all(&scratch)?;

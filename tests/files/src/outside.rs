@@ -1,5 +1,5 @@
-//! What happens between two dispatches: an operator, an upgrade, a native
-//! charm, and other grants.
+//! Changes between two dispatches: by an operator, an upgrade, a native charm, and
+//! other grants.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -24,7 +24,7 @@ const EXTERNAL: [&str; 6] = [
 /// When there is more than this in the trees, some of it goes.
 const ENTRIES_MAX: usize = 150;
 
-/// Something that is done to both trees.
+/// A change of both trees.
 #[derive(Debug, Clone)]
 pub enum Change {
     Chmod(String, u32),
@@ -69,7 +69,7 @@ fn content(path: &str, revision: u32) -> String {
 }
 
 impl Change {
-    /// Draws a change; `tree` is what is there.
+    /// Draws a change for a tree.
     pub fn any(rng: &mut Rng, tree: &Tree, revision: &mut u32) -> Change {
         let text = format!("from outside {}\n", rng.u32(..1000));
         if tree.0.len() > ENTRIES_MAX {
@@ -105,7 +105,7 @@ impl Change {
         }
     }
 
-    /// Does it in a tree.
+    /// Applies it to a tree.
     pub fn apply(&self, base: &Path) -> Result<(), io::ErrorKind> {
         let done = match self {
             Change::Chmod(path, mode) => chmod(&base.join(path), *mode),
@@ -176,7 +176,7 @@ pub fn upgrade(charm: &Path, old: u32, new: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// A path that is there, and is neither a protected file nor a directory above
+/// An existing path that is neither a protected file nor a directory above
 /// the roots.
 fn changeable(rng: &mut Rng, tree: &Tree) -> String {
     let paths: Vec<&String> = tree.0.keys().filter(|path| is_changeable(path)).collect();
@@ -201,7 +201,7 @@ fn removable(rng: &mut Rng, tree: &Tree) -> String {
     changeable(rng, tree)
 }
 
-/// A path where something may be or not.
+/// A path that may exist or not.
 fn new_path(rng: &mut Rng, tree: &Tree) -> String {
     let path = changeable(rng, tree);
     let name = NAMES[rng.usize(..NAMES.len())];
@@ -225,7 +225,7 @@ pub fn prepare(base: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Draws what the next dispatch sees; and the charm's settings that grant it.
+/// Draws the mounts of the next dispatch, and the charm's settings that grant them.
 pub fn grants(rng: &mut Rng, base: &Path, tree: &Tree) -> (Vec<Root>, String) {
     let reference = base.join("reference");
     let root = |path: &str, writable| Root {

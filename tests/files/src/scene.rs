@@ -1,10 +1,10 @@
-//! The directories of a run, and which of them a guest sees.
+//! Directories of a run, and those that are visible to a guest.
 //!
 //! ```text
-//! BASE/real    what dispatch works on: unit/charm, unit/resources, ext/...
+//! BASE/real         directories of dispatch: unit/charm, unit/resources, ext/...
 //! BASE/reference    the same, on which the kernel works
-//! BASE/scratch the reference of the guest's private /tmp
-//! BASE/root    where the reference's mounts are put together
+//! BASE/scratch      the reference of the guest's private /tmp
+//! BASE/root         the reference's root directory
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub const CHARM: &str = "unit/charm";
 /// Resources, which a guest may read when they are there.
 pub const RESOURCES: &str = "unit/resources";
-/// Where Juju says that storage is, when there is any.
+/// Location of storage, if there is any.
 pub const STORAGE: &str = "ext/store";
 /// What a guest may not change at the top of the charm's directory.
 pub const PROTECTED: [&str; 12] = [
@@ -48,7 +48,7 @@ pub struct Root {
     pub writable: bool,
 }
 
-/// What a dispatch sees.
+/// Directories that are visible to a dispatch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Scene {
     pub base: PathBuf,

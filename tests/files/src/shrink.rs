@@ -6,7 +6,7 @@ use steps::Step;
 
 use crate::Failure;
 
-/// How long is searched for a smaller part.
+/// Time limit of the search.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Leaves out steps as long as the rest fails; nothing if the whole list does

@@ -1,5 +1,5 @@
-//! Many dispatches of one unit with a charm that defers this and that: neither
-//! its state, nor the memory and the processor time of a dispatch may grow.
+//! Many dispatches of one unit with a charm that defers events: neither its state
+//! nor the memory and CPU time of a dispatch may grow.
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -39,8 +39,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The system tells the most memory that any child has ever had: so that the
-/// compiler is none of them, a process of its own makes the dispatches.
+/// The system reports the maximum memory of all children, so another process runs
+/// the dispatches: the compiler is not its child.
 fn run() -> anyhow::Result<bool> {
     let dispatches = std::env::args().nth(1).unwrap_or("20000".to_owned());
     if let Some(charm) = std::env::var_os(CHARM) {
@@ -105,7 +105,7 @@ struct Unit {
     _agent: tempfile::TempDir,
 }
 
-/// Builds the charm, and gives its directory.
+/// Builds the charm and returns its directory.
 fn build() -> anyhow::Result<PathBuf> {
     let dir = charmhost_tests::build("tests/guests/queue", "soak")?;
     let metadata =

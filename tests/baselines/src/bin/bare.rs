@@ -1,7 +1,6 @@
-//! The least that wasmtime needs to call a compiled charm: load, link,
-//! instantiate, call. The charm's imports answer at once and nothing is
-//! delivered to it, so what a dispatch takes beyond this is the price of the
-//! host.
+//! The minimum that wasmtime needs to call a compiled charm: load, link,
+//! instantiate, call. Imports answer at once and nothing is delivered, so the
+//! difference to a dispatch is the cost of the host.
 
 use std::path::Path;
 
@@ -24,7 +23,7 @@ use bindings::charmhost::{
     status::status, stored_state::stored_state, unit::unit,
 };
 
-/// The same as ours, so that the difference is not the allocator's.
+/// The allocator of `dispatch`, so that it makes no difference.
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
@@ -224,7 +223,7 @@ fn main() -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What the charm of the benchmark may import.
+/// Imports of the benchmark's charm.
 fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     type Own = HasSelf<State>;
     actions::add_to_linker::<_, Own>(linker, |state| state)?;
@@ -243,7 +242,7 @@ fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file is what `charmhost build` has just written.
+    // SAFETY: `charmhost build` wrote the file.
     #[allow(unsafe_code)]
     unsafe {
         Component::deserialize_file(engine, path)

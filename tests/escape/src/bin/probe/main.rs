@@ -1,9 +1,8 @@
-//! Restricts itself as `dispatch` does before its guest runs, and then tries,
-//! natively, what a guest might that has got past the first wall: files outside
+//! Restricts itself like `dispatch` before its guest runs, and then tries natively
+//! what a guest could try that has bypassed the host's own checks: files outside
 //! the roots, and ports.
 //!
-//! Each way is first tried without the restriction, where it must succeed, or
-//! it is no way at all.
+//! Each attempt is first made without the restriction, where it must succeed.
 
 mod attempts;
 mod scene;
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
 fn probe() -> anyhow::Result<bool> {
     let mut works = 0;
     for (name, attempt) in ATTEMPTS {
-        // A scene of its own for each: they change it.
+        // A new scene for each attempt, because attempts change it.
         let scene = Scene::new()?;
         match attempt(&scene) {
             Ok(()) => works += 1,
@@ -47,7 +46,7 @@ fn probe() -> anyhow::Result<bool> {
     Ok(held && works == ATTEMPTS.len())
 }
 
-/// Tries everything behind the restriction; whether nothing succeeded.
+/// Makes all attempts under the restriction; returns whether all failed.
 fn restricted(scene: &Scene) -> anyhow::Result<bool> {
     if let Restriction::Absent(why) = restrict(&rules(scene)) {
         println!("0 attempts, 0 escaped: this kernel does not restrict: {why}");

@@ -1,4 +1,4 @@
-//! What is granted and what is not.
+//! Files and ports, some of them granted.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -73,7 +73,7 @@ impl Scene {
         Ok(fs::remove_dir_all(&self.dir)?)
     }
 
-    /// What is granted works, so that what fails fails for the restriction.
+    /// Checks that granted access works, so that failures are due to the restriction.
     pub fn check(&self) -> anyhow::Result<()> {
         fs::write(self.path("writable/checked"), "x").context("cannot write")?;
         fs::rename(
