@@ -1,5 +1,5 @@
-//! Keeps a number twice: in its own state, and with Juju. Says both before it
-//! does anything.
+//! Saves a number twice: in its local state and in Juju. Logs both before it
+//! changes them.
 
 use charmhost::hook_tool;
 use charmhost::prelude::*;
@@ -35,7 +35,7 @@ fn say() -> Result<()> {
     Ok(())
 }
 
-/// Turns the page, here and there.
+/// Increments both numbers.
 fn turn() -> Result<()> {
     let mut page: Stored<Page> = Stored::load("page")?;
     page.number += 1;

@@ -1,4 +1,4 @@
-//! A component of a world that is none of a charm's.
+//! A component of another world than that of charms.
 
 wit_bindgen::generate!({
     inline: "

@@ -1,5 +1,5 @@
-//! Uses all that the SDK has for containers and relations, and puts what came
-//! into the results of actions.
+//! Uses all of the SDK for containers and relations, and returns results of
+//! actions.
 
 use std::io::{Read, Write};
 use std::time::Duration;

@@ -11,23 +11,23 @@ use serde::Deserialize;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 
-/// What an attempt got hold of, or why it did not.
+/// What an attempt obtained, or why it failed.
 pub type Tried = std::result::Result<String, Box<dyn Error>>;
 
-/// One way out.
+/// One attempt.
 pub struct Attempt {
     pub name: &'static str,
     /// The grants under which it is tried, by the names of the harness.
     pub setups: &'static [&'static str],
     /// The guard without which it succeeds: a patch in `tests/escape/controls`.
     pub control: &'static str,
-    /// What Juju asks for afterwards: what the attempt left behind may only
-    /// help in the next dispatch.
+    /// Hook afterwards: files that the attempt created may have an effect only in
+    /// the next dispatch.
     pub then: Option<&'static str>,
     pub run: fn(&Params) -> Tried,
 }
 
-/// A way that one dispatch shows.
+/// An attempt of one dispatch.
 pub const fn way(
     name: &'static str,
     setups: &'static [&'static str],
@@ -44,7 +44,7 @@ pub const fn way(
 }
 
 impl Attempt {
-    /// The same with another dispatch behind it.
+    /// The same with a second dispatch.
     pub const fn then(mut self, path: &'static str) -> Attempt {
         self.then = Some(path);
         self
@@ -90,7 +90,7 @@ pub struct Params {
     pub descriptor: i32,
     /// Whether this is the dispatch behind the attempt.
     pub again: bool,
-    /// What must work, so that a guest that is held is not simply broken.
+    /// Access that must work, so that failures are due to guards.
     pub reads: Vec<String>,
     pub writes: Vec<String>,
     pub connects: Vec<String>,
@@ -167,7 +167,7 @@ pub fn held<T>(reason: impl Into<String>) -> std::result::Result<T, Box<dyn Erro
     Err(reason.into().into())
 }
 
-/// The one directory that the guest is given.
+/// The preopened directory of the guest.
 pub fn root() -> std::result::Result<Descriptor, Box<dyn Error>> {
     match get_directories().into_iter().next() {
         Some((directory, _)) => Ok(directory),
@@ -198,8 +198,7 @@ pub fn symlink(
     Ok(root()?.symlink_at(target.as_ref(), below_root(link.as_ref()))?)
 }
 
-/// Opens and reads without the help of the standard library, which tidies
-/// paths up.
+/// Opens and reads without the standard library, which normalises paths.
 pub fn read_raw(path: &str, flags: DescriptorFlags) -> Tried {
     read_at(&root()?, path, flags)
 }

@@ -1,5 +1,5 @@
-//! Tries to get out of its sandbox, in one way for each run. What it gets hold
-//! of it logs behind `GOT`, and why it did not behind `HELD`.
+//! Tries to leave its sandbox, with one attempt per run. It logs what it obtained
+//! after `GOT`, and why it failed after `HELD`.
 
 mod attempt;
 mod environment;
@@ -28,7 +28,7 @@ impl Charm for Escape {
     }
 }
 
-/// Every way, by area.
+/// All attempts, by area.
 const AREAS: [&[Attempt]; 9] = [
     paths::ATTEMPTS,
     links::ATTEMPTS,
@@ -63,7 +63,7 @@ impl Escape {
         Ok(())
     }
 
-    /// Lists every way as JSON: what it needs, and which guard is in its way.
+    /// Lists every attempt as JSON, with its requirements and its guard.
     fn on_update_status(&mut self, _: UpdateStatusEvent) {
         for attempt in attempts() {
             log::info!("ATTEMPT {}", attempt.described());

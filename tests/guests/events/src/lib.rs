@@ -1,4 +1,4 @@
-//! Logs every event it gets, with all that is known of it.
+//! Logs every event with its data.
 
 use charmhost::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Does everything that a charm should not, each at an action or hook.
+//! Fails in every way, each in an action or hook.
 
 use charmhost::prelude::*;
 
@@ -71,7 +71,7 @@ impl Faults {
         }
     }
 
-    /// Copes with memory that it does not get, and fails for another reason.
+    /// Handles a failed allocation, and then fails for another reason.
     fn on_cope(&mut self, _event: ActionEvent) {
         let mut large: Vec<u8> = Vec::new();
         let refused = large.try_reserve_exact(1 << 30).is_err();

@@ -1,5 +1,5 @@
 //! The steps, by the functions of `wasi:filesystem`: the standard library would
-//! tidy paths up and use no handles.
+//! normalise paths and use no handles.
 
 use steps::{At, HANDLES, How, Kind, Outcome, READ_MAX, Step, contents, listed, status};
 use wasip2::clocks::wall_clock::Datetime;

@@ -1,5 +1,5 @@
 //! A charm with a library in a library. Every handler logs that it was called,
-//! and then does what the configuration tells it to.
+//! and then behaves as configured.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,8 +52,8 @@ fn orders<'a>(list: &'a str, handler: &str) -> Vec<(&'a str, &'a str)> {
     own.filter_map(|(_, order)| order.split_once(':')).collect()
 }
 
-/// Logs a call, counts it in the object's state, and emits; whether the event
-/// shall be deferred.
+/// Logs a call, counts it in the object's state, and emits; returns whether to
+/// defer the event.
 fn called(object: &Object, handler: &str, details: &str) -> Result<bool> {
     let mut calls: Stored<Calls> = object.stored("_stored")?;
     calls.count += 1;

@@ -11,7 +11,7 @@ struct Config {
     fail: String,
 }
 
-/// What is remembered: how many calls there were, and the names of the last.
+/// Saved state: the number of calls, and the names of the last ones.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Calls {
@@ -35,7 +35,7 @@ impl Charm for Queue {
     }
 }
 
-/// Logs a call; whether it shall be deferred.
+/// Logs a call; returns whether to defer the event.
 fn called(handler: &str, details: String) -> Result<bool> {
     let mut calls: Stored<Calls> = Stored::load("_calls")?;
     calls.count += 1;
