@@ -1,9 +1,9 @@
-//! Every hook tool as a program, for charms that start programs: a link named
-//! `status-set` to this one is the tool `status-set`.
+//! Every hook tool as a program, for charms that start programs: run through a
+//! link with the name of a tool, this program is that tool.
 //!
-//! It calls the agent as Juju's own does: the exit code and the output are the
-//! tool's, input is read only if the tool asks for it, and an agent that cannot
-//! be reached is exit code 1.
+//! It calls the agent as Juju's tools do: the exit code and the output are the
+//! tool's, standard input is read only if the tool reads it, and an agent that
+//! cannot be reached is exit code 1.
 
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
@@ -15,7 +15,7 @@ use charmhost_jujuc::{Address, Call, Connection, Error, Reply};
 fn main() -> ExitCode {
     match run() {
         Ok(reply) => {
-            // Nobody who closed the stream can be told.
+            // A stream that is closed must not change the exit code.
             let _ = std::io::stdout().write_all(&reply.stdout);
             let _ = std::io::stderr().write_all(&reply.stderr);
             ExitCode::from(u8::try_from(reply.code).unwrap_or(1))
@@ -56,7 +56,7 @@ fn run() -> Result<Reply, Box<dyn std::error::Error>> {
                 ..call
             })?)
         }
-        // The agent's own words, as its own tools print them.
+        // The agent's message, which Juju's tools print unchanged.
         Err(Error::Rpc { message, .. }) => Err(message.into()),
         other => Ok(other?),
     }

@@ -1,4 +1,4 @@
-//! Where the agent listens.
+//! The address of the agent's socket (juju §2.1).
 
 use std::fmt;
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::Error;
-use crate::stream::Broken;
+use crate::stream::StreamError;
 use crate::timer::CallTimer;
 
 /// The agent's socket.
@@ -17,12 +17,12 @@ use crate::timer::CallTimer;
 pub enum Address {
     /// A socket in the file system.
     Path(PathBuf),
-    /// A name without a file, as agents of before September 2024 had.
+    /// An abstract name, which agents before September 2024 used.
     Abstract(String),
 }
 
 impl Address {
-    /// Reads `JUJU_AGENT_SOCKET_NETWORK` and `JUJU_AGENT_SOCKET_ADDRESS`.
+    /// Parses `JUJU_AGENT_SOCKET_NETWORK` and `JUJU_AGENT_SOCKET_ADDRESS`.
     pub fn parse(network: &str, address: &str) -> Result<Self, Error> {
         let refuse = |reason: &str| {
             Err(Error::Address {
@@ -51,10 +51,10 @@ impl Address {
         }
     }
 
-    /// Connects. The standard library cannot set how long to wait for a
-    /// listener whose queue is full.
-    pub(crate) fn connect(&self, timer: &mut CallTimer) -> Result<UnixStream, Broken> {
-        let io = |error: Errno| Broken::Io(error.into());
+    /// Connects. The standard library has no time limit for a listener whose
+    /// queue is full.
+    pub(crate) fn connect(&self, timer: &mut CallTimer) -> Result<UnixStream, StreamError> {
+        let io = |error: Errno| StreamError::Io(error.into());
         let address = match self {
             Address::Path(path) => SocketAddrUnix::new(path),
             Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()),
@@ -64,7 +64,7 @@ impl Address {
         let (family, stream) = (AddressFamily::UNIX, SocketType::STREAM);
         let socket = rustix::net::socket_with(family, stream, flags, None).map_err(io)?;
         loop {
-            let wait = timer.wait().map_err(Broken::Expired)?;
+            let wait = timer.wait().map_err(StreamError::Expired)?;
             set_socket_timeout(&socket, Timeout::Send, wait).map_err(io)?;
             match rustix::net::connect(&socket, &address) {
                 Ok(()) => return Ok(UnixStream::from(socket)),
@@ -142,6 +142,6 @@ mod tests {
         let connect = || Address::Path(path.clone()).connect(&mut CallTimer::new(Some(limit)));
         let first = connect();
         assert!(first.is_ok());
-        assert!(matches!(connect(), Err(Broken::Expired(_))));
+        assert!(matches!(connect(), Err(StreamError::Expired(_))));
     }
 }

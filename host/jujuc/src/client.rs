@@ -1,14 +1,14 @@
-//! The charm's side of a connection.
+//! The charm's side of a connection (juju §2.1, §2.3).
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::stream::{Broken, TimedStream, Values};
+use crate::stream::{StreamError, TimedStream, Values};
 use crate::timer::CallTimer;
 use crate::wire::{self, Fields, METHOD, PROBE};
 use crate::{Address, Call, Error, Malformed, Reply};
 
-/// A connection to the agent, on which tools run one after the other.
+/// A connection to the agent, which runs tools one after the other.
 pub struct Connection {
     stream: UnixStream,
     values: Values,
@@ -16,7 +16,7 @@ pub struct Connection {
     seq: u64,
     /// Calls that were sent and not answered.
     open: Vec<u64>,
-    /// Answers that came before the one that was waited for.
+    /// Replies that were received before the expected one.
     early: Vec<(u64, Result<Reply, String>)>,
 }
 
@@ -34,16 +34,15 @@ impl Connection {
         Connection::connect_within(address, &mut CallTimer::new(None))
     }
 
-    /// Connects to the agent; one whose queue of connections is full is waited
-    /// for.
+    /// Connects to the agent; waits while its queue of connections is full.
     pub fn connect_within(address: &Address, timer: &mut CallTimer) -> Result<Self, Error> {
-        let stream = address.connect(timer).map_err(|broken| match broken {
-            Broken::Expired(expired) => Error::Timeout {
+        let stream = address.connect(timer).map_err(|error| match error {
+            StreamError::Expired(expired) => Error::Timeout {
                 tool: "a hook tool".to_owned(),
                 expired,
                 sent: false,
             },
-            Broken::Io(source) => Error::Connect {
+            StreamError::Io(source) => Error::Connect {
                 address: address.to_string(),
                 source,
             },
@@ -55,7 +54,7 @@ impl Connection {
         Ok(Connection::over(stream))
     }
 
-    /// Uses a socket that is connected already.
+    /// Uses a socket that is connected.
     pub fn over(stream: UnixStream) -> Self {
         Connection {
             stream,
@@ -72,8 +71,8 @@ impl Connection {
         self.call_within(call, &mut CallTimer::new(None))
     }
 
-    /// Runs a tool and waits for it no longer than the timer allows. After any
-    /// error but [`Error::Rpc`] the connection is of no use.
+    /// Runs a tool and waits for it as long as the timer allows. After any error
+    /// other than [`Error::Rpc`] the connection cannot be used.
     pub fn call_within<A: AsRef<[u8]>>(
         &mut self,
         call: &Call<A>,
@@ -93,12 +92,12 @@ impl Connection {
         self.send_to(METHOD, call, timer)
     }
 
-    /// Asks whether the agent speaks this protocol, by calling a method that
-    /// it does not have; so nothing runs.
+    /// Asks whether the agent speaks this protocol: calls a method that it does
+    /// not have, so that nothing runs.
     ///
     /// # Errors
     ///
-    /// As for a call; any but [`Error::Timeout`] says that it does not.
+    /// Those of a call; any other than [`Error::Timeout`] means that it does not.
     pub fn probe(&mut self, timer: &mut CallTimer) -> Result<(), Error> {
         let nothing: Call<&[u8]> = Call {
             context_id: "",
@@ -140,11 +139,11 @@ impl Connection {
                 Ok(sent)
             }
             Err(source) => {
-                let broken = match source.kind() {
-                    ErrorKind::BrokenPipe => Broken::Cut,
-                    _ => stream.broken(source),
+                let error = match source.kind() {
+                    ErrorKind::BrokenPipe => StreamError::UnexpectedEof,
+                    _ => stream.stream_error(source),
                 };
-                Err(failed(sent.tool, broken, false))
+                Err(failed(sent.tool, error, false))
             }
         }
     }
@@ -158,7 +157,7 @@ impl Connection {
                 return answer.map_err(|message| Error::Rpc { tool, message });
             }
             let answer = self.next_answer(timer);
-            let answer = answer.map_err(|broken| failed(tool.clone(), broken, true))?;
+            let answer = answer.map_err(|error| failed(tool.clone(), error, true))?;
             self.early.push(answer);
         }
     }
@@ -166,14 +165,14 @@ impl Connection {
     fn next_answer(
         &mut self,
         timer: &mut CallTimer,
-    ) -> Result<(u64, Result<Reply, String>), Broken> {
+    ) -> Result<(u64, Result<Reply, String>), StreamError> {
         let mut stream = TimedStream::new(&self.stream, timer);
         let mut header = Fields::of(self.values.next(&mut stream)?);
         let body = Fields::of(self.values.next(&mut stream)?);
         let seq = header.uint("Seq");
         let Some(index) = self.open.iter().position(|open| *open == seq) else {
             let text = format!("it answers call {seq}, which was not made");
-            return Err(Broken::Malformed(Malformed(text)));
+            return Err(StreamError::Malformed(Malformed(text)));
         };
         self.open.swap_remove(index);
         let message = header.string("Error");
@@ -184,12 +183,12 @@ impl Connection {
     }
 }
 
-fn failed(tool: String, broken: Broken, sent: bool) -> Error {
-    match broken {
-        Broken::End | Broken::Cut => Error::Closed { tool, sent },
-        Broken::Io(source) => Error::Io { tool, source, sent },
-        Broken::Malformed(reason) => Error::Malformed { tool, reason },
-        Broken::Expired(expired) => Error::Timeout {
+fn failed(tool: String, error: StreamError, sent: bool) -> Error {
+    match error {
+        StreamError::End | StreamError::UnexpectedEof => Error::Closed { tool, sent },
+        StreamError::Io(source) => Error::Io { tool, source, sent },
+        StreamError::Malformed(reason) => Error::Malformed { tool, reason },
+        StreamError::Expired(expired) => Error::Timeout {
             tool,
             expired,
             sent,

@@ -1,46 +1,46 @@
-//! What can go wrong between a charm and its agent.
+//! Errors between a charm and its agent.
 
 use crate::gob::Malformed;
 use crate::timer::Expired;
 
-/// Why a call got no reply from a tool.
+/// A call without a reply from a tool.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address is not one this side can connect to.
+    /// The address cannot be connected to.
     #[error("cannot use the agent's socket address {address:?}: {reason}")]
     Address {
-        /// The address as it was given.
+        /// The address.
         address: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// Nobody listens.
+    /// The connection was refused or not possible.
     #[error(
         "cannot connect to the Juju agent at {address} (hook tools only work while the agent runs a hook)"
     )]
     Connect {
         /// The socket.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The agent went away before it answered.
+    /// The agent closed the connection before it answered.
     #[error("cannot finish {tool}: the Juju agent closed the connection before it answered")]
     Closed {
         /// The tool that was called.
         tool: String,
-        /// Whether the call had been sent whole.
+        /// Whether the call was sent completely.
         sent: bool,
     },
-    /// The connection broke.
+    /// Reading or writing failed.
     #[error("cannot talk to the Juju agent during {tool}")]
     Io {
         /// The tool that was called.
         tool: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
-        /// Whether the call had been sent whole.
+        /// Whether the call was sent completely.
         sent: bool,
     },
     /// The agent did not answer in time.
@@ -48,9 +48,9 @@ pub enum Error {
     Timeout {
         /// The tool that was called.
         tool: String,
-        /// How long was waited.
+        /// The time limit that expired.
         expired: Expired,
-        /// Whether the call had been sent whole.
+        /// Whether the call was sent completely.
         sent: bool,
     },
     /// The answer is not of this protocol.
@@ -58,38 +58,37 @@ pub enum Error {
     Malformed {
         /// The tool that was called.
         tool: String,
-        /// What is wrong with the answer.
+        /// The reason.
         reason: Malformed,
     },
-    /// The agent refused the call; no tool ran to its end.
+    /// The agent rejected the call; no tool ran to its end.
     #[error("cannot run {tool}: the Juju agent says: {message}")]
     Rpc {
         /// The tool that was called.
         tool: String,
-        /// The agent's words.
+        /// The agent's message.
         message: String,
     },
 }
 
 impl Error {
-    /// Whether the agent does not know the tool, as an older or newer Juju may
-    /// not.
+    /// Whether the agent does not have the tool, for example because Juju is
+    /// older or newer.
     pub fn is_unknown_tool(&self) -> bool {
         matches!(self, Error::Rpc { message, .. } if message.contains("unknown command"))
     }
 
-    /// Whether the tool wanted input and the call had none.
+    /// Whether the tool reads its standard input and the call had none.
     pub fn requires_stdin(&self) -> bool {
         matches!(self, Error::Rpc { message, .. } if message == crate::REQUIRES_STDIN)
     }
 
-    /// Whether the call's connection can take no other call.
+    /// Whether the connection cannot be used for another call.
     pub fn is_of_connection(&self) -> bool {
         !matches!(self, Error::Rpc { .. })
     }
 
-    /// Whether the tool may have run: the call must then not be repeated by
-    /// other means.
+    /// Whether the tool may have run: the call must then not be repeated.
     pub fn after_send(&self) -> bool {
         match self {
             Error::Address { .. } | Error::Connect { .. } | Error::Rpc { .. } => false,

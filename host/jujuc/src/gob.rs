@@ -1,9 +1,9 @@
-//! The subset of Go's gob encoding that the hook-tool protocol needs.
+//! The subset of Go's gob encoding that the hook-tool protocol needs (juju §2.4).
 //!
-//! A stream is a sequence of messages: a length, a signed type id, and then
-//! either a value (id above zero) or the definition of a type (id below zero).
-//! Values know their types only by id, so a decoder keeps the definitions it
-//! was sent; ids differ from peer to peer and are never assumed.
+//! A stream is a sequence of messages: a length, a signed type ID, and then
+//! either a value (ID above zero) or the definition of a type (ID below zero).
+//! Values refer to their types by ID only, so a decoder stores the definitions
+//! that it receives; IDs depend on the sender and are never assumed.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ pub const MAX_MESSAGE: usize = 64 << 20;
 /// How deeply values may nest.
 const MAX_DEPTH: usize = 16;
 
-/// What is wrong with a stream.
+/// An error in a stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub(crate) String);
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The number of the next field of a struct, or none at its end.
+    /// Returns the number of the next field of a struct; none at its end.
     fn field(&mut self, last: i64) -> Result<Option<i64>, Malformed> {
         match self.uint()? {
             0 => Ok(None),
@@ -225,21 +225,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The most that all definitions of types on a connection may have, in bytes; the
-/// protocol's have some 200.
+/// The size limit of all type definitions on a connection, in bytes; those of the
+/// protocol have about 200.
 const MAX_TYPES: usize = 1 << 20;
 
 /// The types that one direction of a connection has defined so far.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
     defined: HashMap<i64, Type>,
-    /// How many bytes the definitions had.
+    /// The size of the definitions, in bytes.
     size: usize,
 }
 
 impl Types {
-    /// Takes one message without its length. Gives the value in it, or none
-    /// if it defines a type.
+    /// Decodes one message without its length. Returns its value; none if it
+    /// defines a type.
     pub fn decode(&mut self, message: &[u8]) -> Result<Option<Value>, Malformed> {
         let mut reader = Reader(message);
         let id = reader.int()?;
@@ -308,8 +308,8 @@ impl Types {
 
     fn slice(&self, element: i64, reader: &mut Reader, depth: usize) -> Result<Value, Malformed> {
         let count = reader.uint()?;
-        // Every element takes at least a byte, so a count that lies is found
-        // before anything is allocated for it.
+        // Every element has at least a byte, so a count that is too large is
+        // detected before anything is allocated for it.
         if count > reader.0.len() as u64 {
             return malformed(format!(
                 "a list of {count} elements does not fit its message"
@@ -338,7 +338,7 @@ impl Types {
     }
 }
 
-/// A definition's part that every kind of type has; only its end matters.
+/// Skips the part of a definition that every kind of type has.
 fn skip_common(reader: &mut Reader) -> Result<(), Malformed> {
     let mut last = -1;
     while let Some(number) = reader.field(last)? {
@@ -396,8 +396,8 @@ fn field_type(reader: &mut Reader) -> Result<(String, i64), Malformed> {
     Ok((name, ty))
 }
 
-/// How many bytes the length of a message takes, and how many the message has;
-/// none if more bytes are needed.
+/// Returns the size of the length of a message and the size of the message, in
+/// bytes; none if more bytes are needed.
 pub(crate) fn lengths(buffer: &[u8]) -> Result<Option<(usize, usize)>, Malformed> {
     let Some(first) = buffer.first() else {
         return Ok(None);
@@ -418,8 +418,8 @@ pub(crate) fn lengths(buffer: &[u8]) -> Result<Option<(usize, usize)>, Malformed
     Ok(Some((header, length)))
 }
 
-/// Splits a buffer that begins with a message: gives the message without its
-/// length and how many bytes both take, or none if more bytes are needed.
+/// Splits a buffer that begins with a message: returns the message without its
+/// length, and the size of both in bytes; none if more bytes are needed.
 pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
     let Some((header, length)) = lengths(buffer)? else {
         return Ok(None);
@@ -431,7 +431,7 @@ pub(crate) fn split(buffer: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> 
     Ok(buffer.get(header..end).map(|message| (message, end)))
 }
 
-/// The complaint about a message of more than [`MAX_MESSAGE`] bytes.
+/// Returns the error for a message of more than [`MAX_MESSAGE`] bytes.
 pub(crate) fn too_long(length: usize) -> String {
     let most = MAX_MESSAGE >> 20;
     format!("a message of {length} bytes is too long: it may have {most} MiB")

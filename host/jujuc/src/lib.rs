@@ -1,8 +1,8 @@
 //! The protocol between a charm and its Juju agent, over which hook tools run:
-//! Go's `net/rpc` with gob, both sides of it.
+//! both sides of Go's `net/rpc` with gob (juju §2).
 //!
 //! The agent opens a socket for each hook and closes it afterwards, and its
-//! close waits until every connection is gone: drop a [`Connection`] before
+//! closing waits until every connection is closed: drop a [`Connection`] before
 //! the hook ends. Sockets are close-on-exec, so no child inherits one.
 
 mod address;
@@ -23,5 +23,6 @@ pub use stream::TimedStream;
 pub use timer::{CallTimer, Expired};
 pub use wire::{Call, Reply, Request};
 
-/// What the agent answers when a tool reads its input and the call had none.
+/// The agent's error message when a tool reads its standard input and the call
+/// has none (juju §2.2).
 pub const REQUIRES_STDIN: &str = "hook tool requires stdin, none supplied";

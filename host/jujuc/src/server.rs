@@ -1,18 +1,18 @@
-//! The agent's side of a connection.
+//! The agent's side of a connection (juju §2.1, §2.3).
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use crate::gob::{Value, too_long};
-use crate::stream::{Broken, TimedStream, Values};
+use crate::stream::{StreamError, TimedStream, Values};
 use crate::timer::CallTimer;
 use crate::wire::{Answers, Fields, METHOD, Request};
 use crate::{Error, Reply};
 
 /// Answers the calls on one connection until the other side closes it.
 ///
-/// The handler gives the tool's reply, or the text with which the call is
-/// refused.
+/// The handler returns the tool's reply, or the error message of a call that is
+/// rejected.
 pub fn serve_connection(
     mut stream: UnixStream,
     mut handler: impl FnMut(Request) -> Result<Reply, String>,
@@ -25,8 +25,8 @@ pub fn serve_connection(
         let mut reading = TimedStream::new(&stream, &mut timer);
         let mut header = match values.next(&mut reading) {
             Ok(value) => Fields::of(value),
-            Err(Broken::End) => return Ok(()),
-            Err(error) => return Err(broken("a call", error)),
+            Err(StreamError::End) => return Ok(()),
+            Err(error) => return Err(stream_error("a call", error)),
         };
         let method = header.string("ServiceMethod");
         let seq = header.uint("Seq");
@@ -53,18 +53,18 @@ pub fn serve_connection(
     }
 }
 
-/// The body of a call, or why it is refused: it is dropped then. The
-/// definitions of types come before the body, each a message.
+/// Reads the body of a call, or the reason why the call is rejected; it is then
+/// skipped. Type definitions precede the body, a message each.
 fn next_body(
     values: &mut Values,
     reading: &mut TimedStream,
 ) -> Result<Result<Value, String>, Error> {
-    let broken = |error| broken("a call", error);
+    let failed = |error| stream_error("a call", error);
     loop {
-        if let Some(length) = values.drop_too_long(reading).map_err(broken)? {
+        if let Some(length) = values.drop_too_long(reading).map_err(failed)? {
             return Ok(Err(format!("bad request: {}", too_long(length))));
         }
-        if let Some(value) = values.next_message(reading).map_err(broken)? {
+        if let Some(value) = values.next_message(reading).map_err(failed)? {
             return Ok(Ok(value));
         }
     }
@@ -78,17 +78,17 @@ fn unknown_method(method: &str) -> String {
     }
 }
 
-fn broken(tool: &str, broken: Broken) -> Error {
+fn stream_error(tool: &str, error: StreamError) -> Error {
     let tool = tool.to_owned();
-    match broken {
-        Broken::End | Broken::Cut => Error::Closed { tool, sent: false },
-        Broken::Io(source) => Error::Io {
+    match error {
+        StreamError::End | StreamError::UnexpectedEof => Error::Closed { tool, sent: false },
+        StreamError::Io(source) => Error::Io {
             tool,
             source,
             sent: false,
         },
-        Broken::Malformed(reason) => Error::Malformed { tool, reason },
-        Broken::Expired(expired) => Error::Timeout {
+        StreamError::Malformed(reason) => Error::Malformed { tool, reason },
+        StreamError::Expired(expired) => Error::Timeout {
             tool,
             expired,
             sent: false,

@@ -1,4 +1,4 @@
-//! Reads gob values from a socket, within a time.
+//! Reads gob values from a socket, with a time limit.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -6,23 +6,23 @@ use std::os::unix::net::UnixStream;
 use crate::gob::{self, Malformed, Types, Value};
 use crate::timer::{CallTimer, Expired};
 
-/// Why there is no further value.
+/// A stream without a further value.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum StreamError {
     /// The other side closed between two values.
     End,
-    /// The other side closed in the middle of one.
-    Cut,
+    /// The other side closed in the middle of a value.
+    UnexpectedEof,
     Io(std::io::Error),
     Malformed(Malformed),
-    /// The call has taken too long.
+    /// The time limit of the call expired.
     Expired(Expired),
 }
 
-/// A socket that is read and written no longer than a timer allows.
+/// A socket that is read and written with a time limit.
 ///
-/// It sets the timeouts of the socket. When the timer is over, reading and
-/// writing fail, and [`TimedStream::expired`] gives the reason.
+/// It sets the timeouts of the socket. After the limit, reading and writing fail,
+/// and [`TimedStream::expired`] returns the reason.
 pub struct TimedStream<'a, 'b> {
     stream: &'a UnixStream,
     timer: &'a mut CallTimer<'b>,
@@ -30,7 +30,7 @@ pub struct TimedStream<'a, 'b> {
 }
 
 impl<'a, 'b> TimedStream<'a, 'b> {
-    /// A stream for one call.
+    /// Creates a stream for one call.
     pub fn new(stream: &'a UnixStream, timer: &'a mut CallTimer<'b>) -> Self {
         TimedStream {
             stream,
@@ -39,16 +39,16 @@ impl<'a, 'b> TimedStream<'a, 'b> {
         }
     }
 
-    /// Whether reading or writing failed because the time is over.
+    /// Whether reading or writing failed because the limit expired.
     pub fn expired(&self) -> Option<Expired> {
         self.expired
     }
 
-    /// Why reading or writing failed.
-    pub(crate) fn broken(&self, error: std::io::Error) -> Broken {
+    /// Returns the reason why reading or writing failed.
+    pub(crate) fn stream_error(&self, error: std::io::Error) -> StreamError {
         match self.expired {
-            Some(expired) => Broken::Expired(expired),
-            None => Broken::Io(error),
+            Some(expired) => StreamError::Expired(expired),
+            None => StreamError::Io(error),
         }
     }
 
@@ -93,7 +93,7 @@ impl Write for TimedStream<'_, '_> {
     }
 }
 
-/// How long a message may be that is read only to be dropped, in bytes.
+/// The size limit of a message that is read only to be skipped, in bytes.
 const MAX_DROPPED: usize = 1 << 30;
 
 /// One direction of a connection.
@@ -112,8 +112,8 @@ impl Values {
         }
     }
 
-    /// The next value; types that are defined on the way are taken in.
-    pub fn next(&mut self, stream: &mut TimedStream) -> Result<Value, Broken> {
+    /// Returns the next value; stores the type definitions before it.
+    pub fn next(&mut self, stream: &mut TimedStream) -> Result<Value, StreamError> {
         let mut clean = true;
         loop {
             if let Some(value) = self.message(stream, clean)? {
@@ -123,18 +123,22 @@ impl Values {
         }
     }
 
-    /// The value of the next message; none if it defines a type.
-    pub fn next_message(&mut self, stream: &mut TimedStream) -> Result<Option<Value>, Broken> {
+    /// Returns the value of the next message; none if it defines a type.
+    pub fn next_message(&mut self, stream: &mut TimedStream) -> Result<Option<Value>, StreamError> {
         self.message(stream, false)
     }
 
-    /// The same where the other side may have closed if `clean`.
-    fn message(&mut self, stream: &mut TimedStream, clean: bool) -> Result<Option<Value>, Broken> {
+    /// [`Values::next_message`] where the other side may have closed if `clean`.
+    fn message(
+        &mut self,
+        stream: &mut TimedStream,
+        clean: bool,
+    ) -> Result<Option<Value>, StreamError> {
         loop {
             let rest = self.buffer.get(self.used..).unwrap_or_default();
-            match gob::split(rest).map_err(Broken::Malformed)? {
+            match gob::split(rest).map_err(StreamError::Malformed)? {
                 Some((message, size)) => {
-                    let value = self.types.decode(message).map_err(Broken::Malformed)?;
+                    let value = self.types.decode(message).map_err(StreamError::Malformed)?;
                     self.used += size;
                     return Ok(value);
                 }
@@ -146,12 +150,16 @@ impl Values {
         }
     }
 
-    /// Drops the next message if it is longer than [`gob::MAX_MESSAGE`], and
-    /// returns its length. One of more than [`MAX_DROPPED`] bytes stays.
-    pub fn drop_too_long(&mut self, stream: &mut TimedStream) -> Result<Option<usize>, Broken> {
+    /// Skips the next message if it is longer than [`gob::MAX_MESSAGE`], and
+    /// returns its length. A message of more than [`MAX_DROPPED`] bytes is not
+    /// skipped.
+    pub fn drop_too_long(
+        &mut self,
+        stream: &mut TimedStream,
+    ) -> Result<Option<usize>, StreamError> {
         loop {
             let rest = self.buffer.get(self.used..).unwrap_or_default();
-            match gob::lengths(rest).map_err(Broken::Malformed)? {
+            match gob::lengths(rest).map_err(StreamError::Malformed)? {
                 Some((header, length))
                     if (gob::MAX_MESSAGE + 1..=MAX_DROPPED).contains(&length) =>
                 {
@@ -172,20 +180,22 @@ impl Values {
         }
     }
 
-    fn fill(&mut self, stream: &mut TimedStream, clean: bool) -> Result<(), Broken> {
+    fn fill(&mut self, stream: &mut TimedStream, clean: bool) -> Result<(), StreamError> {
         self.buffer.drain(..self.used.min(self.buffer.len()));
         self.used = 0;
         let mut chunk = [0; 8192];
         match stream.read(&mut chunk) {
-            Ok(0) if clean => Err(Broken::End),
-            Ok(0) => Err(Broken::Cut),
+            Ok(0) if clean => Err(StreamError::End),
+            Ok(0) => Err(StreamError::UnexpectedEof),
             Ok(count) => {
                 self.buffer
                     .extend_from_slice(chunk.get(..count).unwrap_or_default());
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(Broken::Cut),
-            Err(error) => Err(stream.broken(error)),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                Err(StreamError::UnexpectedEof)
+            }
+            Err(error) => Err(stream.stream_error(error)),
         }
     }
 }

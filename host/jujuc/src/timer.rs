@@ -1,9 +1,9 @@
-//! How long one call may take.
+//! The time limit of a call.
 
 use std::time::{Duration, Instant};
 
-/// The limit of one call, and when to report that it is slow. Both count from
-/// the start of the call, so an answer that trickles in gains nothing.
+/// The time limit of one call, and the time after which it is reported as slow.
+/// Both count from the start of the call, so a slow sender gains nothing.
 pub struct CallTimer<'a> {
     started: Instant,
     limit: Option<Duration>,
@@ -11,7 +11,7 @@ pub struct CallTimer<'a> {
 }
 
 impl<'a> CallTimer<'a> {
-    /// Starts a call that ends after `limit`, or waits for ever.
+    /// Starts a call with a limit; without one it waits for ever.
     pub fn new(limit: Option<Duration>) -> Self {
         CallTimer {
             started: Instant::now(),
@@ -29,23 +29,23 @@ impl<'a> CallTimer<'a> {
         }
     }
 
-    /// How long the call may take, from its start.
+    /// Returns the limit, from the start of the call.
     pub fn limit(&self) -> Option<Duration> {
         self.limit
     }
 
-    /// How long the call may still take; none for ever.
+    /// Returns the time that is left; none without a limit.
     pub fn left(&self) -> Option<Duration> {
         let limit = self.limit?;
         Some(limit.saturating_sub(self.started.elapsed()))
     }
 
-    /// How long to wait at most before the next call of this function: never
-    /// zero, and none for ever.
+    /// Returns how long to wait at most before the next call of this function:
+    /// never zero; none without a limit.
     ///
     /// # Errors
     ///
-    /// [`Expired`] when the limit is over.
+    /// [`Expired`] after the limit.
     pub fn wait(&mut self) -> Result<Option<Duration>, Expired> {
         let elapsed = self.started.elapsed();
         if let Some(limit) = self.limit
@@ -65,11 +65,11 @@ impl<'a> CallTimer<'a> {
     }
 }
 
-/// A call has taken longer than it may.
+/// The time limit of a call expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not answered for {} s", limit.as_secs_f64())]
 pub struct Expired {
-    /// How long it could take.
+    /// The limit.
     pub limit: Duration,
 }
 

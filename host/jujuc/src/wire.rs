@@ -1,9 +1,8 @@
-//! The messages of a call, as plain values and as bytes.
+//! The messages of a call, as plain values and as bytes (juju §2.2–§2.4).
 //!
 //! A call is a header and its arguments, an answer a header and a body; on a
-//! fresh connection each is preceded by the definitions of its types. The ids
-//! are those that Go's own client and server hand out first, so that the bytes
-//! equal theirs.
+//! new connection each is preceded by the definitions of its types. The IDs are
+//! those that Go's client and server assign first, so that the bytes are equal.
 
 use crate::gob::{self, StructWriter, Value};
 
@@ -21,50 +20,50 @@ pub(crate) const METHOD: &str = "Jujuc.Main";
 /// A method that no agent has.
 pub(crate) const PROBE: &str = "Jujuc.Probe";
 
-/// A hook tool to run. The protocol passes arguments as bytes, of any encoding.
+/// A hook tool to run. Arguments are bytes of any encoding.
 #[derive(Debug)]
 pub struct Call<'a, A> {
-    /// What names the running hook: `JUJU_CONTEXT_ID`.
+    /// The ID of the running hook: `JUJU_CONTEXT_ID`.
     pub context_id: &'a str,
-    /// The caller's directory, absolute; relative file names are taken from it.
+    /// The caller's directory, absolute: the base of relative file names.
     pub dir: &'a str,
     /// The tool's name.
     pub tool: &'a str,
-    /// Its arguments, without the name.
+    /// The arguments, without the name.
     pub args: &'a [A],
-    /// Its input; none is not the same as empty.
+    /// The standard input; none differs from empty.
     pub stdin: Option<&'a [u8]>,
 }
 
-/// What a tool gave back.
+/// The result of a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The exit code.
     pub code: i32,
-    /// What it printed.
+    /// The standard output.
     pub stdout: Vec<u8>,
-    /// Its complaints.
+    /// The standard error.
     pub stderr: Vec<u8>,
 }
 
-/// A call as the agent gets it.
+/// A call that the agent received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// What names the running hook.
+    /// The ID of the running hook.
     pub context_id: String,
     /// The caller's directory.
     pub dir: String,
     /// The tool's name.
     pub tool: String,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
-    /// Its input, if the caller supplied any.
+    /// The standard input, if the caller passed any.
     pub stdin: Option<Vec<u8>>,
     /// The token that clients of Juju before 4.0 send.
     pub token: Option<String>,
 }
 
-/// Writes the call of a client; the first on a connection defines the types.
+/// Writes calls of a client; the first on a connection defines the types.
 pub(crate) fn write_call<A: AsRef<[u8]>>(
     out: &mut Vec<u8>,
     method: &str,
@@ -176,7 +175,7 @@ impl Answers {
         });
     }
 
-    /// A refusal's body is a value of a struct without name or fields.
+    /// The body of a rejection is a value of a struct without name or fields.
     fn write_refusal(&mut self, out: &mut Vec<u8>) {
         let id = match self.refusal {
             Some(id) => id,
@@ -193,7 +192,7 @@ impl Answers {
     }
 }
 
-/// Takes the fields of a decoded struct by name; what is missing is zero.
+/// Returns the fields of a decoded struct by name; a missing one is zero.
 pub(crate) struct Fields(Vec<(String, Value)>);
 
 impl Fields {
