@@ -1,26 +1,30 @@
-//! The hook tools of an agent: over its socket, or as programs if it cannot be
-//! spoken to (design §5).
+//! The hook tools of an agent: over its socket, or as programs if it does not
+//! speak the protocol (ops §7).
 
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use charmhost_error_chain::ErrorChain;
 use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
 
-use crate::{
-    ExecTransport, RpcTransport, ToolError, ToolOutput, Transport, TransportError, Version,
-};
+use crate::error::ToolError;
+use crate::exec::ExecTransport;
+use crate::log::Level;
+use crate::rpc::RpcTransport;
+use crate::stderr::Stderr;
+use crate::table::LOG_TOOL;
+use crate::transport::{ToolOutput, Transport, TransportError};
+use crate::version::Version;
 
-/// After this time without an answer, a warning is printed.
+/// How long an agent may take to answer before a warning is printed.
 const SLOW: Duration = Duration::from_secs(60);
-/// How long an agent that let one call time out is still waited for, over all
-/// later calls, until it answers one.
+/// After a call has timed out, the time for which later calls wait together,
+/// until one is answered.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How an agent's socket is reached.
+/// The address of an agent's socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSocket {
     /// `unix`, or `tcp` for pod-spec charms: `JUJU_AGENT_SOCKET_NETWORK`.
@@ -31,29 +35,29 @@ pub struct AgentSocket {
     pub context_id: String,
 }
 
-/// What is known of an agent, and of the tools as programs.
+/// Where the hook tools of an agent are, over its socket and as programs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The agent's socket, or the variable without which there is none.
+    /// The agent's socket, or the name of the variable that is missing for it.
     pub agent: Result<AgentSocket, &'static str>,
     /// The charm's directory, absolute.
     pub charm_dir: PathBuf,
-    /// `JUJU_VERSION`, as it is.
+    /// The text of `JUJU_VERSION`.
     pub juju_version: String,
-    /// `PATH`, on which the tools may be.
+    /// `PATH`, which may contain the directory of the tools.
     pub path: Option<OsString>,
-    /// `rpc` or `exec` to have only that, or empty: `CHARMHOST_HOOK_TOOLS`.
+    /// `rpc` or `exec` to use only that, or empty: `CHARMHOST_HOOK_TOOLS`.
     pub choice: String,
 }
 
 /// How tools are called.
 enum Route {
-    /// Over the socket, but nothing was answered yet: programs may still be
-    /// used.
+    /// Over the socket, but it has not answered yet: programs may be used
+    /// instead.
     Untried {
         rpc: RpcTransport,
         exec: ExecTransport,
-        /// Whether to ask first if the agent speaks the protocol.
+        /// Whether to ask first whether the agent speaks the protocol.
         probe: bool,
     },
     Rpc(RpcTransport),
@@ -62,38 +66,40 @@ enum Route {
 
 /// The hook tools of an agent.
 ///
-/// Calls go over the agent's socket, and if it cannot be spoken to at the first
-/// call, to the programs on `PATH`; which is logged once, as INFO. Once a tool
-/// may have run over the socket, there is no other way. A Juju with which the
-/// protocol was not seen to work is first asked whether it speaks it, by a call
-/// that runs nothing.
+/// Calls go over the agent's socket. If the first call cannot be made there, this
+/// and later calls run the programs on `PATH`, which is logged once, at INFO.
+/// Once a tool may have run over the socket, programs are no longer used. An agent
+/// of a version that was not tested is first asked whether it speaks the
+/// protocol, by a call that runs nothing.
 pub struct AgentTransport {
     route: Route,
     timeout: Option<Duration>,
     slow: Duration,
-    /// What is left of the grace, since a call has timed out.
+    /// The rest of [`GRACE`], after a call has timed out.
     grace: Option<Duration>,
     version: String,
-    /// Lines for the log, which are written once the agent answers.
-    lines: Vec<(&'static str, String)>,
+    /// Log lines that are written once the agent answers.
+    lines: Vec<(Level, String)>,
+    /// For the warning about a slow agent, which the log does not take.
+    stderr: Stderr,
 }
 
 impl AgentTransport {
-    /// Chooses how to call tools. Nothing is connected to or run.
+    /// Chooses how to call tools. Opens no connection and runs nothing.
     ///
     /// # Errors
     ///
     /// If there is neither a socket that can be used nor `juju-log` on `PATH`,
     /// or `choice` is unknown.
-    pub fn new(options: Options) -> Result<Self, TransportError> {
+    pub fn new(options: Options, stderr: Stderr) -> Result<Self, TransportError> {
         let exec = ExecTransport::direct(options.path.clone());
-        let has_tools = exec.has("juju-log");
+        let has_tools = exec.has(LOG_TOOL);
         let mut lines = Vec::new();
         let route = match (options.choice.as_str(), &options.agent) {
             ("exec", _) => Route::Exec(exec),
             ("" | "rpc", Ok(agent)) => {
                 let may_exec = options.choice.is_empty() && has_tools;
-                let probe = !Version::parse(&options.juju_version).is_seen();
+                let probe = !Version::parse(&options.juju_version).is_tested();
                 match (rpc(agent, &options), may_exec) {
                     (Ok(rpc), true) => Route::Untried { rpc, exec, probe },
                     (Ok(rpc), false) => Route::Rpc(rpc),
@@ -115,11 +121,13 @@ impl AgentTransport {
             grace: None,
             version: options.juju_version,
             lines,
+            stderr,
         })
     }
 
-    /// Decides between the ways, as far as that can be done without a call.
-    fn settle(&mut self, timer: &mut CallTimer) -> Result<(), RpcError> {
+    /// Asks an agent of a version that was not tested whether it speaks the
+    /// protocol, and chooses the route accordingly.
+    fn probe(&mut self, timer: &mut CallTimer) -> Result<(), RpcError> {
         let Route::Untried {
             rpc, probe: true, ..
         } = &mut self.route
@@ -128,27 +136,27 @@ impl AgentTransport {
         };
         match rpc.probe(timer) {
             Ok(()) => {
-                self.use_rpc();
+                self.choose_rpc();
                 let line = format!(
-                    "charmhost was not tried with the hook tools of Juju {}; its agent speaks the same protocol.",
+                    "charmhost was not tested with the hook tools of Juju {}; its agent speaks the same protocol.",
                     self.version
                 );
-                self.lines.push(("DEBUG", line));
+                self.lines.push((Level::Debug, line));
                 Ok(())
             }
             Err(error @ RpcError::Timeout { .. }) => Err(error),
             Err(error) => {
-                self.use_exec(&error);
+                self.choose_exec(&error);
                 Ok(())
             }
         }
     }
 
-    fn use_rpc(&mut self) {
+    fn choose_rpc(&mut self) {
         self.replace_untried(|rpc, _| Route::Rpc(rpc));
     }
 
-    fn use_exec(&mut self, error: &RpcError) {
+    fn choose_exec(&mut self, error: &RpcError) {
         self.lines.push(fallback(error));
         self.replace_untried(|_, exec| Route::Exec(exec));
     }
@@ -169,27 +177,27 @@ impl AgentTransport {
         timer: &mut CallTimer,
     ) -> Result<ToolOutput, ToolError> {
         let from_rpc = |error| ToolError::from_rpc(tool, error);
-        self.settle(timer).map_err(from_rpc)?;
+        self.probe(timer).map_err(from_rpc)?;
         let called = match &mut self.route {
             Route::Exec(exec) => return exec.call(tool, args, stdin, timer),
             Route::Rpc(rpc) => return rpc.call(tool, args, stdin, timer).map_err(from_rpc),
             Route::Untried { rpc, .. } => rpc.call(tool, args, stdin, timer),
         };
         match called {
-            Err(error) if is_not_spoken(&error) => {
-                self.use_exec(&error);
+            Err(error) if is_other_protocol(&error) => {
+                self.choose_exec(&error);
                 self.call(tool, args, stdin, timer)
             }
-            // Nothing was sent.
+            // The tool cannot have run.
             Err(error @ RpcError::Timeout { sent: false, .. }) => Err(from_rpc(error)),
             called => {
-                self.use_rpc();
+                self.choose_rpc();
                 called.map_err(from_rpc)
             }
         }
     }
 
-    /// Calls a tool within the time that is left to the agent.
+    /// Calls a tool within the time limit.
     fn call_in_time(
         &mut self,
         tool: &str,
@@ -206,10 +214,11 @@ impl AgentTransport {
         let started = Instant::now();
         let was_slow = Cell::new(false);
         let seconds = self.slow.as_secs_f64();
+        let stderr = self.stderr.clone();
         let mut timer = CallTimer::new(limit).when_slow(self.slow, || {
             was_slow.set(true);
-            warn(&format!(
-                "the Juju agent has not answered {tool} for {seconds} s; waiting on"
+            stderr.write_line(&format!(
+                "WARNING the Juju agent has not answered {tool} for {seconds} s; still waiting"
             ));
         });
         let called = self.call(tool, args, stdin, &mut timer);
@@ -229,7 +238,7 @@ impl AgentTransport {
                 if was_slow.get() {
                     let seconds = elapsed.as_secs();
                     let line = format!("The Juju agent took {seconds} s to answer {tool}.");
-                    self.lines.push(("WARNING", line));
+                    self.lines.push((Level::Warning, line));
                 }
                 answered
             }
@@ -240,12 +249,11 @@ impl AgentTransport {
         ToolError::timeout(tool, self.timeout.unwrap_or_default())
     }
 
-    /// Writes the lines that wait for it to the log; one that cannot be
-    /// written is lost.
+    /// Writes the pending lines to the log; one that cannot be written is lost.
     fn log_lines(&mut self) {
         for (level, line) in std::mem::take(&mut self.lines) {
-            let args = ["--log-level", level, "--", &line].map(str::to_owned);
-            let _ = self.call_in_time("juju-log", &args, None);
+            let args = ["--log-level", level.as_str(), "--", &line].map(str::to_owned);
+            let _ = self.call_in_time(LOG_TOOL, &args, None);
         }
     }
 }
@@ -258,7 +266,7 @@ impl Transport for AgentTransport {
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError> {
         let called = self.call_in_time(tool, args, stdin);
-        // Of an agent that does not answer, they wait for the next call.
+        // If the agent does not answer, they stay for the next call.
         if !matches!(called, Err(ToolError::Timeout { .. })) {
             self.log_lines();
         }
@@ -283,9 +291,9 @@ fn rpc(agent: &AgentSocket, options: &Options) -> Result<RpcTransport, RpcError>
     Ok(RpcTransport::new(address, agent.context_id.clone(), dir))
 }
 
-/// Whether a first call has failed in a way that says that no tool has run, and
-/// that none will.
-fn is_not_spoken(error: &RpcError) -> bool {
+/// Whether the error of a first call means that the tool did not run, and that
+/// none will: the agent does not speak the protocol.
+fn is_other_protocol(error: &RpcError) -> bool {
     match error {
         RpcError::Address { .. } | RpcError::Connect { .. } => true,
         RpcError::Io { sent, .. } | RpcError::Closed { sent, .. } => !sent,
@@ -294,15 +302,10 @@ fn is_not_spoken(error: &RpcError) -> bool {
     }
 }
 
-fn fallback(error: &RpcError) -> (&'static str, String) {
+fn fallback(error: &RpcError) -> (Level, String) {
     let reason = error.chain();
     let line = format!("Running the hook tools on PATH instead of calling the agent: {reason}");
-    ("INFO", line)
-}
-
-fn warn(line: &str) {
-    // Nobody who closed the stream can be warned.
-    let _ = writeln!(std::io::stderr(), "WARNING {line}");
+    (Level::Info, line)
 }
 
 #[cfg(test)]

@@ -1,21 +1,25 @@
-//! Why a hook tool failed.
+//! Failures of hook tools, in cases that a charm can act on (ops §8).
 
 use std::time::Duration;
 
 use charmhost_error_chain::ErrorChain;
 use charmhost_jujuc::Error as RpcError;
 
-use crate::MAX_ARGUMENT;
+use crate::limits::MAX_ARGUMENT;
+use crate::table::{self, Subject};
 
-/// A hook tool's failure, in cases that a charm can act on.
+/// The failure of a hook tool.
 ///
-/// The text is the tool's own complaint without its `ERROR` prefix. Values
-/// given to `action-set` and `action-log` never appear in it.
+/// The text is what the tool printed on standard error, without its `ERROR`
+/// prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "tool is the tool's name, text its complaint")]
+#[allow(
+    missing_docs,
+    reason = "tool is the tool's name, text its error message"
+)]
 pub enum ToolError {
-    /// Only the leader may do it.
+    /// Only the leader may do this.
     #[error("cannot run {tool}: {text}")]
     NotLeader { tool: String, text: String },
     /// Juju does not allow it.
@@ -24,7 +28,7 @@ pub enum ToolError {
     /// The relation does not exist any more.
     #[error("cannot run {tool}: {text}")]
     RelationGone { tool: String, text: String },
-    /// What was asked for does not exist.
+    /// The named thing does not exist.
     #[error("cannot run {tool}: {text}")]
     NotFound { tool: String, text: String },
     /// The arguments are wrong.
@@ -39,7 +43,7 @@ pub enum ToolError {
     /// The agent did not answer within the limit that the operator set.
     #[error("cannot run {tool}: {text}")]
     Timeout { tool: String, text: String },
-    /// The agent cannot be reached; the text is the whole message.
+    /// The agent cannot be reached. The text is the whole message.
     #[error("{text}")]
     Unreachable { tool: String, text: String },
     /// Anything else.
@@ -47,18 +51,8 @@ pub enum ToolError {
     Other { tool: String, text: String },
 }
 
-/// Tools that fail because of a relation that is gone.
-const RELATION_TOOLS: [&str; 6] = [
-    "relation-ids",
-    "relation-list",
-    "relation-get",
-    "relation-set",
-    "relation-model-get",
-    "network-get",
-];
-
 impl ToolError {
-    /// The error of a tool that ran and failed.
+    /// Creates the error of a tool that ran and failed (ops §8).
     pub fn failed(tool: &str, code: i32, stderr: &[u8]) -> Self {
         let raw = String::from_utf8_lossy(stderr);
         let text = raw
@@ -66,9 +60,10 @@ impl ToolError {
             .strip_prefix("ERROR ")
             .unwrap_or(raw.trim_end())
             .to_owned();
+        let subject = table::tool(tool).map(|tool| tool.subject);
         let tool = tool.to_owned();
         let lower = text.to_lowercase();
-        if RELATION_TOOLS.contains(&tool.as_str()) && tells_of_gone_relation(&lower) {
+        if subject == Some(Subject::Relation) && says_relation_not_found(&lower) {
             return ToolError::RelationGone { tool, text };
         }
         if lower.contains("not the leader") || lower.contains("cannot write relation settings") {
@@ -77,7 +72,7 @@ impl ToolError {
         if lower.contains("permission denied") || lower.contains("access denied") {
             return ToolError::PermissionDenied { tool, text };
         }
-        if tool.starts_with("secret-") && lower.contains("not found") {
+        if subject == Some(Subject::Secret) && lower.contains("not found") {
             return ToolError::NotFound { tool, text };
         }
         if code == 2 {
@@ -91,7 +86,7 @@ impl ToolError {
         ToolError::Other { tool, text }
     }
 
-    /// An argument names a file.
+    /// Creates the error for an argument that names a file.
     pub fn opens_file(tool: &str, arg: &str) -> Self {
         ToolError::Denied {
             tool: tool.to_owned(),
@@ -99,19 +94,20 @@ impl ToolError {
         }
     }
 
-    /// One argument is longer than [`MAX_ARGUMENT`]; `length` is in bytes.
+    /// Creates the error for an argument longer than [`MAX_ARGUMENT`]; `length`
+    /// is in bytes.
     pub fn argument_too_long(tool: &str, length: usize) -> Self {
         let text = format!(
-            "one of its arguments has {length} bytes, and a program gets at most {MAX_ARGUMENT} in one; shorten it, or pass the data as the tool's input if it reads that"
+            "one of its arguments has {length} bytes, and a program can be passed at most {MAX_ARGUMENT} in one; shorten it, or pass the data on the tool's standard input if it reads that"
         );
         ToolError::invalid(tool, text)
     }
 
-    /// The kernel does not pass so many bytes to a program; `length` is the sum
-    /// of the arguments, in bytes.
+    /// Creates the error for arguments that are together longer than the kernel
+    /// passes to a program; `length` is their sum in bytes.
     pub(crate) fn arguments_too_long(tool: &str, length: usize) -> Self {
         let text = format!(
-            "its arguments have {length} bytes together, more than a program gets on this machine; call it several times with less"
+            "its arguments have {length} bytes in total, more than a program can be passed on this machine; call it several times with fewer"
         );
         ToolError::invalid(tool, text)
     }
@@ -155,7 +151,7 @@ impl ToolError {
         }
     }
 
-    /// Arguments that cannot be right.
+    /// Creates the error for invalid arguments.
     pub fn invalid(tool: &str, text: impl Into<String>) -> Self {
         ToolError::InvalidInput {
             tool: tool.to_owned(),
@@ -163,7 +159,8 @@ impl ToolError {
         }
     }
 
-    /// Output that cannot be understood, and anything else.
+    /// Creates the error for output of an unexpected form, and for anything
+    /// else.
     pub fn unexpected(tool: &str, text: impl Into<String>) -> Self {
         ToolError::Other {
             tool: tool.to_owned(),
@@ -173,7 +170,7 @@ impl ToolError {
 }
 
 /// `relation not found` or `relation 7 not found`.
-fn tells_of_gone_relation(lower: &str) -> bool {
+fn says_relation_not_found(lower: &str) -> bool {
     lower.contains("relation not found")
         || lower.split("relation ").skip(1).any(|rest| {
             let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -186,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complaints_become_cases() {
+    fn failures_are_classified() {
         type Case = fn(&ToolError) -> bool;
         let table: [(&str, i32, &str, Case); 9] = [
             ("relation-get", 1, "ERROR relation 7 not found\n", |e| {
@@ -236,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_of_juju_is_left_out() {
+    fn the_prefix_error_is_left_out() {
         let error = ToolError::failed("status-set", 1, b"ERROR this unit is not the leader\n");
         assert_eq!(
             error.to_string(),

@@ -6,23 +6,11 @@ use std::time::Duration;
 
 use charmhost_jujuc::CallTimer;
 
+use crate::error::ToolError;
 use crate::spawn::{DirectSpawn, Spawn, SpawnError};
 use crate::spawner::ForkedSpawn;
-use crate::table::tool;
-use crate::{ToolError, ToolOutput, Transport};
-
-/// Whether a hook tool may have the name. Beside the hook tools Juju keeps
-/// programs that do more than a hook tool may: `jujud`, `jujuc`, `juju-exec`,
-/// `containeragent`, `pebble`. Names of hook tools are words with hyphens, and
-/// those that begin with `juju-` are in the table.
-pub(crate) fn is_tool_name(name: &str) -> bool {
-    let is_word = |word: &str| {
-        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        !word.is_empty() && word.chars().all(letter)
-    };
-    tool(name).is_some()
-        || (name.contains('-') && !name.starts_with("juju-") && name.split('-').all(is_word))
-}
+use crate::table::{LOG_TOOL, is_tool_name};
+use crate::transport::{ToolOutput, Transport};
 
 /// Starts a program for each call.
 pub struct ExecTransport {
@@ -32,8 +20,8 @@ pub struct ExecTransport {
 }
 
 impl ExecTransport {
-    /// A transport that takes the tools from the directory of `path` that
-    /// `juju-log` is in, and has `spawn` run them.
+    /// Creates a transport for the tools in the directory of `path` that
+    /// [`LOG_TOOL`] is in; `spawn` runs them.
     pub fn new(path: Option<OsString>, spawn: Box<dyn Spawn>) -> Self {
         ExecTransport {
             path: path.unwrap_or_default(),
@@ -42,7 +30,7 @@ impl ExecTransport {
         }
     }
 
-    /// A transport that runs the tools as children of this process.
+    /// Creates a transport that runs the tools as children of this process.
     pub fn direct(path: Option<OsString>) -> Self {
         ExecTransport::new(path, Box::new(DirectSpawn))
     }
@@ -51,11 +39,11 @@ impl ExecTransport {
     /// run hook tools must not reach the other programs on `PATH` this way.
     fn find(&self, tool: &str) -> Option<PathBuf> {
         let mut dirs = std::env::split_paths(&self.path);
-        let tools = dirs.find(|dir| dir.join("juju-log").is_file())?;
+        let tools = dirs.find(|dir| dir.join(LOG_TOOL).is_file())?;
         Some(tools.join(tool)).filter(|path| path.is_file())
     }
 
-    /// Whether there is such a tool.
+    /// Whether the directory of the tools contains a tool.
     pub fn has(&self, tool: &str) -> bool {
         is_tool_name(tool) && self.find(tool).is_some()
     }
@@ -111,7 +99,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::MAX_ARGUMENT;
+    use crate::limits::MAX_ARGUMENT;
 
     fn tools() -> (tempfile::TempDir, ExecTransport) {
         let dir = tempfile::tempdir().unwrap();

@@ -1,16 +1,16 @@
-//! The arguments of a hook tool: GNU flags, anywhere between the others
-//! (juju-hook-tools §3.1).
+//! The arguments of a hook tool: GNU flags, anywhere between other arguments
+//! (juju §3.1).
 
-/// What a flag takes, and what it has the agent do.
+/// The value of a flag, and what the agent does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing, or `=true` and the like.
+    /// None, or a boolean after `=`.
     Switch,
     /// Any text.
     Text,
     /// The name of an output format.
     Format,
-    /// The same without `smart`.
+    /// The name of an output format other than `smart`.
     YamlFormat,
     /// Any text; the flag is deprecated and does nothing.
     IgnoredFormat,
@@ -26,9 +26,9 @@ pub enum Kind {
 /// A flag of a tool.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Flag {
-    /// Its names, without dashes; the first is the one to look it up by.
+    /// The names, without dashes. [`Parsed::value`] takes the first.
     pub names: &'static [&'static str],
-    /// What it takes.
+    /// The value.
     pub kind: Kind,
 }
 
@@ -54,16 +54,16 @@ impl Flag {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     flags: Vec<(&'static str, String)>,
-    /// The arguments that are no flags.
+    /// The arguments that are not flags.
     pub args: Vec<String>,
 }
 
-/// Why arguments cannot be parsed.
+/// Arguments that are not parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// Help was asked for.
+    /// The arguments ask for help.
     Help,
-    /// They are wrong, in the words of Juju.
+    /// The arguments are wrong; the text is Juju's message.
     Wrong(String),
 }
 
@@ -73,14 +73,14 @@ impl Parsed {
         self.value(name) == Some("true")
     }
 
-    /// The value of a flag; the last one counts.
+    /// Returns the value of a flag; the last of several.
     pub fn value(&self, name: &str) -> Option<&str> {
         let mut given = self.flags.iter().rev();
         let found = given.find(|(flag, _)| *flag == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The only argument, or none.
+    /// Returns the only argument, if there is one; several are an error.
     pub fn at_most_one(&self) -> Result<Option<&str>, String> {
         match self.args.as_slice() {
             [] => Ok(None),
@@ -89,7 +89,7 @@ impl Parsed {
         }
     }
 
-    /// Refuses any argument.
+    /// Rejects any argument.
     pub fn none(&self) -> Result<(), String> {
         match self.args.as_slice() {
             [] => Ok(()),
@@ -98,17 +98,17 @@ impl Parsed {
     }
 }
 
-/// The complaint about arguments that a tool does not take.
+/// Returns Juju's message for arguments that a tool does not take.
 pub fn unrecognized(args: &[String]) -> String {
     let quoted: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
     format!("unrecognized args: [{}]", quoted.join(" "))
 }
 
 /// Parses arguments as the agent does, and checks the values of switches and
-/// formats. `-x5`, `-x 5`, `--long 5` and `--long=5` are the same; short
-/// switches may be joined; `--` ends the flags; `-` is no flag.
+/// formats. `-x5`, `-x 5`, `--long 5` and `--long=5` are equivalent; short
+/// switches can be joined; `--` ends the flags; `-` is not a flag.
 ///
-/// Of switches that are joined in the last argument, the agent takes only the
+/// Of switches that are joined in the last argument, the agent reads only the
 /// first.
 pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
@@ -121,19 +121,19 @@ pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseErr
     Ok(parsed)
 }
 
-/// How short flags that are joined in one argument are read.
+/// How flags that are joined in one argument are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// As the agent does: in the last argument, nothing that follows a switch
-    /// counts, and a switch takes a rest that begins with `=` as its value.
+    /// As the agent does: in the last argument, what follows a switch is
+    /// ignored, and a switch takes a rest that begins with `=` as its value.
     AsTheAgent,
-    /// All of them, for a check that must not depend on what one agent drops. A
-    /// switch takes no rest.
+    /// Every flag, for a check that must not depend on what an agent ignores. A
+    /// switch takes no value.
     All,
 }
 
-/// Goes through arguments: `each` gets every flag, the name that it was given
-/// by, and its value. Gives what is no flag.
+/// Walks through arguments: calls `each` with every flag, the name that was
+/// used, and the value. Returns the arguments that are not flags.
 pub(crate) fn walk(
     flags: &'static [Flag],
     args: &[String],
@@ -171,7 +171,7 @@ pub(crate) fn walk(
     Ok(others)
 }
 
-/// Goes through short flags that are joined in one argument.
+/// Walks through short flags that are joined in one argument.
 fn short<'a>(
     flags: &'static [Flag],
     mut letters: &'a str,
@@ -215,7 +215,7 @@ fn next<'a>(rest: &mut std::slice::Iter<'a, String>, name: &str) -> Result<&'a s
 }
 
 fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {
-    let refuse = |reason: String| {
+    let reject = |reason: String| {
         let name = dashed(name);
         ParseError::Wrong(format!(
             "invalid value {value:?} for option {name}: {reason}"
@@ -225,23 +225,23 @@ fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {
         Kind::Switch => match parse_bool(value) {
             Some(on) => on.to_string(),
             None => {
-                return Err(refuse(format!(
+                return Err(reject(format!(
                     "strconv.ParseBool: parsing {value:?}: invalid syntax"
                 )));
             }
         },
         Kind::Format if !["smart", "yaml", "json"].contains(&value) => {
-            return Err(refuse(format!("unknown format {value:?}")));
+            return Err(reject(format!("unknown format {value:?}")));
         }
         Kind::YamlFormat if !["yaml", "json"].contains(&value) => {
-            return Err(refuse(format!("unknown format {value:?}")));
+            return Err(reject(format!("unknown format {value:?}")));
         }
         _ => value.to_owned(),
     };
     Ok(value)
 }
 
-/// A boolean in any of the spellings that Go takes.
+/// Parses a boolean in any of the spellings of Go's `strconv.ParseBool`.
 pub fn parse_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_anywhere_in_any_spelling() {
+    fn flags_are_parsed_anywhere_in_any_spelling() {
         for (args, wanted) in [
             ("x -a y", "a=true x y"),
             ("--all=false x", "a=false x"),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_flags_are_refused_in_the_words_of_juju() {
+    fn wrong_flags_are_rejected_with_the_message_of_juju() {
         for (args, wanted) in [
             ("--nope", "option provided but not defined: --nope"),
             ("-azb x", "option provided but not defined: -z"),

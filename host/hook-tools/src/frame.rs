@@ -1,15 +1,17 @@
-//! Messages between two ends of a socket pair: a length, and fields with theirs.
+//! Messages over a socket pair: a length, then fields that each begin with their
+//! length.
 
 use std::io::{Error, ErrorKind, Read, Result};
 
-/// The longest message, in bytes: two outputs of the greatest size, and some.
+/// The longest message, in bytes: two streams of output of the greatest size, and
+/// 1 MiB for other fields.
 pub(crate) const MAX_FRAME: usize = 2 * charmhost_jujuc::MAX_MESSAGE + (1 << 20);
 
 fn malformed() -> Error {
     Error::new(ErrorKind::InvalidData, "malformed message")
 }
 
-/// A message that is written.
+/// Builds a message.
 #[derive(Default)]
 pub(crate) struct Writer(Vec<u8>);
 
@@ -22,7 +24,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The message with its length.
+    /// Returns the message with its length.
     pub fn finish(self) -> Result<Vec<u8>> {
         let length = u32::try_from(self.0.len()).map_err(|_| too_long())?;
         if self.0.len() > MAX_FRAME {
@@ -39,7 +41,7 @@ fn too_long() -> Error {
     Error::new(ErrorKind::InvalidInput, "the message is too long")
 }
 
-/// A message that is read, field by field.
+/// Parses a message, field by field.
 pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -47,7 +49,7 @@ impl<'a> Fields<'a> {
         Fields(message)
     }
 
-    /// The next field; none at the end.
+    /// Returns the next field; none at the end.
     pub fn next(&mut self) -> Result<Option<&'a [u8]>> {
         if self.0.is_empty() {
             return Ok(None);
@@ -59,26 +61,26 @@ impl<'a> Fields<'a> {
         Ok(Some(field))
     }
 
-    /// The next field, which must be there.
+    /// Returns the next field; an error at the end.
     pub fn need(&mut self) -> Result<&'a [u8]> {
         self.next()?.ok_or_else(malformed)
     }
 
-    /// The next field as a number.
+    /// Returns the next field as a number.
     pub fn number(&mut self) -> Result<u64> {
         let bytes = self.need()?.try_into().map_err(|_| malformed())?;
         Ok(u64::from_be_bytes(bytes))
     }
 }
 
-/// Reads messages; what is read of one whose rest is late stays here.
+/// Reads messages; keeps the beginning of one whose rest has not arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    /// The next message; none at the end of the stream.
+    /// Returns the next message; none at the end of the stream.
     pub fn next(&mut self, stream: &mut impl Read) -> Result<Option<Vec<u8>>> {
         loop {
             if let Some((length, rest)) = self.buffer.split_first_chunk() {

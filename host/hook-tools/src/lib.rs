@@ -1,20 +1,23 @@
 //! Juju's hook tools.
 //!
 //! Every tool and flag is data ([`TOOLS`]), with one parser for arguments
-//! ([`parse`]): for what a guest may pass ([`Policy`]), for the simulated agent,
-//! and for the list in `TOOLS.md`. Tools are called through a [`Transport`]: the
-//! agent's socket or programs ([`AgentTransport`]), or memory.
+//! ([`parse`]) that serves the policy for guests ([`Policy`]), the simulated
+//! agent, and the list in `TOOLS.md`. Tools are called through a [`Transport`]:
+//! over the agent's socket or as programs ([`AgentTransport`]), or in memory.
 
 mod agent;
 mod error;
 mod exec;
 mod flags;
 mod frame;
+mod limits;
+mod log;
 mod memory;
 mod policy;
 mod rpc;
 mod spawn;
 mod spawner;
+mod stderr;
 mod table;
 mod transport;
 mod version;
@@ -24,11 +27,14 @@ pub use charmhost_jujuc::CallTimer;
 pub use error::ToolError;
 pub use exec::ExecTransport;
 pub use flags::{Flag, Kind, ParseError, Parsed, parse, parse_bool, unrecognized};
+pub use limits::MAX_ARGUMENT;
+pub use log::Level;
 pub use memory::MemoryTransport;
 pub use policy::{Denied, Policy, names_file};
 pub use rpc::RpcTransport;
 pub use spawn::{DirectSpawn, Spawn, SpawnError};
 pub use spawner::ForkedSpawn;
-pub use table::{Arguments, Output, TOOLS, Tool, tool};
-pub use transport::{MAX_ARGUMENT, ToolOutput, Transport, TransportError};
+pub use stderr::Stderr;
+pub use table::{Arguments, LOG_TOOL, Output, Subject, TOOLS, Tool, tool};
+pub use transport::{ToolOutput, Transport, TransportError};
 pub use version::Version;

@@ -1,9 +1,10 @@
 //! Hook tools in the same process.
 
-use crate::{ToolError, ToolOutput, Transport};
+use crate::error::ToolError;
+use crate::transport::{ToolOutput, Transport};
 
-/// Answers every call by a function: for tests, and for running a charm
-/// without an agent.
+/// Answers every call by a function: for tests, and for running a charm without
+/// an agent.
 pub struct MemoryTransport<F>(pub F);
 
 impl<F> Transport for MemoryTransport<F>

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use charmhost_jujuc::{Address, Call, CallTimer, Connection, Error, Reply};
 
-use crate::{ToolError, ToolOutput, Transport};
+use crate::error::ToolError;
+use crate::transport::{ToolOutput, Transport};
 
 /// Calls the agent over one connection, opened with the first call.
 pub struct RpcTransport {
@@ -16,8 +17,8 @@ pub struct RpcTransport {
 }
 
 impl RpcTransport {
-    /// A transport to an agent that runs the hook named by `context_id`;
-    /// `dir` is the directory that relative file names are taken from.
+    /// Creates a transport to the agent that runs the hook of `context_id`; `dir`
+    /// is the directory of relative file names.
     pub fn new(address: Address, context_id: String, dir: String) -> Self {
         RpcTransport {
             address,
@@ -28,8 +29,7 @@ impl RpcTransport {
         }
     }
 
-    /// Connects, and asks whether the agent speaks the protocol, without
-    /// running anything.
+    /// Connects, and asks whether the agent speaks the protocol; runs no tool.
     pub(crate) fn probe(&mut self, timer: &mut CallTimer) -> Result<(), Error> {
         let mut connection = Connection::connect_within(&self.address, timer)?;
         connection.probe(timer)?;
@@ -37,8 +37,8 @@ impl RpcTransport {
         Ok(())
     }
 
-    /// Calls a tool. A connection on which anything failed is not used again:
-    /// the next call may reach an agent that is back.
+    /// Calls a tool. A connection on which anything failed is closed: the next
+    /// call may reach an agent that has restarted.
     pub(crate) fn call(
         &mut self,
         tool: &str,
@@ -59,7 +59,8 @@ impl RpcTransport {
         };
         let mut reply = connection.call_within(&call, timer);
         if reply.as_ref().is_err_and(Error::requires_stdin) {
-            // A charm's own input is empty, and so is what a tool would read.
+            // The standard input of a dispatch is empty, and so is that of its
+            // tools.
             let stdin = Some(&b""[..]);
             reply = connection.call_within(&Call { stdin, ..call }, timer);
         }

@@ -1,4 +1,4 @@
-//! Runs programs to their end, within a time and in bounded memory.
+//! Runs programs to their end, with limits on time and memory.
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
@@ -8,30 +8,27 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use charmhost_jujuc::{CallTimer, Expired, MAX_MESSAGE};
+use charmhost_jujuc::{CallTimer, Expired};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use crate::ToolOutput;
+use crate::limits::MAX_OUTPUT;
+use crate::transport::ToolOutput;
 
-/// The most that a program may print on each of its streams, in bytes: what an
-/// answer over the socket may have.
-const MAX_OUTPUT: usize = MAX_MESSAGE;
-
-/// Why a program did not run to its end.
+/// A program that did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// It took too long, and was killed.
+    /// It reached its time limit and was killed.
     #[error(transparent)]
     Expired(#[from] Expired),
     /// Its arguments are too long for the kernel.
     #[error("its arguments are too long")]
     TooLong,
-    /// It could not be started or talked to, or prints too much.
+    /// It could not be started, its pipes failed, or it printed too much.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// Something that runs programs: this process, or one that it forked.
+/// A process that runs programs: this one, or one that it forked.
 pub trait Spawn: Send {
     /// Runs a program with arguments and input, and waits for its end.
     fn spawn(
@@ -59,8 +56,8 @@ impl Spawn for DirectSpawn {
     }
 }
 
-/// Runs a program. It is killed when the time is over, when it prints too much,
-/// and when the other end of `owner` is closed.
+/// Runs a program. Kills it at the time limit, when it prints too much, and when
+/// the other end of `owner` is closed.
 pub(crate) fn run(
     program: &Path,
     args: &[impl AsRef<OsStr>],
@@ -85,7 +82,7 @@ pub(crate) fn run(
     let ended = talk(&mut child, stdin.unwrap_or_default(), timer, owner)
         .and_then(|output| Ok((output, wait(&mut child, timer)?)));
     if ended.is_err() {
-        // It fails if the program ended meanwhile.
+        // This fails if the program has ended.
         let _ = child.kill();
         child.wait()?;
     }
@@ -98,7 +95,7 @@ pub(crate) fn run(
     })
 }
 
-/// Which of the files is ready.
+/// A file that is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ready {
     Input,
@@ -132,7 +129,7 @@ fn talk(
             ),
             (stdout.fd(), PollFlags::IN, Ready::Output),
             (stderr.fd(), PollFlags::IN, Ready::Errors),
-            // Only its end is reported: nothing is sent while a program runs.
+            // Only that it is closed: nothing is sent while a program runs.
             (owner, PollFlags::RDHUP, Ready::Owner),
         ];
         for ready in poll(files, timer)? {
@@ -221,8 +218,7 @@ impl<R: Read + AsFd> Printed<R> {
     }
 }
 
-/// Waits for the end of a program that has closed its outputs, and so is about
-/// to end.
+/// Waits for the end of a program that has closed its outputs.
 fn wait(child: &mut Child, timer: &mut CallTimer) -> Result<ExitStatus, SpawnError> {
     let mut pause = Duration::from_micros(50);
     loop {
@@ -257,14 +253,14 @@ mod tests {
         let output = sh("cat; echo bad >&2; exit 3", Some(&input), None).unwrap();
         assert_eq!((output.code, output.stdout.len()), (3, 1 << 20));
         assert_eq!(output.stderr, b"bad\n");
-        // One that does not read it is no error.
+        // A program need not read its input.
         assert_eq!(sh("exit 0", Some(&input), None).unwrap().code, 0);
         assert_eq!(sh("kill -9 $$", None, None).unwrap().code, -9);
         assert_eq!(sh("cat", None, None).unwrap().stdout, b"");
     }
 
     #[test]
-    fn a_program_ends_when_its_time_is_over() {
+    fn a_program_is_killed_at_its_time_limit() {
         let limit = Duration::from_millis(300);
         for script in [
             "exec sleep 60",
@@ -285,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_prints_without_end_is_stopped() {
+    fn a_program_that_prints_without_end_is_killed() {
         let ended = sh("exec cat /dev/zero", None, None);
         assert!(matches!(ended, Err(SpawnError::Io(_))), "{ended:?}");
     }

@@ -1,6 +1,6 @@
 //! A process that runs programs for this one, which is about to restrict itself:
-//! children inherit a restriction, and hook tools need what a guest must not
-//! have.
+//! children inherit a restriction, and hook tools need access that a guest must
+//! not have.
 
 use std::ffi::OsStr;
 use std::io::{Error, ErrorKind, Result, Write};
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use charmhost_jujuc::{CallTimer, Expired, TimedStream};
 
-use crate::ToolOutput;
 use crate::frame::{Fields, Reader, Writer};
 use crate::spawn::{self, Spawn, SpawnError};
+use crate::transport::ToolOutput;
 
-/// What a reply begins with.
+/// The first field of a reply.
 const ENDED: &[u8] = b"ended";
 const EXPIRED: &[u8] = b"expired";
 const TOO_LONG: &[u8] = b"too long";
@@ -25,15 +25,15 @@ const FAILED: &[u8] = b"failed";
 
 /// Runs programs in a process that was forked from this one.
 ///
-/// That process has no file of this one open but their socket pair, nothing on
-/// its standard streams, and ends when the socket is closed, as it is by the end
-/// of this process; a program that runs then is killed.
+/// That process has no file of this one open except their socket pair, and no
+/// standard streams. It ends when the socket is closed, at the latest by the end
+/// of this process; a program that is still running is then killed.
 #[derive(Debug)]
 pub struct ForkedSpawn {
-    /// None once a request could not be sent whole.
+    /// None after a request could not be sent completely.
     socket: Option<UnixStream>,
     reader: Reader,
-    /// Requests whose replies were not read.
+    /// The number of requests whose replies were not read.
     open: u32,
 }
 
@@ -42,8 +42,8 @@ impl ForkedSpawn {
     ///
     /// # Errors
     ///
-    /// As for a fork; and if this process has more than one thread, after which
-    /// a forked one may wait for ever for a lock that no thread of it holds.
+    /// Those of a fork; and if this process has several threads: the forked
+    /// process could wait for ever for a lock that none of its threads holds.
     pub fn fork() -> Result<Self> {
         let threads = std::fs::read_dir("/proc/self/task")?.count();
         if threads != 1 {
@@ -53,7 +53,8 @@ impl ForkedSpawn {
         let (ours, theirs) = UnixStream::pair()?;
         if fork()? == Side::Child {
             drop(ours);
-            // Nothing of the parent's stack may be unwound here.
+            // This is another process, with a copy of the caller's stack, which
+            // must not be unwound here: it ends without returning.
             let served = std::panic::catch_unwind(|| serve(theirs));
             std::process::exit(i32::from(!matches!(served, Ok(Ok(())))));
         }
@@ -68,7 +69,7 @@ impl ForkedSpawn {
 impl Drop for ForkedSpawn {
     fn drop(&mut self) {
         if let Some(socket) = &self.socket {
-            // It fails if the process has ended.
+            // This fails if the process has ended.
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
@@ -99,7 +100,7 @@ impl Spawn for ForkedSpawn {
             match self.reader.next(&mut stream) {
                 Ok(Some(reply)) => {
                     self.open -= 1;
-                    // Before it come those of programs that took too long.
+                    // The replies of programs that timed out come before it.
                     if self.open == 0 {
                         self.socket = Some(socket);
                         return read_reply(&reply, timer);
@@ -172,8 +173,7 @@ fn read_reply(reply: &[u8], timer: &CallTimer) -> std::result::Result<ToolOutput
     }
 }
 
-/// What the forked process does: it runs what is asked for until the socket is
-/// closed.
+/// Runs the requested programs in the forked process, until the socket is closed.
 fn serve(mut socket: UnixStream) -> Result<()> {
     close_files(&socket)?;
     let mut reader = Reader::default();
@@ -184,8 +184,8 @@ fn serve(mut socket: UnixStream) -> Result<()> {
     Ok(())
 }
 
-/// Closes every file but the socket. The standard streams go to `/dev/null`:
-/// whoever reads what the parent prints must not wait for this process.
+/// Closes every file except the socket. The standard streams become `/dev/null`:
+/// a reader of the parent's output must not wait for this process.
 fn close_files(socket: &UnixStream) -> Result<()> {
     use std::os::fd::AsRawFd;
     let null = std::fs::File::options()
@@ -203,7 +203,7 @@ fn close_files(socket: &UnixStream) -> Result<()> {
     }
     let ours = socket.as_raw_fd();
     for file in open.into_iter().filter(|file| *file > 2 && *file != ours) {
-        // The one by which the directory was read is closed already.
+        // The file by which the directory was read is closed already.
         let _ = nix::unistd::close(file);
     }
     Ok(())
@@ -244,7 +244,7 @@ fn answer(socket: &UnixStream, request: &[u8]) -> Result<Vec<u8>> {
     writer.finish()
 }
 
-/// Which process has returned from a fork.
+/// The process that returned from a fork.
 #[derive(PartialEq, Eq)]
 enum Side {
     Parent,
@@ -253,11 +253,11 @@ enum Side {
 
 #[allow(unsafe_code, reason = "there is no safe fork")]
 fn fork() -> Result<Side> {
-    // SAFETY: a fork of a process with several threads leaves locks of the
-    // others, such as the allocator's, taken for ever, so that only functions
-    // that are safe in signal handlers may be called. The caller has seen that
-    // this thread is the only one, and no other can start one meanwhile; then
-    // the child is a copy like any other, and may do what it likes.
+    // SAFETY: a fork of a process with several threads leaves locks of the other
+    // threads, for example the allocator's, taken for ever, so that only
+    // functions that are safe in signal handlers may be called. The caller has
+    // checked that this thread is the only one, and nothing else can start one
+    // meanwhile; then the child may call any function.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => Ok(Side::Child),
         nix::unistd::ForkResult::Parent { .. } => Ok(Side::Parent),

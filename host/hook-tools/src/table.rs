@@ -1,7 +1,30 @@
-//! Every hook tool of Juju 2.9 to 4.1, as data (juju-hook-tools §3).
+//! Every hook tool of Juju 2.9 to 4.1, as data: a row for each (juju §3.2, §3.3).
+//!
+//! Nothing else in this crate names a tool: what a guest may pass
+//! ([`crate::Policy`]), what a failure means ([`crate::ToolError`]), the usage
+//! texts of the simulated agent, and `TOOLS.md` are read from these rows.
 
 use crate::flags::{Flag, Kind};
 use crate::version::Version;
+
+/// The tool that writes to the log. Agents are recognised by it: every Juju has
+/// it, in the directory of its tools.
+pub const LOG_TOOL: &str = "juju-log";
+
+/// What a tool is about, as far as its failures depend on it (ops §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A relation: the relation may be gone.
+    Relation,
+    /// A secret: the secret may not exist.
+    Secret,
+    /// The unit's state in the controller.
+    State,
+    /// The log.
+    Log,
+    /// Anything else.
+    Other,
+}
 
 /// What a tool prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,43 +33,47 @@ pub enum Output {
     Nothing,
     /// Text, in no format.
     Text,
-    /// A value, as `--format` says: `smart` by default, `yaml` or `json`.
+    /// A value in the format of `--format`: `smart` (default), `yaml` or `json`.
     Smart,
-    /// A value, as `--format` says: `yaml` by default, or `json`.
+    /// A value in the format of `--format`: `yaml` (default) or `json`.
     Yaml,
 }
 
-/// What the arguments of a tool that are not flags may make the agent do.
+/// How the agent reads the arguments of a tool that are not flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arguments {
-    /// Nothing: they are values.
+    /// As values.
     Values,
-    /// `KEY#file=PATH` makes it read a file; `KEY#base64=VALUE` is a value.
+    /// As the content of a secret: for `KEY#file=PATH` it reads a file;
+    /// `KEY#base64=VALUE` is a value.
     SecretContent,
 }
 
 /// A hook tool.
 #[derive(Debug)]
 pub struct Tool {
-    /// Its name.
+    /// The name, for example `config-get`.
     pub name: &'static str,
-    /// Its arguments, for help.
+    /// The arguments, for the usage text.
     pub usage: &'static str,
-    /// What it does, for help.
+    /// What the tool does, for the usage text.
     pub purpose: &'static str,
-    /// The flags that it takes, besides `-h` and `--help`.
+    /// What the tool is about.
+    pub subject: Subject,
+    /// The flags, besides `-h` and `--help`.
     pub flags: &'static [Flag],
-    /// What its other arguments are.
+    /// How other arguments are read.
     pub arguments: Arguments,
-    /// What it prints.
+    /// What the tool prints.
     pub output: Output,
-    /// The first version of Juju that has it.
+    /// The first version of Juju with the tool.
     pub since: Version,
-    /// The first version of Juju that no longer has it.
+    /// The first version of Juju without it.
     pub until: Option<Version>,
-    /// Whether it works in restricted contexts, those of `collect-metrics` and
-    /// `meter-status-changed`.
+    /// Whether the tool works in restricted contexts (ops §2.5).
     pub restricted: bool,
+    /// Whether the tool reboots the machine (ops §16.6).
+    pub reboots: bool,
 }
 
 impl Tool {
@@ -55,13 +82,19 @@ impl Tool {
             name,
             usage,
             purpose,
+            subject: Subject::Other,
             flags: &[],
             arguments: Arguments::Values,
             output: Output::Nothing,
             since: Version::OLDEST,
             until: None,
             restricted: false,
+            reboots: false,
         }
+    }
+
+    const fn about(self, subject: Subject) -> Self {
+        Tool { subject, ..self }
     }
 
     const fn flags(self, flags: &'static [Flag]) -> Self {
@@ -94,30 +127,50 @@ impl Tool {
         }
     }
 
-    /// Whether a version of Juju has it.
+    const fn reboots(self) -> Self {
+        Tool {
+            reboots: true,
+            ..self
+        }
+    }
+
+    /// Whether a version of Juju has the tool.
     pub fn is_in(&self, version: Version) -> bool {
         self.since <= version && self.until.is_none_or(|until| version < until)
     }
 
-    /// Whether it reads its standard input.
+    /// Whether the tool can read its standard input.
     pub fn reads_stdin(&self) -> bool {
         let stdin = Kind::FileInput { stdin: true };
         self.flags.iter().any(|flag| flag.kind == stdin)
     }
 }
 
-/// The tool of a name.
+/// Returns the tool of a name.
 pub fn tool(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.name == name)
+}
+
+/// Whether a hook tool may have the name. Beside the hook tools, Juju installs
+/// programs that do more: `jujud`, `jujuc`, `juju-exec`,
+/// `containeragent`, `pebble`. Names of hook tools are words with hyphens, and
+/// those that begin with `juju-` are in the table.
+pub fn is_tool_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !word.is_empty() && word.chars().all(letter)
+    };
+    tool(name).is_some()
+        || (name.contains('-') && !name.starts_with("juju-") && name.split('-').all(is_word))
 }
 
 const FORMAT: Flag = Flag::new(&["format"], Kind::Format);
 const YAML_FORMAT: Flag = Flag::new(&["format"], Kind::YamlFormat);
 const IGNORED_FORMAT: Flag = Flag::new(&["format"], Kind::IgnoredFormat);
 const OUTPUT: Flag = Flag::new(&["o", "output"], Kind::FileOutput);
-/// `--file -` is the standard input.
+/// `--file -` reads the standard input.
 const FILE: Flag = Flag::new(&["file"], Kind::FileInput { stdin: true });
-/// `--file -` is a file named `-`: no secret tool reads its input.
+/// `--file -` reads a file named `-`: no tool for secrets reads its input.
 const SECRET_FILE: Flag = Flag::new(&["file"], Kind::FileInput { stdin: false });
 const RESOURCES: Flag = Flag::new(&["k8s-resources"], Kind::FileInput { stdin: false });
 const RELATION: Flag = Flag::text(&["r", "relation"]);
@@ -144,7 +197,7 @@ pub const TOOLS: &[Tool] = &[
     Tool::new(
         "action-fail",
         "[\"<failure message>\"]",
-        "Declare the running action failed; it goes on all the same.",
+        "Mark the running action as failed; it goes on.",
     ),
     Tool::new(
         "action-get",
@@ -192,14 +245,14 @@ pub const TOOLS: &[Tool] = &[
     Tool::new(
         "credential-get",
         "[options]",
-        "Print how the cloud is reached.",
+        "Print the cloud's endpoint and credential.",
     )
     .flags(SMART)
     .prints(Output::Smart),
     Tool::new(
         "goal-state",
         "[options]",
-        "Print which units and relations there shall be.",
+        "Print the units and relations that the model is to have.",
     )
     .flags(YAML)
     .prints(Output::Yaml),
@@ -210,18 +263,17 @@ pub const TOOLS: &[Tool] = &[
     )
     .flags(SMART)
     .prints(Output::Smart),
-    Tool::new(
-        "juju-log",
-        "[options] <message>",
-        "Write to the model's log.",
-    )
-    .flags(&[
-        Flag::switch(&["debug"]),
-        Flag::text(&["l", "log-level"]),
-        IGNORED_FORMAT,
-    ])
-    .restricted(),
-    Tool::new("juju-reboot", "[options]", "Reboot the machine.").flags(&[Flag::switch(&["now"])]),
+    Tool::new(LOG_TOOL, "[options] <message>", "Write to the model's log.")
+        .about(Subject::Log)
+        .flags(&[
+            Flag::switch(&["debug"]),
+            Flag::text(&["l", "log-level"]),
+            IGNORED_FORMAT,
+        ])
+        .restricted(),
+    Tool::new("juju-reboot", "[options]", "Reboot the machine.")
+        .flags(&[Flag::switch(&["now"])])
+        .reboots(),
     Tool::new("k8s-raw-get", "", "Print the raw Kubernetes specification.")
         .prints(Output::Text)
         .until(4, 0, 0),
@@ -261,6 +313,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] <binding>",
         "Print the network of a binding.",
     )
+    .about(Subject::Relation)
     .flags(&[
         RELATION,
         Flag::switch(&["bind-address"]),
@@ -317,6 +370,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] [<key>|-] [<unit or application>]",
         "Print the relation data of a unit or an application.",
     )
+    .about(Subject::Relation)
     .flags(&[RELATION, APP, FORMAT, OUTPUT])
     .prints(Output::Smart),
     Tool::new(
@@ -324,6 +378,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] [<endpoint>]",
         "Print the relations of an endpoint.",
     )
+    .about(Subject::Relation)
     .flags(SMART)
     .prints(Output::Smart),
     Tool::new(
@@ -331,6 +386,7 @@ pub const TOOLS: &[Tool] = &[
         "[options]",
         "Print the units of a relation, or its application.",
     )
+    .about(Subject::Relation)
     .flags(&[RELATION, APP, FORMAT, OUTPUT])
     .prints(Output::Smart),
     Tool::new(
@@ -338,6 +394,7 @@ pub const TOOLS: &[Tool] = &[
         "[options]",
         "Print the model of the other side of a relation.",
     )
+    .about(Subject::Relation)
     .flags(&[RELATION, FORMAT, OUTPUT])
     .prints(Output::Smart)
     .since(3, 6, 1),
@@ -346,6 +403,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] key=value [key=value ...]",
         "Set relation data when the hook succeeds.",
     )
+    .about(Subject::Relation)
     .flags(&[RELATION, APP, FILE, IGNORED_FORMAT]),
     Tool::new(
         "resource-get",
@@ -356,8 +414,9 @@ pub const TOOLS: &[Tool] = &[
     Tool::new(
         "secret-add",
         "[options] [key[#base64|#file]=value ...]",
-        "Make a secret when the hook succeeds; its URI is printed at once.",
+        "Add a secret when the hook succeeds; print its URI at once.",
     )
+    .about(Subject::Secret)
     .flags(SECRET)
     .secret_content()
     .prints(Output::Text)
@@ -367,6 +426,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] [<ID>] [<key>[#base64]]",
         "Print the content of a secret.",
     )
+    .about(Subject::Secret)
     .flags(&[
         LABEL,
         Flag::switch(&["peek"]),
@@ -381,21 +441,24 @@ pub const TOOLS: &[Tool] = &[
         "[options] <ID>",
         "Grant the other side of a relation access to a secret.",
     )
+    .about(Subject::Secret)
     .flags(&[RELATION, UNIT])
     .since(3, 0, 0),
     Tool::new(
         "secret-ids",
         "[options]",
-        "Print the ids of the own secrets.",
+        "Print the IDs of this unit's secrets.",
     )
+    .about(Subject::Secret)
     .flags(SMART)
     .prints(Output::Smart)
     .since(3, 0, 0),
     Tool::new(
         "secret-info-get",
         "[options] [<ID>]",
-        "Print the metadata of an own secret.",
+        "Print the metadata of a secret of this unit.",
     )
+    .about(Subject::Secret)
     .flags(&[LABEL, YAML_FORMAT, OUTPUT])
     .prints(Output::Yaml)
     .since(3, 0, 3),
@@ -404,6 +467,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] <ID>",
         "Remove a secret, or one revision of it, when the hook succeeds.",
     )
+    .about(Subject::Secret)
     .flags(&[Flag::text(&["revision"])])
     .since(3, 0, 0),
     Tool::new(
@@ -411,6 +475,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] <ID>",
         "Revoke access to a secret.",
     )
+    .about(Subject::Secret)
     .flags(&[RELATION, Flag::text(&["app", "application"]), UNIT])
     .since(3, 0, 0),
     Tool::new(
@@ -418,6 +483,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] <ID> [key[#base64|#file]=value ...]",
         "Change a secret when the hook succeeds.",
     )
+    .about(Subject::Secret)
     .flags(SECRET)
     .secret_content()
     .since(3, 0, 0),
@@ -425,12 +491,14 @@ pub const TOOLS: &[Tool] = &[
         "state-delete",
         "<key>",
         "Delete a value of the unit's state when the hook succeeds.",
-    ),
+    )
+    .about(Subject::State),
     Tool::new(
         "state-get",
         "[options] [<key>]",
         "Print the unit's state in the controller, or one value of it.",
     )
+    .about(Subject::State)
     .flags(&[Flag::switch(&["strict"]), FORMAT, OUTPUT])
     .prints(Output::Smart),
     Tool::new(
@@ -438,6 +506,7 @@ pub const TOOLS: &[Tool] = &[
         "[options] key=value [key=value ...]",
         "Set values of the unit's state when the hook succeeds.",
     )
+    .about(Subject::State)
     .flags(&[FILE]),
     Tool::new(
         "status-get",

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use crate::ToolError;
-
-/// The longest argument that the kernel passes to a program, in bytes without
-/// its terminating NUL: 32 pages of 4 KiB (`execve(2)`).
-pub const MAX_ARGUMENT: usize = 131_071;
+use crate::error::ToolError;
+use crate::table::LOG_TOOL;
 
 /// The result of a hook tool that ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +16,7 @@ pub struct ToolOutput {
     pub stderr: Vec<u8>,
 }
 
-/// Why hook tools cannot be called at all.
+/// The reason why no hook tool can be called.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
@@ -29,23 +26,24 @@ pub enum TransportError {
     /// `CHARMHOST_HOOK_TOOLS` has an unknown value.
     #[error("cannot use CHARMHOST_HOOK_TOOLS={0:?}: it must be rpc or exec")]
     UnknownChoice(String),
-    /// Neither a socket nor tools.
+    /// There is neither a socket nor a program.
     #[error(
-        "cannot reach a Juju agent: {0} is not set and there is no juju-log on PATH; Juju sets it when it runs dispatch, and `charmhost sim` does so without Juju"
+        "cannot reach a Juju agent: {0} is not set and there is no {tool} on PATH; Juju sets it when it runs dispatch, and `charmhost sim` does so without Juju",
+        tool = LOG_TOOL
     )]
     NoAgent(&'static str),
 }
 
-/// A way to call hook tools.
+/// A way to call hook tools, with this process as the client (ops §7).
 pub trait Transport: Send {
-    /// Runs a tool with its arguments and input, and waits for it. A tool that
-    /// ran and failed is an output.
+    /// Runs a tool with arguments and standard input, and waits for its end. A
+    /// tool that ran and failed is an output.
     ///
     /// # Errors
     ///
     /// [`ToolError::Timeout`] if the agent did not answer in time,
     /// [`ToolError::UnknownTool`], [`ToolError::Unreachable`], or the agent's
-    /// refusal.
+    /// error.
     fn run(
         &mut self,
         tool: &str,
@@ -53,18 +51,18 @@ pub trait Transport: Send {
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError>;
 
-    /// Sets how long one call may take, from its start to the end of its answer
-    /// (the operator's `limits.hook-tool-seconds`). Without it a call waits for
-    /// ever, as Juju's own do.
+    /// Sets the time limit of one call, from its start to the end of its answer
+    /// (`limits.hook-tool-seconds` of the operator's policy). Without one, a call
+    /// waits for ever, as Juju's own tools do (ops §7).
     fn set_timeout(&mut self, _limit: Option<Duration>) {}
 
-    /// Makes ready for a restriction of this process that its children inherit:
-    /// if tools are run as programs, from now on another process runs them,
-    /// which is forked here. The process must have one thread only.
+    /// Prepares for a restriction of this process that its children would
+    /// inherit: if tools are run as programs, forks a process that runs them from
+    /// now on. This process must have only one thread.
     ///
     /// # Errors
     ///
-    /// As for a fork, and if there is more than one thread.
+    /// Those of a fork, and if there are several threads.
     fn prepare_restriction(&mut self) -> std::io::Result<()> {
         Ok(())
     }

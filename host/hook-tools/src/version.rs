@@ -7,15 +7,15 @@ use std::fmt;
 pub struct Version(u32, u32, u32);
 
 impl Version {
-    /// Before every version that exists.
-    pub(crate) const OLDEST: Version = Version(0, 0, 0);
+    /// Earlier than every version that exists.
+    pub const OLDEST: Version = Version(0, 0, 0);
 
     /// A version by its numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Version(major, minor, patch)
     }
 
-    /// Reads `JUJU_VERSION`. A number that cannot be read counts as 0.
+    /// Parses `JUJU_VERSION`. A number that cannot be parsed counts as 0.
     pub fn parse(text: &str) -> Self {
         let (release, tag) = text.split_once('-').unwrap_or((text, ""));
         let mut numbers = release
@@ -23,23 +23,23 @@ impl Version {
             .map(|number| number.parse().unwrap_or_default());
         let mut next = || numbers.next().unwrap_or_default();
         let (major, minor, patch) = (next(), next(), next());
-        // What follows a tag counts within it: 4.1-beta2 is before 4.1.0.
+        // A number after a tag counts pre-releases: 4.1-beta2 precedes 4.1.0.
         Version(major, minor, if tag.is_empty() { patch } else { 0 })
     }
 
-    /// The agents with which calls over their socket were seen to work: the
-    /// socket's protocol is not promised by Juju, and may change with a minor
-    /// version. Of others the transport first asks whether they speak it.
-    pub(crate) const SEEN: [(u32, u32); 2] = [
-        // 3.6.28: server and context of the agent, every call of the corpus.
+    /// The minor versions whose agents were tested with calls over their socket.
+    /// Juju does not guarantee the socket's protocol; agents of other versions
+    /// are first asked whether they speak it.
+    pub(crate) const TESTED: [(u32, u32); 2] = [
+        // 3.6.28: the agent's server and context, with every recorded call.
         (3, 6),
         // 4.1-beta2: the agent, with dispatches of real charms.
         (4, 1),
     ];
 
-    /// Whether calls over the socket were seen to work with its minor version.
-    pub fn is_seen(self) -> bool {
-        Version::SEEN.contains(&(self.0, self.1))
+    /// Whether calls over the socket were tested with this minor version.
+    pub fn is_tested(self) -> bool {
+        Version::TESTED.contains(&(self.0, self.1))
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_by_their_numbers() {
+    fn versions_are_parsed_by_their_numbers() {
         for (text, wanted) in [
             ("3.6.28", (3, 6, 28)),
             ("4.1-beta2", (4, 1, 0)),
@@ -71,7 +71,7 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(Version::parse("4.1-beta2.1").is_seen());
-        assert!(!Version::parse("9.0.1").is_seen());
+        assert!(Version::parse("4.1-beta2.1").is_tested());
+        assert!(!Version::parse("9.0.1").is_tested());
     }
 }

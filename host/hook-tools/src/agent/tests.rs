@@ -1,5 +1,7 @@
-//! Which way is taken, and what an agent that does not answer costs.
+//! Which transport is used, and how long an agent that does not answer delays a
+//! dispatch.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -9,12 +11,16 @@ use charmhost_jujuc::{Reply, Request, serve_connection};
 
 use super::*;
 
+fn no_stderr() -> Stderr {
+    Stderr::new(std::io::sink())
+}
+
 struct Bench {
     dir: tempfile::TempDir,
 }
 
 impl Bench {
-    /// A directory with tools that write down how they are called.
+    /// Creates a directory with tools that record their calls.
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let script = format!(
@@ -62,7 +68,7 @@ impl Bench {
     }
 
     fn transport(&self, version: &str) -> AgentTransport {
-        AgentTransport::new(self.options(version)).unwrap()
+        AgentTransport::new(self.options(version), no_stderr()).unwrap()
     }
 
     /// The programs that were run, as `tool args`.
@@ -72,7 +78,7 @@ impl Bench {
     }
 }
 
-/// An agent that answers, and what it was asked.
+/// Serves an agent that answers; returns its calls.
 fn answering(bench: &Bench) -> Arc<Mutex<Vec<String>>> {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&calls);
@@ -98,7 +104,7 @@ fn an_agent_that_answers_is_called_and_no_program_runs() {
             "9.9.9",
             vec![
                 "is-leader x",
-                "juju-log --log-level DEBUG -- charmhost was not tried with the hook tools of Juju 9.9.9; its agent speaks the same protocol.",
+                "juju-log --log-level DEBUG -- charmhost was not tested with the hook tools of Juju 9.9.9; its agent speaks the same protocol.",
             ],
         ),
     ] {
@@ -121,7 +127,7 @@ fn answers(bytes: &'static [u8]) -> impl Fn(UnixStream) + Send + Sync {
 }
 
 #[test]
-fn programs_run_if_the_agent_cannot_be_spoken_to_and_it_is_logged_once() {
+fn programs_run_if_the_agent_speaks_another_protocol_and_it_is_logged_once() {
     type Setup = fn(&Bench);
     let table: [(&str, &str, Setup); 7] = [
         ("no socket", "3.6.28", |_| {}),
@@ -216,13 +222,13 @@ fn what_may_have_run_is_not_run_again() {
 }
 
 #[test]
-fn a_way_that_is_forced_is_the_only_one() {
+fn a_transport_that_is_forced_is_the_only_one() {
     let bench = Bench::new();
     let options = Options {
         choice: "rpc".to_owned(),
         ..bench.options("9.9.9")
     };
-    let mut forced = AgentTransport::new(options).unwrap();
+    let mut forced = AgentTransport::new(options, no_stderr()).unwrap();
     assert!(run(&mut forced, "is-leader").is_err());
     assert!(bench.programs().is_empty());
     let calls = answering(&bench);
@@ -230,14 +236,18 @@ fn a_way_that_is_forced_is_the_only_one() {
         choice: "exec".to_owned(),
         ..bench.options("3.6.28")
     };
-    run(&mut AgentTransport::new(options).unwrap(), "is-leader").unwrap();
+    run(
+        &mut AgentTransport::new(options, no_stderr()).unwrap(),
+        "is-leader",
+    )
+    .unwrap();
     assert_eq!(bench.programs(), ["is-leader x"]);
     assert!(calls.lock().unwrap().is_empty());
     let options = Options {
         choice: "both".to_owned(),
         ..bench.options("3.6.28")
     };
-    let error = AgentTransport::new(options).err().unwrap();
+    let error = AgentTransport::new(options, no_stderr()).err().unwrap();
     assert!(matches!(error, TransportError::UnknownChoice(_)));
 }
 
@@ -265,7 +275,7 @@ fn an_agent_that_cannot_be_reached_is_named_without_programs() {
         if !has_tools {
             options.path = None;
         }
-        match (AgentTransport::new(options), wanted) {
+        match (AgentTransport::new(options, no_stderr()), wanted) {
             (Ok(mut transport), None) => {
                 run(&mut transport, "is-leader").unwrap();
             }
