@@ -1,120 +1,73 @@
-//! What Juju says in the environment of a dispatch.
+//! The environment of a dispatch (ops §1, juju §1.3).
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use charmhost_hook_tools::{AgentSocket, Options};
 
-use crate::JujuVersion;
+use crate::events::dispatch_path;
+use crate::events::table::{EventKind, RELATION_ID, REMOTE_APP};
+use crate::version::JujuVersion;
 
 /// The environment of a dispatch, read once and never changed.
 ///
-/// A variable that is missing and one that is empty are the same. What Juju
-/// always sets but a person at a terminal may not is empty here
-/// (`unit_name`, `dispatch_path`, the model); what is there and malformed is
-/// an error, whether this event needs it or not. Numbers are below 2³¹.
+/// A variable that is empty counts as missing. A missing variable that Juju
+/// always sets (`unit_name`, `dispatch_path`, the model) is an empty string; a
+/// malformed one is an error, whether this event needs it or not. Numbers are
+/// less than 2³¹.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// The charm's directory, absolute and without symlinks: `JUJU_CHARM_DIR`,
-    /// or the current directory, where Juju starts every dispatch, if that is
-    /// not set.
+    /// or else the current directory, in which Juju starts every dispatch.
     pub charm_dir: PathBuf,
-    /// This unit, as `mysql/0`: `JUJU_UNIT_NAME`.
+    /// This unit, for example `mysql/0`: `JUJU_UNIT_NAME`.
     pub unit_name: String,
-    /// This unit's application, as `mysql`.
+    /// This unit's application, for example `mysql`.
     pub app_name: String,
     /// `JUJU_MODEL_NAME`.
     pub model_name: String,
     /// `JUJU_MODEL_UUID`.
     pub model_uuid: String,
-    /// The agent's version: `JUJU_VERSION`, `0.0.0` if that is not set.
+    /// The agent's version: `JUJU_VERSION`, or else `0.0.0`.
     pub juju_version: JujuVersion,
-    /// The hook, as `db-relation-changed`; empty in an action:
-    /// `JUJU_HOOK_NAME`.
+    /// The hook, for example `db-relation-changed`; empty in an action:
+    /// `JUJU_HOOK_NAME`. It does not decide which event is dispatched.
     pub hook_name: String,
-    /// What to run, as `hooks/config-changed` or `actions/backup`:
-    /// `JUJU_DISPATCH_PATH`.
+    /// The program of the event, for example `hooks/config-changed` or
+    /// `actions/backup`: `JUJU_DISPATCH_PATH`.
     pub dispatch_path: String,
     /// `JUJU_AVAILABILITY_ZONE`.
     pub availability_zone: Option<String>,
-    /// The machine, as `0` or `0/lxd/1`; none on Kubernetes:
+    /// The machine, for example `0` or `0/lxd/1`; none on Kubernetes:
     /// `JUJU_MACHINE_ID`.
     pub machine_id: Option<String>,
-    /// The principal's unit, for a subordinate: `JUJU_PRINCIPAL_UNIT`.
+    /// The principal unit of a subordinate: `JUJU_PRINCIPAL_UNIT`.
     pub principal_unit: Option<String>,
-    /// Whether a debug session runs: `JUJU_DEBUG` is there, even if empty.
+    /// Whether log lines are copied to standard error: `JUJU_DEBUG` is set, even
+    /// if empty.
     pub debug: bool,
-    /// Where a debug session wants to stop: the items of `JUJU_DEBUG_AT`.
-    pub debug_at: Vec<String>,
     /// The action: `JUJU_ACTION_NAME`.
     pub action_name: Option<String>,
-    /// The action's id: `JUJU_ACTION_UUID`.
-    pub action_id: Option<String>,
-    /// The endpoint: `JUJU_RELATION`.
-    pub relation_name: Option<String>,
-    /// The 7 of `db:7`: `JUJU_RELATION_ID`.
-    pub relation_id: Option<u32>,
-    /// `JUJU_REMOTE_APP`.
-    pub remote_app: Option<String>,
-    /// `JUJU_REMOTE_UNIT`.
-    pub remote_unit: Option<String>,
-    /// `JUJU_DEPARTING_UNIT`.
-    pub departing_unit: Option<String>,
-    /// `JUJU_STORAGE_ID`, taken apart.
-    pub storage: Option<StorageId>,
-    /// `JUJU_STORAGE_LOCATION`.
-    pub storage_location: Option<String>,
-    /// `filesystem` or `block`: `JUJU_STORAGE_KIND`.
-    pub storage_kind: Option<String>,
-    /// The container: `JUJU_WORKLOAD_NAME`.
-    pub workload_name: Option<String>,
-    /// `JUJU_NOTICE_ID`.
-    pub notice_id: Option<String>,
-    /// `JUJU_NOTICE_TYPE`.
-    pub notice_type: Option<String>,
-    /// `JUJU_NOTICE_KEY`.
-    pub notice_key: Option<String>,
-    /// `JUJU_PEBBLE_CHECK_NAME`.
-    pub check_name: Option<String>,
-    /// `JUJU_SECRET_ID`.
-    pub secret_id: Option<String>,
-    /// `JUJU_SECRET_LABEL`.
-    pub secret_label: Option<String>,
-    /// `JUJU_SECRET_REVISION`.
-    pub secret_revision: Option<u32>,
-    /// How to reach the agent, if Juju says so.
+    /// The agent's socket, if its variables are set.
     pub agent: Option<AgentSocket>,
-    reentrant: bool,
+    /// The variables of the table of events that are set.
+    event_variables: BTreeMap<&'static str, String>,
+    is_reentrant: bool,
 }
 
-/// The id of a storage instance, as `data/0`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StorageId {
-    /// The storage's name.
-    pub name: String,
-    /// The instance's number.
-    pub index: u32,
-}
-
-impl fmt::Display for StorageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.name, self.index)
-    }
-}
-
-/// The environment is not one that Juju makes.
+/// An environment that Juju does not create.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// A variable has a value that cannot be read.
+    /// The value of a variable is malformed.
     #[error("cannot read {variable}: {value:?} is malformed; Juju sets it to {expected}")]
     Malformed {
         /// The variable.
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What Juju sets there.
+        /// What Juju sets it to.
         expected: &'static str,
     },
     /// A variable that the event needs is missing or empty.
@@ -124,7 +77,7 @@ pub enum EnvironmentError {
         event: String,
         /// The variable.
         variable: &'static str,
-        /// What Juju sets there.
+        /// What Juju sets it to.
         expected: &'static str,
     },
     /// A variable contradicts the event, the metadata, or another variable.
@@ -136,13 +89,13 @@ pub enum EnvironmentError {
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What Juju sets there.
+        /// What Juju sets it to.
         expected: String,
     },
 }
 
 impl Environment {
-    /// Reads the environment; `vars` is asked for each variable by name, as
+    /// Reads the environment; `vars` returns a variable by its name, like
     /// `std::env::var_os`.
     pub fn read(vars: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
         let vars = Vars(&vars);
@@ -161,54 +114,37 @@ impl Environment {
             machine_id: vars.text("JUJU_MACHINE_ID")?,
             principal_unit: vars.text("JUJU_PRINCIPAL_UNIT")?,
             debug: vars.is_set("JUJU_DEBUG"),
-            debug_at: items(vars.text("JUJU_DEBUG_AT")?),
             action_name: vars.text("JUJU_ACTION_NAME")?,
-            action_id: vars.text("JUJU_ACTION_UUID")?,
-            relation_name: vars.text("JUJU_RELATION")?,
-            relation_id: relation_id(vars.text("JUJU_RELATION_ID")?)?,
-            remote_app: vars.text("JUJU_REMOTE_APP")?,
-            remote_unit: vars.text("JUJU_REMOTE_UNIT")?,
-            departing_unit: vars.text("JUJU_DEPARTING_UNIT")?,
-            storage: storage_id(vars.text("JUJU_STORAGE_ID")?)?,
-            storage_location: vars.text("JUJU_STORAGE_LOCATION")?,
-            storage_kind: vars.text("JUJU_STORAGE_KIND")?,
-            workload_name: vars.text("JUJU_WORKLOAD_NAME")?,
-            notice_id: vars.text("JUJU_NOTICE_ID")?,
-            notice_type: vars.text("JUJU_NOTICE_TYPE")?,
-            notice_key: vars.text("JUJU_NOTICE_KEY")?,
-            check_name: vars.text("JUJU_PEBBLE_CHECK_NAME")?,
-            secret_id: vars.text("JUJU_SECRET_ID")?,
-            secret_label: vars.text("JUJU_SECRET_LABEL")?,
-            secret_revision: secret_revision(vars.text("JUJU_SECRET_REVISION")?)?,
+            event_variables: event_variables(&vars)?,
             agent: agent(&vars)?,
-            reentrant: vars.is_set("OPERATOR_DISPATCH"),
+            is_reentrant: vars.is_set("OPERATOR_DISPATCH"),
         })
     }
 
-    /// The event's name as ops calls it: the last part of the dispatch path
-    /// with `_` for `-`, and `_action` after it if the part before is
-    /// `actions`. Empty if there is no path.
-    pub fn event_name(&self) -> String {
-        let path = Path::new(&self.dispatch_path);
-        let last = |path: &Path| {
-            path.file_name()
-                .and_then(|name| name.to_str().map(str::to_owned))
-        };
-        let Some(mut name) = last(path) else {
-            return String::new();
-        };
-        if name.contains('-') {
-            name = name.replace('-', "_");
-        }
-        if path.parent().and_then(last).as_deref() == Some("actions") {
-            name.push_str("_action");
-        }
-        name
+    /// Returns a variable of the table of events, if it is set.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.event_variables.get(name).map(String::as_str)
     }
 
-    /// How the hook tools of the agent are called, for
-    /// [`charmhost_hook_tools::AgentTransport`]. `CHARMHOST_HOOK_TOOLS` may
-    /// force a way.
+    /// Returns the number of the relation: the 7 of `db:7`.
+    pub(crate) fn relation_id(&self) -> Option<u32> {
+        let text = self.variable(RELATION_ID.variable)?;
+        RELATION_ID.form.parse(text)?.as_u64()?.try_into().ok()
+    }
+
+    /// Returns the remote application of the relation.
+    pub(crate) fn remote_app(&self) -> Option<&str> {
+        self.variable(REMOTE_APP.variable)
+    }
+
+    /// Returns the event's name that ops uses, for example `config_changed`; empty
+    /// without a dispatch path (ops §2.3).
+    pub fn event_name(&self) -> String {
+        dispatch_path::event_name(&self.dispatch_path)
+    }
+
+    /// Returns the options of [`charmhost_hook_tools::AgentTransport`].
+    /// `CHARMHOST_HOOK_TOOLS` can force a transport.
     pub fn hook_tools(&self, vars: impl Fn(&str) -> Option<OsString>) -> Options {
         let text = |name: &str| {
             let value = vars(name).unwrap_or_default();
@@ -228,19 +164,15 @@ impl Environment {
         }
     }
 
-    /// Whether Juju runs this in a restricted context, where few hook tools
-    /// answer: metrics and meter status (Juju before 3.6.11).
+    /// Whether Juju runs this dispatch in a restricted context (ops §2.5).
     pub fn is_restricted(&self) -> bool {
-        matches!(
-            self.event_name().as_str(),
-            "collect_metrics" | "meter_status_changed"
-        )
+        dispatch_path::is_restricted(&self.event_name())
     }
 
-    /// Whether this dispatch was started from within another, which exits with
-    /// success at once: `OPERATOR_DISPATCH` is there.
+    /// Whether another dispatch started this one, which then exits with success
+    /// at once: `OPERATOR_DISPATCH` is set, even if empty (ops §2.2).
     pub fn is_reentrant(&self) -> bool {
-        self.reentrant
+        self.is_reentrant
     }
 }
 
@@ -303,7 +235,7 @@ fn app_of_unit(unit: &str) -> Result<&str, EnvironmentError> {
         _ => malformed(
             "JUJU_UNIT_NAME",
             unit,
-            "an application and a number, as mysql/0",
+            "an application and a number, for example mysql/0",
         ),
     }
 }
@@ -316,74 +248,28 @@ fn version(value: Option<String>) -> Result<JujuVersion, EnvironmentError> {
         malformed(
             "JUJU_VERSION",
             &value,
-            "its agent's version, as 3.6.28 or 4.1-beta2.1",
+            "its agent's version, for example 3.6.28 or 4.1-beta2.1",
         )
     })
 }
 
-fn items(value: Option<String>) -> Vec<String> {
-    let items = value.iter().flat_map(|value| value.split(','));
-    items
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Reads decimal digits; signs and blanks are not digits.
-fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<i32>()
-        .ok()
-        .filter(|_| digits)
-        .and_then(|number| u32::try_from(number).ok())
-}
-
-fn relation_id(value: Option<String>) -> Result<Option<u32>, EnvironmentError> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    let digits = value
-        .rsplit_once(':')
-        .map_or(value.as_str(), |(_, digits)| digits);
-    match number(digits) {
-        Some(id) => Ok(Some(id)),
-        None => malformed(
-            "JUJU_RELATION_ID",
-            &value,
-            "an endpoint and a number, as db:7",
-        ),
+/// Reads the variables of the table of events, whichever event is dispatched: a
+/// malformed one is an error in any case (ops §2.6).
+fn event_variables(vars: &Vars) -> Result<BTreeMap<&'static str, String>, EnvironmentError> {
+    let mut found = BTreeMap::new();
+    for field in EventKind::ALL.iter().flat_map(|kind| kind.row().fields) {
+        if found.contains_key(field.variable) {
+            continue;
+        }
+        let Some(value) = vars.text(field.variable)? else {
+            continue;
+        };
+        if field.form.parse(&value).is_none() {
+            return malformed(field.variable, &value, field.expected);
+        }
+        found.insert(field.variable, value);
     }
-}
-
-fn storage_id(value: Option<String>) -> Result<Option<StorageId>, EnvironmentError> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    let parsed = value.split_once('/').and_then(|(name, index)| {
-        Some(StorageId {
-            name: name.to_owned(),
-            index: number(index)?,
-        })
-    });
-    match parsed {
-        Some(id) if !id.name.is_empty() => Ok(Some(id)),
-        _ => malformed(
-            "JUJU_STORAGE_ID",
-            &value,
-            "a storage's name and a number, as data/0",
-        ),
-    }
-}
-
-fn secret_revision(value: Option<String>) -> Result<Option<u32>, EnvironmentError> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    match number(&value) {
-        Some(revision) => Ok(Some(revision)),
-        None => malformed("JUJU_SECRET_REVISION", &value, "a number, as 3"),
-    }
+    Ok(found)
 }
 
 fn agent(vars: &Vars) -> Result<Option<AgentSocket>, EnvironmentError> {

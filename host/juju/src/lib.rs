@@ -1,32 +1,25 @@
 //! Juju as a charm sees it.
 //!
-//! What the agent says when it runs a charm ([`Environment`], [`Event`]), what
-//! the charm says of itself ([`Metadata`]), and what the charm can ask for: the
-//! hook tools, typed with ops's caches in a [`Model`]. Nothing here knows of
-//! WebAssembly.
+//! What the agent passes to a dispatch ([`Environment`], [`Event`]), the charm's
+//! metadata ([`Metadata`]), and the hook tools with types and the caches of ops
+//! ([`Model`]). Nothing here depends on WebAssembly.
 
-mod dispatch_event;
 mod environment;
-mod event;
+pub mod events;
 mod metadata;
 mod model;
-mod relations;
-mod results;
-mod security;
-mod snapshot;
-mod stderr;
-mod values;
 mod version;
 
-pub use environment::{Environment, EnvironmentError, StorageId};
-pub use event::{
-    ActionEvent, CheckEvent, Event, NoticeEvent, RelationEvent, SecretEvent, SecretRevisionEvent,
-    StorageEvent, WorkloadEvent,
-};
+pub use charmhost_hook_tools::{Level, Stderr};
+pub use environment::{Environment, EnvironmentError};
+pub use events::Event;
+pub use events::table::{EventKind, Subject};
 pub use metadata::{Endpoint, Metadata, MetadataError, Role};
 pub use model::Model;
-pub use relations::{Databag, Own, Owner, Relation, Relations};
-pub use results::flatten_results;
-pub use stderr::print_error;
-pub use values::{ConfigValue, Level, Port, Protocol, Scope, StatusName, StatusValue};
+pub use model::actions::flatten_results;
+pub use model::config::ConfigValue;
+pub use model::databags::{Databag, DatabagOwner, OwnDatabag};
+pub use model::ports::{Port, Protocol};
+pub use model::relations::Relation;
+pub use model::status::{Scope, StatusName, StatusValue};
 pub use version::JujuVersion;

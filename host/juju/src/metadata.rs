@@ -1,11 +1,16 @@
-//! What a charm says of itself.
+//! The charm's metadata: `metadata.yaml`, `actions.yaml` and `config.yaml` (ops
+//! §17).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-/// Why a charm's metadata cannot be used.
+use crate::events::names;
+use crate::events::table::{EventKind, Subject};
+
+/// Metadata that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read {path}: {detail}")]
 pub struct MetadataError {
@@ -13,7 +18,7 @@ pub struct MetadataError {
     detail: String,
 }
 
-/// On which side of a relation an endpoint stands.
+/// The side of a relation that an endpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant is the section of its name")]
 pub enum Role {
@@ -25,76 +30,43 @@ pub enum Role {
 /// An endpoint for relations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its side.
+    /// The side of its relations.
     pub role: Role,
-    /// Its interface.
+    /// The interface of its relations.
     pub interface: String,
 }
 
-/// A charm's `metadata.yaml` and `actions.yaml`, as far as a dispatch needs
-/// them. A section that is missing or null is empty.
+/// The charm's metadata, as far as a dispatch needs it. A section that is
+/// missing or null is empty.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     /// The charm's name.
     pub name: String,
-    /// Endpoints by name. One that stands in several sections counts as the
-    /// last of requires, provides and peers.
+    /// Endpoints by name. Of several sections with a name, the last of requires,
+    /// provides and peers counts.
     pub relations: BTreeMap<String, Endpoint>,
-    /// Storage by name: its section.
+    /// Storage sections by name.
     pub storage: BTreeMap<String, Value>,
-    /// Containers by name: their section.
+    /// Container sections by name.
     pub containers: BTreeMap<String, Value>,
-    /// Actions by name: their section.
+    /// Action sections by name.
     pub actions: BTreeMap<String, Value>,
     dir: PathBuf,
+    /// The types of the configuration options, once they are read.
+    config_options: OnceLock<Result<BTreeMap<String, String>, MetadataError>>,
 }
 
-/// Events that every charm has.
-const BASE_EVENTS: [&str; 16] = [
-    "install",
-    "start",
-    "stop",
-    "remove",
-    "update_status",
-    "config_changed",
-    "upgrade_charm",
-    "leader_elected",
-    "leader_settings_changed",
-    "pre_series_upgrade",
-    "post_series_upgrade",
-    "collect_metrics",
-    "secret_changed",
-    "secret_rotate",
-    "secret_remove",
-    "secret_expired",
-];
-
-const RELATION_EVENTS: [&str; 5] = [
-    "relation_created",
-    "relation_joined",
-    "relation_changed",
-    "relation_departed",
-    "relation_broken",
-];
-const STORAGE_EVENTS: [&str; 2] = ["storage_attached", "storage_detaching"];
-const PEBBLE_EVENTS: [&str; 4] = [
-    "pebble_ready",
-    "pebble_custom_notice",
-    "pebble_check_failed",
-    "pebble_check_recovered",
-];
-
 impl Metadata {
-    /// Where the charm wants its storage to be, as far as it says
-    /// (`storage.NAME.location`): directories, or directories of those for a
-    /// storage that can have several instances.
-    pub fn storage_locations(&self) -> Vec<std::path::PathBuf> {
+    /// Returns the locations that the charm wants for its storage
+    /// (`storage.NAME.location`): directories, or parents of directories for a
+    /// storage with several instances.
+    pub fn storage_locations(&self) -> Vec<PathBuf> {
         let location = |storage: &Value| Some(storage.get("location")?.as_str()?.into());
         self.storage.values().filter_map(location).collect()
     }
 
-    /// Reads a charm's directory. `metadata.yaml` must be there, `actions.yaml`
-    /// may be.
+    /// Reads the metadata from a charm's directory. `metadata.yaml` must exist,
+    /// `actions.yaml` need not.
     pub fn load(charm_dir: &Path) -> Result<Self, MetadataError> {
         let path = charm_dir.join("metadata.yaml");
         let Some(document) = read(&path)? else {
@@ -131,8 +103,16 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// The types of the configuration options, by name, from `config.yaml`.
-    pub fn config_options(&self) -> Result<BTreeMap<String, String>, MetadataError> {
+    /// Returns the types of the configuration options by name. `config.yaml` is
+    /// read with the first call, and need not exist.
+    pub fn config_options(&self) -> Result<&BTreeMap<String, String>, MetadataError> {
+        let options = self
+            .config_options
+            .get_or_init(|| self.read_config_options());
+        options.as_ref().map_err(MetadataError::clone)
+    }
+
+    fn read_config_options(&self) -> Result<BTreeMap<String, String>, MetadataError> {
         let path = self.dir.join("config.yaml");
         let Some(document) = read(&path)? else {
             return Ok(BTreeMap::new());
@@ -147,63 +127,66 @@ impl Metadata {
             .collect())
     }
 
-    /// The names of all events that this charm has, with underscores.
-    pub fn event_names(&self) -> BTreeSet<String> {
-        let base = BASE_EVENTS.iter().map(|name| (*name).to_owned());
-        base.chain(self.generated_names().map(|(name, _)| name))
-            .collect()
+    /// Whether this charm has an event of a name, for example
+    /// `db_relation_changed` (ops §3.1).
+    pub fn has_event(&self, name: &str) -> bool {
+        self.event(name).is_some()
     }
 
-    /// Events made from names in the metadata, each with the name it is made
-    /// from.
-    fn generated_names(&self) -> impl Iterator<Item = (String, &str)> {
-        let relations = self
-            .relations
-            .keys()
-            .flat_map(|name| named(name, &RELATION_EVENTS));
-        let storage = self
-            .storage
-            .keys()
-            .flat_map(|name| named(name, &STORAGE_EVENTS));
-        let containers = self
-            .containers
-            .keys()
-            .flat_map(|name| named(name, &PEBBLE_EVENTS));
-        let actions = self
-            .actions
-            .keys()
-            .flat_map(|name| named(name, &["action"]));
-        relations.chain(storage).chain(containers).chain(actions)
+    /// Returns the kind of the event of a name and the name of its subject; none
+    /// if this charm has no such event.
+    pub(crate) fn event(&self, name: &str) -> Option<(EventKind, &str)> {
+        EventKind::ALL.iter().copied().find_map(|kind| {
+            let stem = names::subject_of(kind, name)?;
+            let subject = kind.row().subject;
+            if !Subject::NAMED.contains(&subject) {
+                return Some((kind, ""));
+            }
+            let mut declared = self.names(subject);
+            Some((kind, declared.find(|name| names::is_same(name, stem))?))
+        })
     }
 
-    /// Two names that give the same event would make one of them deaf.
+    /// Returns the names of the endpoints, storages, containers or actions; other
+    /// subjects have no names.
+    pub fn names(&self, subject: Subject) -> Box<dyn Iterator<Item = &str> + '_> {
+        match subject {
+            Subject::Relation => Box::new(self.relations.keys().map(String::as_str)),
+            Subject::Storage => Box::new(self.storage.keys().map(String::as_str)),
+            Subject::Container => Box::new(self.containers.keys().map(String::as_str)),
+            Subject::Action => Box::new(self.actions.keys().map(String::as_str)),
+            Subject::Unit | Subject::Secret => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Rejects names that make an event of a name that another event has: the
+    /// charm could observe only one of them (ops §3.1).
     fn check_names(&self, path: &Path) -> Result<(), MetadataError> {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        for (event, name) in self.generated_names() {
-            if BASE_EVENTS.contains(&event.as_str()) {
-                return fail(
-                    path,
-                    format!(
-                        "{name:?} would give the event {event}, which every charm has; rename it"
-                    ),
-                );
-            }
-            if let Some(other) = seen.insert(event.clone(), name) {
-                return fail(
-                    path,
-                    format!("{other:?} and {name:?} both give the event {event}; rename one"),
-                );
+        for subject in Subject::NAMED {
+            for name in self.names(subject) {
+                for event in names::of_subject(subject, name) {
+                    if names::is_of_every_charm(&event) {
+                        return fail(
+                            path,
+                            format!(
+                                "{name:?} would give the event {event}, which every charm has; rename it"
+                            ),
+                        );
+                    }
+                    if let Some(other) = seen.insert(event.clone(), name) {
+                        return fail(
+                            path,
+                            format!(
+                                "{other:?} and {name:?} both give the event {event}; rename one"
+                            ),
+                        );
+                    }
+                }
             }
         }
         Ok(())
     }
-}
-
-fn named<'a>(name: &'a str, events: &'a [&str]) -> impl Iterator<Item = (String, &'a str)> {
-    let stem = name.replace('-', "_");
-    events
-        .iter()
-        .map(move |event| (format!("{stem}_{event}"), name))
 }
 
 fn fail<T>(path: &Path, detail: impl Into<String>) -> Result<T, MetadataError> {
@@ -213,7 +196,7 @@ fn fail<T>(path: &Path, detail: impl Into<String>) -> Result<T, MetadataError> {
     })
 }
 
-/// A YAML map, empty if the document is, or none if there is no file.
+/// Reads a YAML map, which is empty if the document is; none if there is no file.
 fn read(path: &Path) -> Result<Option<Map<String, Value>>, MetadataError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -240,7 +223,8 @@ fn entries(
     }
 }
 
-/// An endpoint is a map with an interface, or just the interface.
+/// Returns the interface of an endpoint: a map with an interface, or just the
+/// interface.
 fn interface(path: &Path, name: &str, body: &Value) -> Result<String, MetadataError> {
     let interface = body
         .as_str()
@@ -277,7 +261,6 @@ mod tests {
                 interface: "http".to_owned()
             }
         );
-        let names = metadata.event_names();
         for name in [
             "db_relation_broken",
             "my_web_relation_created",
@@ -287,13 +270,15 @@ mod tests {
             "install",
             "secret_expired",
         ] {
-            assert!(names.contains(name), "{name}");
+            assert!(metadata.has_event(name), "{name}");
         }
-        assert_eq!(names.len(), 16 + 10 + 2 + 4 + 1);
+        for name in ["my-web_relation_created", "web_relation_created", "action"] {
+            assert!(!metadata.has_event(name), "{name}");
+        }
     }
 
     #[test]
-    fn bad_metadata_is_refused_with_the_reason() {
+    fn bad_metadata_is_rejected_with_the_reason() {
         for (metadata, actions, wanted) in [
             ("", "", "cannot read DIR/metadata.yaml: it has no name"),
             ("[1]", "", "cannot read DIR/metadata.yaml: it is not a map"),

@@ -1,4 +1,4 @@
-//! Juju's versions.
+//! Versions of Juju (ops §16.8).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,7 +15,7 @@ pub struct JujuVersion {
 }
 
 impl JujuVersion {
-    /// What is assumed when Juju does not say.
+    /// The version that is assumed without `JUJU_VERSION` (ops §1).
     pub const UNKNOWN: JujuVersion = JujuVersion {
         major: 0,
         minor: 0,
@@ -25,7 +25,7 @@ impl JujuVersion {
     };
 
     fn key(&self) -> (u32, u32, bool, &str, u32, u32) {
-        // A tagged version comes before the release of the same number.
+        // A tagged version precedes the release of the same number.
         (
             self.major,
             self.minor,
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_and_written() {
+    fn versions_are_parsed_and_printed() {
         for (text, wanted) in [
             ("3.6.28", "3.6.28"),
             ("3.6", "3.6.0"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beta_comes_before_its_release() {
+    fn a_beta_precedes_its_release() {
         let sorted = [
             "2.9.51",
             "3.6-beta2",

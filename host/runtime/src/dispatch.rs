@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
 use charmhost_framework::Framework;
 use charmhost_hook_tools::{AgentTransport, Policy};
 use charmhost_juju::{
-    Environment, EnvironmentError, Event, Level, Metadata, Model, Relations, print_error,
+    Environment, EnvironmentError, Event, Level, Metadata, MetadataError, Model, Stderr,
 };
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{
@@ -52,14 +53,15 @@ pub fn dispatch(
     if options.choice.is_empty() {
         options.choice = transport_choice(&stated, &policy).to_owned();
     }
-    let transport = match AgentTransport::new(options) {
+    let transport = match AgentTransport::new(options, stderr()) {
         Ok(transport) => Box::new(transport),
         // Nothing is to be done, so nothing needs an agent.
         Err(_) if environment.is_reentrant() => return 0,
         Err(error) => return complain(&error.chain()),
     };
-    let mut model = Model::new(transport, &environment.charm_dir);
-    model.identify(&environment);
+    let metadata = Metadata::load(&environment.charm_dir).map(Arc::new);
+    let known = metadata.clone().unwrap_or_default();
+    let mut model = Model::new(transport, &environment, known, stderr());
     if let Ok(policy) = &policy {
         model.set_timeout(policy.hook_tool_timeout());
     }
@@ -69,11 +71,11 @@ pub fn dispatch(
         return 0;
     }
     if environment.debug {
-        model.echo_logs();
+        model.copy_log_to_stderr();
     }
     let up = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
     model.log(Level::Debug, &up);
-    match Prepared::new(&environment, stated, policy) {
+    match Prepared::new(metadata, stated, policy) {
         Ok(prepared) => {
             let may_run = prepared.settings.grants.legacy_hooks;
             if let Some(code) = legacy::run(&environment, &mut model, args, may_run) {
@@ -93,6 +95,14 @@ fn fail(model: &mut Model, error: &dyn std::fmt::Display) -> u8 {
     complain(error)
 }
 
+fn stderr() -> Stderr {
+    Stderr::new(std::io::stderr())
+}
+
+fn print_error(line: &str) {
+    stderr().write_line(line);
+}
+
 fn complain(error: &dyn std::fmt::Display) -> u8 {
     print_error(&format!("ERROR {error}"));
     FAILED
@@ -100,18 +110,17 @@ fn complain(error: &dyn std::fmt::Display) -> u8 {
 
 /// What can be read and checked before anything runs.
 struct Prepared {
-    metadata: Metadata,
+    metadata: Arc<Metadata>,
     settings: Settings,
 }
 
 impl Prepared {
     fn new(
-        environment: &Environment,
+        metadata: Result<Arc<Metadata>, MetadataError>,
         stated: Result<Settings, String>,
         policy: Result<OperatorPolicy, String>,
     ) -> Result<Self, String> {
-        let text = |error: &dyn std::error::Error| error.chain().to_string();
-        let metadata = Metadata::load(&environment.charm_dir).map_err(|error| text(&error))?;
+        let metadata = metadata.map_err(|error| error.chain().to_string())?;
         let settings = stated?.narrowed(&policy?);
         Ok(Prepared { metadata, settings })
     }
@@ -141,8 +150,8 @@ impl Prepared {
         restrict: impl FnOnce(&Rules) -> Restriction,
     ) -> u8 {
         let restricted = environment.is_restricted();
-        let names = self.metadata.event_names();
-        let defines = Box::new(move |name: &str| names.contains(name));
+        let metadata = Arc::clone(&self.metadata);
+        let defines = Box::new(move |name: &str| metadata.has_event(name));
         let host_buffer = self.settings.limits.host_buffer();
         let opened = LocalState::open(
             &environment,
@@ -167,7 +176,6 @@ impl Prepared {
         let mut charm = CharmState {
             framework: Framework::new(event, restricted, defines, queue),
             local,
-            relations: Relations::new(&environment, &self.metadata),
             containers: Containers::of(&self.metadata),
             hook_tools: Policy::new(self.settings.grants.hook_tools.iter().cloned()),
             environment,

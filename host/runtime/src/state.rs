@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use charmhost_framework::{Effects, Framework};
 use charmhost_hook_tools::{Policy, ToolError};
-use charmhost_juju::{Environment, Level, Metadata, Model, Relations, Scope, StatusValue};
+use charmhost_juju::{Environment, Level, Metadata, Model, Scope, StatusValue};
 use charmhost_sandbox::{
     FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
     SandboxView,
@@ -40,9 +41,8 @@ pub(crate) struct State {
 /// of the handler that runs.
 pub(crate) struct CharmState {
     pub environment: Environment,
-    pub metadata: Metadata,
+    pub metadata: Arc<Metadata>,
     pub model: Model,
-    pub relations: Relations,
     pub containers: Containers,
     /// Which hook tools the guest may run, and how.
     pub hook_tools: Policy,
@@ -153,7 +153,7 @@ impl Effects for ModelEffects<'_> {
     }
 
     fn set_status(&mut self, scope: Scope, status: &StatusValue) -> Result<(), ToolError> {
-        self.0.status_set(scope, status)
+        self.0.set_status(scope, status)
     }
 
     fn debug(&mut self, message: &str) {

@@ -1,14 +1,19 @@
 //! Events of the domain as the guest gets them.
 
 use charmhost_framework::Event;
-use charmhost_juju::Event as Juju;
+use charmhost_juju::events::table::{
+    ACTION_ID, CHECK_NAME, DEPARTING_UNIT, Field, NOTICE_ID, NOTICE_KEY, NOTICE_TYPE, RELATION_ID,
+    REMOTE_APP, REMOTE_UNIT, SECRET_ID, SECRET_LABEL, SECRET_REVISION, STORAGE_INDEX,
+    STORAGE_LOCATION,
+};
+use charmhost_juju::{Event as JujuEvent, EventKind};
 
 use crate::bindings::events as wit;
 
 /// The guest's form of an event.
 pub(super) fn event(event: Event) -> wit::Event {
     match event {
-        Event::Juju(event) => juju(event),
+        Event::Juju(event) => juju(&event),
         Event::CollectAppStatus => wit::Event::CollectAppStatus,
         Event::CollectUnitStatus => wit::Event::CollectUnitStatus,
         Event::PreCommit => wit::Event::PreCommit,
@@ -17,85 +22,166 @@ pub(super) fn event(event: Event) -> wit::Event {
     }
 }
 
-fn juju(event: Juju) -> wit::Event {
-    match event {
-        Juju::Install => wit::Event::Install,
-        Juju::Start => wit::Event::Start,
-        Juju::Stop => wit::Event::Stop,
-        Juju::Remove => wit::Event::Remove,
-        Juju::UpdateStatus => wit::Event::UpdateStatus,
-        Juju::ConfigChanged => wit::Event::ConfigChanged,
-        Juju::UpgradeCharm => wit::Event::UpgradeCharm,
-        Juju::LeaderElected => wit::Event::LeaderElected,
-        Juju::LeaderSettingsChanged => wit::Event::LeaderSettingsChanged,
-        Juju::PreSeriesUpgrade => wit::Event::PreSeriesUpgrade,
-        Juju::PostSeriesUpgrade => wit::Event::PostSeriesUpgrade,
-        Juju::CollectMetrics => wit::Event::CollectMetrics,
-        Juju::RelationCreated(event) => wit::Event::RelationCreated(relation(event)),
-        Juju::RelationJoined(event) => wit::Event::RelationJoined(relation(event)),
-        Juju::RelationChanged(event) => wit::Event::RelationChanged(relation(event)),
-        Juju::RelationDeparted(event) => wit::Event::RelationDeparted(relation(event)),
-        Juju::RelationBroken(event) => wit::Event::RelationBroken(relation(event)),
-        Juju::StorageAttached(event) => wit::Event::StorageAttached(storage(event)),
-        Juju::StorageDetaching(event) => wit::Event::StorageDetaching(storage(event)),
-        Juju::PebbleReady(event) => wit::Event::PebbleReady(wit::WorkloadEvent {
-            container: event.container,
+/// The case of the WIT interface for each kind of event. An event without a case
+/// of its own is `other`, with its snapshot.
+fn juju(event: &JujuEvent) -> wit::Event {
+    match event.kind() {
+        EventKind::Install => wit::Event::Install,
+        EventKind::Start => wit::Event::Start,
+        EventKind::Stop => wit::Event::Stop,
+        EventKind::Remove => wit::Event::Remove,
+        EventKind::UpdateStatus => wit::Event::UpdateStatus,
+        EventKind::ConfigChanged => wit::Event::ConfigChanged,
+        EventKind::UpgradeCharm => wit::Event::UpgradeCharm,
+        EventKind::LeaderElected => wit::Event::LeaderElected,
+        EventKind::LeaderSettingsChanged => wit::Event::LeaderSettingsChanged,
+        EventKind::PreSeriesUpgrade => wit::Event::PreSeriesUpgrade,
+        EventKind::PostSeriesUpgrade => wit::Event::PostSeriesUpgrade,
+        EventKind::CollectMetrics => wit::Event::CollectMetrics,
+        EventKind::RelationCreated => wit::Event::RelationCreated(relation(event)),
+        EventKind::RelationJoined => wit::Event::RelationJoined(relation(event)),
+        EventKind::RelationChanged => wit::Event::RelationChanged(relation(event)),
+        EventKind::RelationDeparted => wit::Event::RelationDeparted(relation(event)),
+        EventKind::RelationBroken => wit::Event::RelationBroken(relation(event)),
+        EventKind::StorageAttached => wit::Event::StorageAttached(storage(event)),
+        EventKind::StorageDetaching => wit::Event::StorageDetaching(storage(event)),
+        EventKind::PebbleReady => wit::Event::PebbleReady(wit::WorkloadEvent {
+            container: event.subject().to_owned(),
         }),
-        Juju::PebbleCustomNotice(event) => wit::Event::PebbleCustomNotice(wit::NoticeEvent {
-            container: event.container,
-            notice_id: event.notice_id,
-            notice_type: event.notice_type,
-            notice_key: event.notice_key,
-        }),
-        Juju::PebbleCheckFailed(event) => wit::Event::PebbleCheckFailed(check(event)),
-        Juju::PebbleCheckRecovered(event) => wit::Event::PebbleCheckRecovered(check(event)),
-        Juju::SecretChanged(event) => wit::Event::SecretChanged(secret(event)),
-        Juju::SecretRotate(event) => wit::Event::SecretRotate(secret(event)),
-        Juju::SecretRemove(event) => wit::Event::SecretRemove(revision(event)),
-        Juju::SecretExpired(event) => wit::Event::SecretExpired(revision(event)),
-        Juju::Action(event) => wit::Event::Action(wit::ActionEvent {
-            name: event.name,
-            id: event.id,
+        EventKind::PebbleCustomNotice => wit::Event::PebbleCustomNotice(notice(event)),
+        EventKind::PebbleCheckFailed => wit::Event::PebbleCheckFailed(check(event)),
+        EventKind::PebbleCheckRecovered => wit::Event::PebbleCheckRecovered(check(event)),
+        EventKind::SecretChanged => wit::Event::SecretChanged(secret(event)),
+        EventKind::SecretRotate => wit::Event::SecretRotate(secret(event)),
+        EventKind::SecretRemove => wit::Event::SecretRemove(revision(event)),
+        EventKind::SecretExpired => wit::Event::SecretExpired(revision(event)),
+        EventKind::Action => wit::Event::Action(wit::ActionEvent {
+            name: event.subject().to_owned(),
+            id: text(event, &ACTION_ID),
         }),
     }
 }
 
-fn relation(event: charmhost_juju::RelationEvent) -> wit::RelationEvent {
+/// A value that the event has: the table requires it.
+fn text(event: &JujuEvent, field: &Field) -> String {
+    optional(event, field).unwrap_or_default()
+}
+
+fn optional(event: &JujuEvent, field: &Field) -> Option<String> {
+    event.text(field).map(str::to_owned)
+}
+
+/// A number that the event has: the table requires it.
+fn number(event: &JujuEvent, field: &Field) -> u32 {
+    event.number(field).unwrap_or_default()
+}
+
+fn relation(event: &JujuEvent) -> wit::RelationEvent {
     wit::RelationEvent {
-        endpoint: event.endpoint,
-        relation_id: event.relation_id,
-        app: event.app,
-        unit: event.unit,
-        departing_unit: event.departing_unit,
+        endpoint: event.subject().to_owned(),
+        relation_id: number(event, &RELATION_ID),
+        app: optional(event, &REMOTE_APP),
+        unit: optional(event, &REMOTE_UNIT),
+        departing_unit: optional(event, &DEPARTING_UNIT),
     }
 }
 
-fn storage(event: charmhost_juju::StorageEvent) -> wit::StorageEvent {
+fn storage(event: &JujuEvent) -> wit::StorageEvent {
     wit::StorageEvent {
-        name: event.name,
-        index: event.index,
-        location: event.location,
+        name: event.subject().to_owned(),
+        index: number(event, &STORAGE_INDEX),
+        location: optional(event, &STORAGE_LOCATION),
     }
 }
 
-fn check(event: charmhost_juju::CheckEvent) -> wit::CheckEvent {
+fn notice(event: &JujuEvent) -> wit::NoticeEvent {
+    wit::NoticeEvent {
+        container: event.subject().to_owned(),
+        notice_id: text(event, &NOTICE_ID),
+        notice_type: text(event, &NOTICE_TYPE),
+        notice_key: text(event, &NOTICE_KEY),
+    }
+}
+
+fn check(event: &JujuEvent) -> wit::CheckEvent {
     wit::CheckEvent {
-        container: event.container,
-        check: event.check,
+        container: event.subject().to_owned(),
+        check: text(event, &CHECK_NAME),
     }
 }
 
-fn secret(event: charmhost_juju::SecretEvent) -> wit::SecretEvent {
+fn secret(event: &JujuEvent) -> wit::SecretEvent {
     wit::SecretEvent {
-        id: event.id,
-        label: event.label,
+        id: text(event, &SECRET_ID),
+        label: optional(event, &SECRET_LABEL),
     }
 }
 
-fn revision(event: charmhost_juju::SecretRevisionEvent) -> wit::SecretRevisionEvent {
+fn revision(event: &JujuEvent) -> wit::SecretRevisionEvent {
     wit::SecretRevisionEvent {
-        id: event.id,
-        label: event.label,
-        revision: event.revision,
+        id: text(event, &SECRET_ID),
+        label: optional(event, &SECRET_LABEL),
+        revision: number(event, &SECRET_REVISION),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charmhost_juju::events::table::{Form, Presence};
+    use charmhost_juju::{Environment, Metadata, Subject};
+
+    use super::*;
+
+    /// The event of a kind, with every value that its row requires.
+    fn event_of(kind: EventKind) -> JujuEvent {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "name: x\nrequires: {x: {interface: i}}\nstorage: {x: {type: block}}\ncontainers: {x: }\n";
+        std::fs::write(dir.path().join("metadata.yaml"), text).unwrap();
+        std::fs::write(dir.path().join("actions.yaml"), "x:\n").unwrap();
+        let metadata = Metadata::load(dir.path()).unwrap();
+        let row = kind.row();
+        let hook = row.hook_name();
+        let path = match row.subject {
+            Subject::Action => "actions/x".to_owned(),
+            Subject::Unit | Subject::Secret => format!("hooks/{hook}"),
+            _ => format!("hooks/x-{hook}"),
+        };
+        let environment = Environment::read(|name| {
+            let mut fields = row.fields.iter();
+            let field = fields.find(|field| field.variable == name);
+            let text = match field.map(|field| (field.presence, field.form)) {
+                None if name == "JUJU_DISPATCH_PATH" => path.as_str(),
+                Some((Presence::Required, Form::Text)) => "x",
+                Some((Presence::Required, Form::Number)) => "3",
+                Some((Presence::Required, _)) => match row.subject {
+                    Subject::Storage => "x/3",
+                    _ => "x:3",
+                },
+                _ => return None,
+            };
+            Some(text.into())
+        });
+        environment.unwrap().event(&metadata).unwrap().unwrap()
+    }
+
+    /// An event whose name is not a case of the interface is `other`.
+    #[test]
+    fn an_event_is_the_case_of_its_name() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/deps/events.wit");
+        let interface = std::fs::read_to_string(path).unwrap();
+        for kind in EventKind::ALL {
+            let event = event_of(*kind);
+            let case = format!("{:?}", juju(&event));
+            let hook = kind.row().hook_name();
+            let is_case = [",", "("]
+                .iter()
+                .any(|end| interface.contains(&format!("\n    {hook}{end}")));
+            let wanted = match is_case {
+                true => format!("Event::{kind:?}"),
+                false => "Event::Other".to_owned(),
+            };
+            let name = case.split(['(', ' ']).next();
+            assert_eq!(name, Some(wanted.as_str()), "{case}");
+        }
     }
 }

@@ -22,9 +22,7 @@ impl Host for State {
                 grant: grant.unwrap_or_default(),
             }));
         }
-        if tool == "juju-reboot" {
-            self.charm.model.log_restart();
-        }
+        self.charm.model.note_reboot(&tool);
         let output = self.charm.model.run(&tool, &args, input.as_deref());
         let output = output.map_err(error)?;
         Ok(ToolOutput {

@@ -1,6 +1,6 @@
 //! `charmhost:relations/relations`.
 
-use charmhost_juju::{Own, Owner, Relation};
+use charmhost_juju::{DatabagOwner, OwnDatabag, Relation};
 
 use super::{Error, error};
 use crate::bindings::relations::{self as wit, Host};
@@ -8,14 +8,12 @@ use crate::state::State;
 
 impl Host for State {
     fn list_relations(&mut self, endpoint: String) -> Result<Vec<wit::RelationInfo>, Error> {
-        let charm = &mut self.charm;
-        let listed = charm.relations.list(&mut charm.model, &endpoint);
+        let listed = self.charm.model.relations(&endpoint);
         Ok(listed.map_err(error)?.iter().cloned().map(info).collect())
     }
 
     fn get_relation(&mut self, endpoint: String, id: u32) -> Result<wit::RelationInfo, Error> {
-        let charm = &mut self.charm;
-        let relation = charm.relations.get(&mut charm.model, &endpoint, id);
+        let relation = self.charm.model.relation(&endpoint, id);
         relation.map(info).map_err(error)
     }
 
@@ -26,16 +24,13 @@ impl Host for State {
         owner: wit::DatabagOwner,
     ) -> Result<Vec<wit::DatabagEntry>, Error> {
         let owner = match owner {
-            wit::DatabagOwner::ThisUnit => Owner::ThisUnit,
-            wit::DatabagOwner::ThisApp => Owner::ThisApp,
-            wit::DatabagOwner::Unit(name) => Owner::Unit(name),
-            wit::DatabagOwner::App(name) => Owner::App(name),
+            wit::DatabagOwner::ThisUnit => DatabagOwner::ThisUnit,
+            wit::DatabagOwner::ThisApp => DatabagOwner::ThisApp,
+            wit::DatabagOwner::Unit(name) => DatabagOwner::Unit(name),
+            wit::DatabagOwner::App(name) => DatabagOwner::App(name),
         };
-        let charm = &mut self.charm;
-        let databag = charm
-            .relations
-            .read(&mut charm.model, &endpoint, id, &owner)
-            .map_err(error)?;
+        let databag = self.charm.model.relation_data(&endpoint, id, &owner);
+        let databag = databag.map_err(error)?;
         let entry = |(key, value): (&String, &String)| wit::DatabagEntry {
             key: key.clone(),
             value: value.clone(),
@@ -50,18 +45,17 @@ impl Host for State {
         databag: wit::OwnDatabag,
         changes: Vec<wit::DatabagChange>,
     ) -> Result<(), Error> {
-        let own = match databag {
-            wit::OwnDatabag::Unit => Own::Unit,
-            wit::OwnDatabag::App => Own::App,
+        let databag = match databag {
+            wit::OwnDatabag::Unit => OwnDatabag::Unit,
+            wit::OwnDatabag::App => OwnDatabag::App,
         };
         let changes: Vec<_> = changes
             .into_iter()
             .map(|change| (change.key, change.value))
             .collect();
-        let charm = &mut self.charm;
-        charm
-            .relations
-            .write(&mut charm.model, &endpoint, id, own, &changes)
+        let model = &mut self.charm.model;
+        model
+            .update_relation_data(&endpoint, id, databag, &changes)
             .map_err(error)
     }
 }

@@ -8,11 +8,7 @@ use crate::state::State;
 
 impl Host for State {
     fn get(&mut self, scope: wit::Scope) -> Result<wit::StatusInfo, Error> {
-        let status = self
-            .charm
-            .model
-            .status_get(self::scope(scope))
-            .map_err(error)?;
+        let status = self.charm.model.status(self::scope(scope)).map_err(error)?;
         Ok(wit::StatusInfo {
             name: to_wit(status.name),
             message: status.message,
@@ -22,7 +18,7 @@ impl Host for State {
     fn set(&mut self, scope: wit::Scope, value: wit::StatusInfo) -> Result<(), Error> {
         self.charm
             .model
-            .status_set(self::scope(scope), &status(value))
+            .set_status(self::scope(scope), &status(value))
             .map_err(error)
     }
 
@@ -42,8 +38,9 @@ impl Host for State {
                 Ok(())
             }
             Some(Err(status)) => Err(Error::InvalidInput(format!(
-                "cannot add the status {}: a charm can set active, blocked, maintenance and waiting",
-                status.name
+                "cannot add the status {}: {}",
+                status.name,
+                status.name.refusal().unwrap_or_default()
             ))),
             None => Err(Error::InvalidInput(format!(
                 "cannot add the status {}: no status is being collected; set it, or add it in a handler of collect_unit_status or collect_app_status",

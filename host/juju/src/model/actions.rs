@@ -1,17 +1,57 @@
-//! The results of an action.
-
-use serde_json::Value;
+//! The running action (`action-get`, `action-set`, `action-log`, `action-fail`;
+//! ops §14).
+//!
+//! Nothing is cached: parameters are read once by each handler, and results and
+//! progress are written at once.
 
 use charmhost_hook_tools::ToolError;
+use serde_json::Value;
 
-/// Names that Juju keeps for itself in results, in any part of a key.
+use super::Model;
+use super::tool_calls::unexpected;
+
+/// Keys of results that Juju reserves, in any part of a key.
 const RESERVED: [&str; 4] = ["stdout", "stdout-encoding", "stderr", "stderr-encoding"];
 
-/// Turns a JSON object into the pairs that `action-set` takes: nested objects
-/// are joined with dots, strings stay as they are, other values become text as
-/// JSON writes them.
+impl Model {
+    /// Returns the parameters of the running action, a map with Juju's defaults
+    /// applied.
+    pub fn action_params(&mut self) -> Result<Value, ToolError> {
+        match self.call_json("action-get", &["--format=json"])? {
+            Value::Null => Ok(Value::Object(serde_json::Map::new())),
+            params @ Value::Object(_) => Ok(params),
+            other => Err(unexpected("action-get", "a map", &other)),
+        }
+    }
+
+    /// Adds results, in the form of [`flatten_results`].
+    pub fn action_set(&mut self, results: &[(String, String)]) -> Result<(), ToolError> {
+        let pairs: Vec<String> = results
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+        self.call("action-set", &pairs).map(drop)
+    }
+
+    /// Reports progress to whoever runs the action.
+    pub fn action_log(&mut self, message: &str) -> Result<(), ToolError> {
+        self.call("action-log", &["--", message]).map(drop)
+    }
+
+    /// Marks the action as failed; its handler goes on.
+    pub fn action_fail(&mut self, message: &str) -> Result<(), ToolError> {
+        self.call("action-fail", &["--", message]).map(drop)
+    }
+}
+
+/// Flattens a JSON object into the pairs that `action-set` takes: nested objects
+/// are joined with dots, strings are unchanged, other values are printed as
+/// JSON.
 ///
-/// A key is refused if Juju would refuse it, or if it comes up twice.
+/// # Errors
+///
+/// For a key that Juju would reject, or that occurs twice.
 pub fn flatten_results(results: &Value) -> Result<Vec<(String, String)>, ToolError> {
     let Value::Object(_) = results else {
         return Err(invalid("they are not a JSON object".to_owned()));
@@ -24,7 +64,7 @@ pub fn flatten_results(results: &Value) -> Result<Vec<(String, String)>, ToolErr
             .take(position)
             .any(|(earlier, _)| earlier == key)
         {
-            return Err(invalid(format!("the key {key:?} comes up twice")));
+            return Err(invalid(format!("the key {key:?} occurs twice")));
         }
     }
     Ok(pairs)
@@ -72,7 +112,7 @@ fn check_key(key: &str) -> Result<(), ToolError> {
             )));
         }
         if RESERVED.contains(&part) {
-            return Err(invalid(format!("Juju keeps the key {part:?} for itself")));
+            return Err(invalid(format!("the key {part:?} is reserved by Juju")));
         }
     }
     Ok(())
@@ -106,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_juju_refuses_are_refused_by_name() {
+    fn keys_that_juju_rejects_are_rejected_by_name() {
         for (results, wanted) in [
             (json!({"a_b": 1}), "the key \"a_b\" is malformed"),
             (json!({"A": 1}), "the key \"A\" is malformed"),
@@ -115,11 +155,11 @@ mod tests {
             (json!({"": 1}), "the key \"\" is malformed"),
             (
                 json!({"a": {"stdout": 1}}),
-                "Juju keeps the key \"stdout\" for itself",
+                "the key \"stdout\" is reserved by Juju",
             ),
             (
                 json!({"a": {"b": 1}, "a.b": 2}),
-                "the key \"a.b\" comes up twice",
+                "the key \"a.b\" occurs twice",
             ),
             (json!([1]), "they are not a JSON object"),
         ] {

@@ -1,19 +1,27 @@
-//! Security events: one line of JSON each in the log, at the level TRACE (ops
-//! §20.3).
+//! Security events: lines of JSON in the log at level TRACE (ops §20.3), also for
+//! hook tools that Juju refuses (ops §8).
 
 use std::time::SystemTime;
 
+use charmhost_hook_tools::{Level, Subject, tool};
 use serde_json::json;
 
-use crate::{Environment, Level, Model};
+use super::{Model, ThisUnit};
 
-/// What stderr of a hook tool contains that was refused (ops §8, rule 2).
+/// What the standard error of a refused hook tool contains (ops §8).
 const REFUSALS: [&str; 4] = [
     "access denied",
     "permission denied",
     "not the leader",
     "cannot write relation settings",
 ];
+
+/// The security event of a hook tool that was refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    event: String,
+    description: String,
+}
 
 /// How serious a security event is.
 #[derive(Debug, Clone, Copy)]
@@ -31,27 +39,9 @@ impl Severity {
     }
 }
 
-/// Whose events they are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Identity {
-    model_name: String,
-    model_uuid: String,
-    unit_name: String,
-}
-
-impl From<&Environment> for Identity {
-    fn from(environment: &Environment) -> Self {
-        Identity {
-            model_name: environment.model_name.clone(),
-            model_uuid: environment.model_uuid.clone(),
-            unit_name: environment.unit_name.clone(),
-        }
-    }
-}
-
 impl Model {
-    /// Logs that the charm ended by an error of the kind that its language
-    /// gives it.
+    /// Logs that the charm failed with an uncaught error; `kind` is its type in
+    /// the charm's language.
     pub fn log_crash(&mut self, kind: &str, message: &str) {
         let message = repr(message);
         self.log_security_event(
@@ -61,69 +51,68 @@ impl Model {
         );
     }
 
-    /// Logs that the charm asks for a reboot of its machine.
-    pub fn log_restart(&mut self) {
-        let Identity {
-            model_name,
-            unit_name,
-            ..
-        } = &self.identity;
-        let description = format!("Rebooting unit '{unit_name}' in model '{model_name}'");
+    /// Logs that the charm reboots its machine.
+    pub(super) fn log_restart(&mut self) {
+        let ThisUnit {
+            name, model_name, ..
+        } = &self.unit;
+        let description = format!("Rebooting unit '{name}' in model '{model_name}'");
         let uid = rustix::process::getuid().as_raw();
         self.log_security_event(Severity::Warn, &format!("sys_restart:{uid}"), &description);
     }
 
-    /// Logs that a unit wanted to do by a tool what only the leader may.
-    pub(crate) fn log_not_leader(&mut self, tool: &str, description: &str) {
-        let event = format!("authz_fail:{tool}");
+    /// Logs that a unit that is not the leader tried what only the leader may
+    /// do; `name` is the tool that it needs.
+    pub(super) fn log_not_leader(&mut self, name: &str, description: &str) {
+        let event = format!("authz_fail:{name}");
         self.log_security_event(Severity::Critical, &event, description);
     }
 
-    /// Logs that a hook tool was refused, if what it printed says so. Whether
-    /// `permission denied` of a relation's tool is a refusal is known later:
-    /// then [`Model::log_refusal`] does it.
-    pub(crate) fn note_refusal(&mut self, tool: &str, code: i32, stderr: &[u8]) {
+    /// Logs that Juju refused a hook tool, if its standard error says so. For
+    /// `permission denied` of a tool about relations only the caller can tell:
+    /// it then calls [`Model::log_refusal`] (ops §8).
+    pub(super) fn note_refusal(&mut self, name: &str, code: i32, stderr: &[u8]) {
         self.refusal = None;
         let stderr = String::from_utf8_lossy(stderr);
         let lower = stderr.to_lowercase();
         if !REFUSALS.iter().any(|refusal| lower.contains(refusal)) {
             return;
         }
-        let leadership = match self.known_leadership() {
+        let leadership = match self.cached_leadership() {
             None => " (leadership unknown)",
             Some(true) => " (as leader)",
             Some(false) => "",
         };
         let text = repr(stderr.trim());
-        self.refusal = Some((
-            format!("authz_fail:{tool}"),
-            format!("Hook command '{tool}'{leadership} failed with code {code}: {text}. "),
-        ));
-        let is_of_relation = tool.starts_with("relation-") || tool == "network-get";
+        self.refusal = Some(Refusal {
+            event: format!("authz_fail:{name}"),
+            description: format!(
+                "Hook command '{name}'{leadership} failed with code {code}: {text}. "
+            ),
+        });
+        let is_of_relation = tool(name).is_some_and(|tool| tool.subject == Subject::Relation);
         if !(is_of_relation && lower.contains("permission denied")) {
             self.log_refusal();
         }
     }
 
-    /// Logs the refusal of the last call that failed, unless that is done.
-    pub(crate) fn log_refusal(&mut self) {
-        if let Some((event, description)) = self.refusal.take() {
+    /// Logs the refusal of the last call that failed, unless it was logged.
+    pub(super) fn log_refusal(&mut self) {
+        if let Some(Refusal { event, description }) = self.refusal.take() {
             self.log_security_event(Severity::Critical, &event, &description);
         }
     }
 
     fn log_security_event(&mut self, severity: Severity, event: &str, description: &str) {
         let now = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        let Identity {
-            model_uuid,
-            unit_name,
-            ..
-        } = &self.identity;
+        let ThisUnit {
+            name, model_uuid, ..
+        } = &self.unit;
         let line = json!({
             "datetime": now.replace('Z', "+00:00"),
             "level": severity.as_str(),
             "type": "security",
-            "appid": format!("{model_uuid}-{unit_name}"),
+            "appid": format!("{model_uuid}-{name}"),
             "event": event,
             "description": description,
         });
@@ -131,7 +120,7 @@ impl Model {
     }
 }
 
-/// A text as Python's `repr` shows it.
+/// Returns a string as Python's `repr` prints it.
 fn repr(text: &str) -> String {
     let quote = match text.contains('\'') && !text.contains('"') {
         true => '"',
@@ -151,6 +140,3 @@ fn repr(text: &str) -> String {
     shown.push(quote);
     shown
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,120 @@
+//! The model of this unit: typed hook tools, and everything that is cached for
+//! the time of one dispatch (ops §9).
+//!
+//! Each part is one area of ops with its hook tools, its rules and its cache:
+//!
+//! | part | area |
+//! |---|---|
+//! | `leadership` | `is_leader` (ops §9) |
+//! | `config` | options (ops §15) |
+//! | `status` | status of the unit and the application (ops §13) |
+//! | `relations` | listing and looking up relations (ops §11.1–§11.3, §11.7) |
+//! | `databags` | relation data and who may access it (ops §11.4, §11.5) |
+//! | `ports` | opened ports (ops §16.1) |
+//! | `storage` | locations of storage instances (ops §16.2) |
+//! | `actions` | parameters, results, progress, failure (ops §14) |
+//! | `workload_version` | the version of the workload (ops §10) |
+//! | `reboot` | rebooting the machine (ops §16.6) |
+//! | `controller_state` | state saved by the controller (ops §5.5) |
+//! | `log` | log lines (ops §20.1, §20.2) |
+//! | `security_events` | security events (ops §20.3) |
+//! | `tool_calls` | running hook tools and their failures (ops §7, §8) |
+
+pub(crate) mod actions;
+pub(crate) mod config;
+mod controller_state;
+pub(crate) mod databags;
+mod leadership;
+pub(crate) mod log;
+pub(crate) mod ports;
+mod reboot;
+pub(crate) mod relations;
+mod security_events;
+pub(crate) mod status;
+mod storage;
+mod tool_calls;
+mod workload_version;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charmhost_hook_tools::{Stderr, Transport};
+
+use crate::environment::Environment;
+use crate::metadata::Metadata;
+use config::ConfigCache;
+use databags::DatabagCache;
+use leadership::LeadershipCache;
+use log::LogOutput;
+use relations::RelationCache;
+use security_events::Refusal;
+use status::StatusCache;
+
+/// The model as this unit sees it and may change it, for one dispatch.
+pub struct Model {
+    transport: Box<dyn Transport>,
+    unit: ThisUnit,
+    metadata: Arc<Metadata>,
+    log: LogOutput,
+    config: ConfigCache,
+    databags: DatabagCache,
+    leadership: LeadershipCache,
+    relations: RelationCache,
+    statuses: StatusCache,
+    /// The refusal of the last hook tool that failed, until it is logged.
+    refusal: Option<Refusal>,
+}
+
+/// The names of this unit, its application and its model.
+#[derive(Debug, Clone)]
+struct ThisUnit {
+    name: String,
+    app: String,
+    model_name: String,
+    model_uuid: String,
+}
+
+impl Model {
+    /// Creates the model of the unit that the environment names. Hook tools are
+    /// called through `transport`; no tool runs yet. Copies of log lines and
+    /// warnings about the log itself go to `stderr`.
+    pub fn new(
+        transport: Box<dyn Transport>,
+        environment: &Environment,
+        metadata: Arc<Metadata>,
+        stderr: Stderr,
+    ) -> Self {
+        Model {
+            transport,
+            unit: ThisUnit {
+                name: environment.unit_name.clone(),
+                app: environment.app_name.clone(),
+                model_name: environment.model_name.clone(),
+                model_uuid: environment.model_uuid.clone(),
+            },
+            metadata,
+            log: LogOutput::new(stderr),
+            config: ConfigCache::default(),
+            databags: DatabagCache::default(),
+            leadership: LeadershipCache::default(),
+            relations: RelationCache::new(environment),
+            statuses: StatusCache::default(),
+            refusal: None,
+        }
+    }
+
+    /// Sets the time limit of one hook-tool call; without one, calls wait for
+    /// ever.
+    pub fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.transport.set_timeout(limit);
+    }
+
+    /// Prepares for a restriction of this process: see
+    /// [`Transport::prepare_restriction`].
+    pub fn prepare_restriction(&mut self) -> std::io::Result<()> {
+        self.transport.prepare_restriction()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Running hook tools (ops §7), and what their failures become (ops §8).
+//!
+//! Nothing is cached here: each call runs a tool.
+
+use charmhost_hook_tools::{MAX_ARGUMENT, Subject, ToolError, ToolOutput, names_file, tool};
+use serde_json::Value;
+
+use super::Model;
+
+impl Model {
+    /// Runs any hook tool. A tool that ran and failed is an output.
+    ///
+    /// Which tools a guest may run is decided elsewhere
+    /// ([`charmhost_hook_tools::Policy`]); but no call at all may contain a
+    /// value that the agent reads as a flag and opens a file for.
+    ///
+    /// # Errors
+    ///
+    /// For a NUL byte, an argument that names a file, or one longer than
+    /// [`MAX_ARGUMENT`]; else those of
+    /// [`Transport::run`](charmhost_hook_tools::Transport::run).
+    pub fn run(
+        &mut self,
+        tool: &str,
+        args: &[String],
+        stdin: Option<&[u8]>,
+    ) -> Result<ToolOutput, ToolError> {
+        if args.iter().any(|arg| arg.contains('\0')) {
+            return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
+        }
+        if let Some(arg) = names_file(tool, args) {
+            return Err(ToolError::opens_file(tool, &arg));
+        }
+        // The socket has no such limit, but a charm must not depend on how its
+        // hook tools are called (ops §7).
+        if let Some(arg) = args.iter().find(|arg| arg.len() > MAX_ARGUMENT) {
+            return Err(ToolError::argument_too_long(tool, arg.len()));
+        }
+        self.transport.run(tool, args, stdin)
+    }
+
+    /// Runs a tool and returns what it printed; its failure is an error.
+    pub(super) fn call(&mut self, tool: &str, args: &[&str]) -> Result<Vec<u8>, ToolError> {
+        self.call_with_input(tool, args, None)
+    }
+
+    /// [`Model::call`] for a tool that reads its standard input.
+    pub(super) fn call_with_input(
+        &mut self,
+        tool: &str,
+        args: &[&str],
+        stdin: Option<&[u8]>,
+    ) -> Result<Vec<u8>, ToolError> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let output = self.run(tool, &args, stdin)?;
+        match output.code {
+            0 => Ok(output.stdout),
+            code => {
+                if is_called_by_model(tool) {
+                    self.note_refusal(tool, code, &output.stderr);
+                }
+                Err(ToolError::failed(tool, code, &output.stderr))
+            }
+        }
+    }
+
+    /// [`Model::call`] for a tool that prints JSON.
+    pub(super) fn call_json(&mut self, tool: &str, args: &[&str]) -> Result<Value, ToolError> {
+        let output = self.call(tool, args)?;
+        serde_json::from_slice(&output).map_err(|error| {
+            ToolError::unexpected(tool, format!("its output is not JSON: {error}"))
+        })
+    }
+}
+
+/// Whether ops calls the tool through its model: only then is a refusal a
+/// security event (ops §8).
+fn is_called_by_model(name: &str) -> bool {
+    !tool(name).is_some_and(|tool| matches!(tool.subject, Subject::Log | Subject::State))
+}
+
+/// The error for output of another form than `wanted`.
+pub(super) fn unexpected(tool: &str, wanted: &str, got: &Value) -> ToolError {
+    ToolError::unexpected(tool, format!("its output is not {wanted}: {got}"))
+}
