@@ -1,6 +1,6 @@
-//! What a guest can do wrong, and the form of the names and paths that it gives.
+//! Calls of a guest that are rejected.
 
-/// What a guest did wrong.
+/// A call of a guest that is rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -9,9 +9,9 @@ pub enum Error {
     Malformed {
         /// Which argument.
         what: &'static str,
-        /// Its value.
+        /// The value.
         value: String,
-        /// What it must be.
+        /// The rule that it breaks.
         rule: &'static str,
     },
     /// The charm has no such event.
@@ -32,12 +32,12 @@ pub enum Error {
         /// The event's name.
         name: String,
     },
-    /// The charm has an event of Juju by that name.
+    /// The charm has an event of that name from Juju.
     #[error(
         "cannot define the event {0:?} of the charm: Juju has one by that name; choose another"
     )]
     TakenEvent(String),
-    /// There is no such delivery, or it was settled already.
+    /// There is no such delivery, or it was settled before.
     #[error("cannot settle delivery {0}: there is no such delivery that is not settled yet")]
     UnknownDelivery(u32),
     /// The event cannot be deferred.
@@ -45,75 +45,18 @@ pub enum Error {
     NotDeferrable(String),
 }
 
-pub(crate) fn unknown_event(source: &str, name: &str) -> Error {
-    Error::UnknownEvent {
-        source_path: source.to_owned(),
-        name: name.to_owned(),
+impl Error {
+    pub(crate) fn unknown_event(source: &str, name: &str) -> Self {
+        Error::UnknownEvent {
+            source_path: source.to_owned(),
+            name: name.to_owned(),
+        }
     }
-}
 
-pub(crate) fn undefined_event(source: &str, name: &str) -> Error {
-    Error::UndefinedEvent {
-        source_path: source.to_owned(),
-        name: name.to_owned(),
+    pub(crate) fn undefined_event(source: &str, name: &str) -> Self {
+        Error::UndefinedEvent {
+            source_path: source.to_owned(),
+            name: name.to_owned(),
+        }
     }
-}
-
-/// The longest name, in bytes.
-const MAX_NAME: usize = 255;
-/// The longest path, in bytes. With the name and the number of an event it is
-/// shorter than what a state file may hold.
-const MAX_PATH: usize = 4096;
-
-pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
-    if name.len() > MAX_NAME {
-        return Err(too_long(what, name, "it must have at most 255 bytes"));
-    }
-    let mut chars = name.chars();
-    let starts_well = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    if starts_well && chars.all(|c| c.is_alphanumeric() || c == '_') {
-        return Ok(());
-    }
-    let rule = "it must be an identifier, as `config_changed`";
-    Err(Error::Malformed {
-        what,
-        value: name.to_owned(),
-        rule,
-    })
-}
-
-fn too_long(what: &'static str, value: &str, rule: &'static str) -> Error {
-    let start = value.get(..value.floor_char_boundary(40));
-    Error::Malformed {
-        what,
-        value: format!("{}…", start.unwrap_or_default()),
-        rule,
-    }
-}
-
-/// Paths are saved with deferred events: one that cannot be read back would
-/// lose them.
-pub(crate) fn check_path(what: &'static str, path: &str) -> Result<(), Error> {
-    if path.len() > MAX_PATH {
-        return Err(too_long(what, path, "it must have at most 4096 bytes"));
-    }
-    let well_formed = path.split('/').all(|element| {
-        let (kind, key) = match element.split_once('[') {
-            None => (element, ""),
-            Some((kind, rest)) => match rest.strip_suffix(']') {
-                Some(key) => (kind, key),
-                None => return false,
-            },
-        };
-        !kind.is_empty() && !kind.contains(']') && !key.contains(['[', ']'])
-    });
-    if well_formed {
-        return Ok(());
-    }
-    let rule = "it must be a path of objects, as `MyCharm/DbLib[db]`";
-    Err(Error::Malformed {
-        what,
-        value: path.to_owned(),
-        rule,
-    })
 }

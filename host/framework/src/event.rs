@@ -3,12 +3,12 @@
 use charmhost_juju::Event as JujuEvent;
 use serde_json::Value;
 
-use crate::Deferral;
+use crate::handle_paths::Source;
 
-/// An event as observers see it.
+/// An event as observers get it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// What Juju dispatched.
+    /// The event that Juju dispatched.
     Juju(JujuEvent),
     /// The application's status is being evaluated.
     CollectAppStatus,
@@ -18,7 +18,7 @@ pub enum Event {
     PreCommit,
     /// State is being saved.
     Commit,
-    /// What the charm or a library emitted.
+    /// An event that the charm or a library emitted.
     Custom {
         /// The event's name.
         name: String,
@@ -28,23 +28,30 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event's name with underscores.
+    /// The events that every charm has beside those of Juju (ops §3.1).
+    pub(crate) const OF_LIFECYCLE: [&str; 2] = ["collect_app_status", "collect_unit_status"];
+    /// The events of the framework itself (ops §3.1).
+    pub(crate) const OF_FRAMEWORK: [&str; 2] = ["pre_commit", "commit"];
+
+    /// Returns the name with underscores.
     pub fn name(&self) -> String {
+        let [collect_app, collect_unit] = Event::OF_LIFECYCLE;
+        let [pre_commit, commit] = Event::OF_FRAMEWORK;
         match self {
             Event::Juju(event) => event.name(),
-            Event::CollectAppStatus => "collect_app_status".to_owned(),
-            Event::CollectUnitStatus => "collect_unit_status".to_owned(),
-            Event::PreCommit => "pre_commit".to_owned(),
-            Event::Commit => "commit".to_owned(),
+            Event::CollectAppStatus => collect_app.to_owned(),
+            Event::CollectUnitStatus => collect_unit.to_owned(),
+            Event::PreCommit => pre_commit.to_owned(),
+            Event::Commit => commit.to_owned(),
             Event::Custom { name, .. } => name.clone(),
         }
     }
 
-    /// What is kept of it while it is deferred.
+    /// Returns what is saved while the event is deferred.
     pub(crate) fn snapshot(&self) -> Value {
         match self {
             Event::Juju(event) => event.snapshot(),
-            // Whoever emitted it reads it again, JSON or not.
+            // Only the object that emitted it reads it: it need not be JSON.
             Event::Custom { snapshot, .. } => {
                 serde_json::from_str(snapshot).unwrap_or_else(|_| snapshot.as_str().into())
             }
@@ -61,28 +68,44 @@ impl Event {
     }
 }
 
-/// One event on its way to one observer.
+/// An event for one observer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// Names the delivery when it is settled.
+    /// The number by which the delivery is settled.
     pub id: u32,
     /// The path of the observer.
     pub observer: String,
     /// The observer's method.
     pub method: String,
-    /// The path of the object whose event it is.
-    pub source: String,
+    /// The object that has the event.
+    pub source: Source,
     /// The event.
     pub event: Event,
-    /// What is known of its deferral, if it was deferred.
+    /// The earlier deferrals, if the event was deferred.
     pub deferred: Option<Deferral>,
 }
 
-/// What became of a delivery.
+/// The earlier deferrals of an event that is delivered again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deferral {
+    /// The time of the first deferral: seconds since 1970-01-01 UTC; 0 if native
+    /// ops deferred the event.
+    pub since: f64,
+    /// How often the event was deferred.
+    pub count: u32,
+    /// The reason that the charm gave last.
+    pub reason: String,
+    /// The position in the queue, from 1.
+    pub position: usize,
+    /// The number of notices in the queue.
+    pub queued: usize,
+}
+
+/// The outcome of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// It was handled.
+pub enum Outcome {
+    /// The event was handled.
     Handled,
-    /// It shall come again, for this reason.
+    /// The event was deferred, for this reason.
     Deferred(String),
 }

@@ -1,39 +1,149 @@
-//! The event semantics of ops, once, for every guest language.
+//! The event semantics of ops, once for every guest language.
 //!
-//! The guest registers observers and pulls deliveries; this crate decides what
-//! is delivered to whom and in which order: what was deferred before; the event
-//! to each of its observers, in the order of registration; then the evaluation of statuses;
-//! then `pre_commit` and `commit`. It knows nothing of WebAssembly.
+//! The guest registers observers and pulls deliveries; this crate decides which
+//! event is delivered to whom and in which order. It does not depend on
+//! WebAssembly.
+//!
+//! | part | rules |
+//! |---|---|
+//! | `dispatch_order` | the order of one dispatch (ops §2.1) |
+//! | `handle_paths` | paths of objects and names of events (ops §4.1, §4.2) |
+//! | `observers` | registering observers and custom events (ops §4.2) |
+//! | `emission` | from an event to its deliveries (ops §4.3) |
+//! | `duplicates` | which notices are equal (ops §4.4) |
+//! | `re_emission` | deferred events of earlier dispatches (ops §4.5, §5.4) |
+//! | `deferral` | settling and deferring deliveries (ops §4.5) |
+//! | `deferred_notice`, `deferred_queue` | the queue of deferred events (ops §5) |
+//! | `status_evaluation` | the evaluation of statuses (ops §13.3) |
 
-mod deliveries;
-mod equal;
+mod deferral;
+mod deferred_notice;
+mod deferred_queue;
+mod dispatch_order;
+mod duplicates;
+mod emission;
 mod error;
 mod event;
-mod queue;
-mod status;
+mod handle_paths;
+mod in_flight;
+mod observers;
+mod re_emission;
+mod status_evaluation;
 
-pub use deliveries::Framework;
+pub use deferred_notice::DeferredNotice;
+pub use deferred_queue::{Change, Queue};
 pub use error::Error;
-pub use event::{Delivery, Event, Settlement};
-pub use queue::{Change, Deferral, DeferredNotice, Queue};
-pub use status::{Collected, Collecting};
+pub use event::{Deferral, Delivery, Event, Outcome};
+pub use handle_paths::Source;
+pub use observers::EventNames;
+pub use status_evaluation::Collecting;
 
-use charmhost_juju::{Scope, StatusValue};
+use std::collections::VecDeque;
+
+use charmhost_juju::{Event as JujuEvent, Scope, StatusValue};
+
+use dispatch_order::Stage;
+use in_flight::{InFlight, InFlightDeliveries};
+use observers::Observers;
+use status_evaluation::StatusEvaluation;
 
 /// What the framework does to the model by itself, outside of any handler.
 pub trait Effects {
-    /// What went wrong in the model.
+    /// The error of a call of the model.
     type Error;
 
-    /// Whether this unit leads its application.
+    /// Returns whether this unit leads its application.
     fn is_leader(&mut self) -> Result<bool, Self::Error>;
 
     /// Sets the status that won the evaluation.
     fn set_status(&mut self, scope: Scope, status: &StatusValue) -> Result<(), Self::Error>;
 
-    /// Writes a line at DEBUG to the charm's log.
+    /// Logs a line at DEBUG.
     fn debug(&mut self, message: &str);
 
-    /// Writes a line at INFO to the charm's log.
+    /// Logs a line at INFO.
     fn info(&mut self, message: &str);
 }
+
+/// The observers and deliveries of one dispatch.
+pub struct Framework {
+    /// The dispatched event, until it is emitted.
+    event: Option<JujuEvent>,
+    is_restricted: bool,
+    observers: Observers,
+    stage: Stage,
+    /// Deliveries that the guest did not get yet.
+    pending: VecDeque<(Delivery, InFlight)>,
+    in_flight: InFlightDeliveries,
+    queue: Queue,
+    last_id: u32,
+    evaluation: StatusEvaluation,
+}
+
+impl Framework {
+    /// Creates the framework for a dispatch of an event; of none when the charm
+    /// does not have the event. `event_names` tells which events the charm has.
+    /// `queue` holds the events that were deferred by earlier dispatches.
+    ///
+    /// In a restricted context deferred events are not delivered and statuses
+    /// are not evaluated (ops §2.5).
+    pub fn new(
+        event: Option<JujuEvent>,
+        is_restricted: bool,
+        event_names: EventNames,
+        queue: Queue,
+    ) -> Self {
+        Framework {
+            event,
+            is_restricted,
+            observers: Observers::new(event_names),
+            stage: Stage::first(is_restricted),
+            pending: VecDeque::new(),
+            in_flight: InFlightDeliveries::default(),
+            queue,
+            last_id: 0,
+            evaluation: StatusEvaluation::default(),
+        }
+    }
+
+    /// Registers a custom event that an object can then emit. A repeated
+    /// registration has no effect.
+    ///
+    /// # Errors
+    ///
+    /// For a malformed path or name, and for the name of an event that the charm
+    /// has from Juju.
+    pub fn define(&mut self, source: &str, name: &str) -> Result<(), Error> {
+        self.observers.define(source, name)
+    }
+
+    /// Registers an observer for events that are emitted from now on. An observer
+    /// that is registered twice is called once (ops §4.2).
+    ///
+    /// # Errors
+    ///
+    /// For a malformed path or name, and for an event that `source` does not
+    /// have.
+    pub fn observe(
+        &mut self,
+        source: &str,
+        event: &str,
+        observer: &str,
+        method: &str,
+    ) -> Result<(), Error> {
+        self.observers.observe(source, event, observer, method)
+    }
+
+    /// Returns the number of observers of an event.
+    pub fn observer_count(&self, source: &str, name: &str) -> usize {
+        self.observers.of(&Source::new(source), name).count()
+    }
+
+    /// Returns the deferred events.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+#[cfg(test)]
+mod tests;

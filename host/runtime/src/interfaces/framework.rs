@@ -1,6 +1,6 @@
 //! `charmhost:framework/framework`.
 
-use charmhost_framework::{Delivery, Error as FrameworkError, Settlement};
+use charmhost_framework::{Delivery, Error as FrameworkError, Outcome};
 
 use super::{Error, error, events, full};
 use crate::bindings::framework::{self as wit, Host};
@@ -79,16 +79,16 @@ impl Host for State {
     }
 
     fn done(&mut self, id: u32, outcome: wit::Settlement) -> Result<(), Error> {
-        let settlement = match outcome {
-            wit::Settlement::Handled => Settlement::Handled,
-            wit::Settlement::Deferred(reason) => Settlement::Deferred(reason),
+        let outcome = match outcome {
+            wit::Settlement::Handled => Outcome::Handled,
+            wit::Settlement::Deferred(reason) => Outcome::Deferred(reason),
         };
         let charm = &mut self.charm;
         let effects = &mut ModelEffects(&mut charm.model);
-        let settled = charm.framework.done(id, &settlement, effects);
+        let settled = charm.framework.settle(id, &outcome, effects);
         settled.map_err(refused)?;
         // What is deferred is held on, in the queue.
-        if let (Some(size), Settlement::Handled) = (self.emitted.remove(&id), &settlement) {
+        if let (Some(size), Outcome::Handled) = (self.emitted.remove(&id), &outcome) {
             self.memory.release(size);
         }
         Ok(())
@@ -104,7 +104,7 @@ fn delivery(delivery: Delivery) -> wit::Delivery {
         id: delivery.id,
         observer: delivery.observer,
         method: delivery.method,
-        source: delivery.source,
+        source: delivery.source.path().to_owned(),
         name: delivery.event.name(),
         event: events::event(delivery.event),
         deferred: delivery.deferred.map(|deferral| wit::Deferral {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use charmhost_framework::{Change, DeferredNotice, Event, Queue};
+use charmhost_framework::{Change, DeferredNotice, Event, Queue, Source};
 use charmhost_juju::{Event as JujuEvent, Level, Metadata, Model};
 use charmhost_store::{Budget, Notice, Unreadable};
 use serde_json::{Map, Value, json};
@@ -108,7 +108,6 @@ pub(super) fn read(
         false => local.value(DEFERRALS)?,
     };
     let deferrals = deferrals.and_then(Result::ok).unwrap_or_default();
-    let names = metadata.event_names();
     let mut snapshots = Snapshots::new(local);
     let mut unreadable = UnreadableEvents::default();
     let mut queue = Vec::new();
@@ -118,9 +117,10 @@ pub(super) fn read(
             unreadable.log(path, "its path is malformed", model);
             continue;
         };
+        let source = Source::new(source);
         let (snapshot, event) = match snapshots.load(path)? {
             Ok(snapshot) => {
-                let event = event(source, name, &snapshot, metadata, &names);
+                let event = event(&source, name, &snapshot, metadata);
                 if event.is_none() {
                     unreadable.log(path, "it is not that of such an event", model);
                 }
@@ -145,7 +145,7 @@ pub(super) fn read(
 fn with_deferral(
     deferral: Option<&Value>,
     notice: &Notice,
-    source: &str,
+    source: Source,
     name: &str,
     snapshot: Value,
     event: Option<Event>,
@@ -157,7 +157,7 @@ fn with_deferral(
     let reason = field("reason").and_then(Value::as_str);
     DeferredNotice {
         event_path: notice.event_path.clone(),
-        source: source.to_owned(),
+        source,
         name: name.to_owned(),
         observer: notice.observer_path.clone(),
         method: notice.method.clone(),
@@ -253,15 +253,8 @@ impl UnreadableEvents {
 }
 
 /// Juju's events belong to the charm itself, and everything else is custom.
-fn event(
-    source: &str,
-    name: &str,
-    snapshot: &Value,
-    metadata: &Metadata,
-    names: &BTreeSet<String>,
-) -> Option<Event> {
-    let of_charm = !source.is_empty() && !source.contains('/');
-    match of_charm && names.contains(name) {
+fn event(source: &Source, name: &str, snapshot: &Value, metadata: &Metadata) -> Option<Event> {
+    match matches!(source, Source::Charm(_)) && metadata.has_event(name) {
         true => JujuEvent::restore(name, snapshot, metadata).map(Event::Juju),
         false => Some(Event::Custom {
             name: name.to_owned(),

@@ -1,11 +1,31 @@
-//! Finding equal notices without comparing each with each.
+//! Which notices are duplicates (ops §4.4), and how they are found without a
+//! comparison of each with each.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
-use crate::DeferredNotice;
+use crate::deferred_notice::DeferredNotice;
 
-/// The keys of notices, by a digest of what makes notices equal.
+/// Whether notices are of the same event with the same data for the same
+/// observer.
+pub(crate) fn are_equal(a: &DeferredNotice, b: &DeferredNotice) -> bool {
+    a.source == b.source
+        && a.name == b.name
+        && a.observer == b.observer
+        && a.method == b.method
+        && a.snapshot == b.snapshot
+}
+
+/// Returns the log line for an observer that is skipped, because an equal notice
+/// is queued or being handled.
+pub(crate) fn skipping(notice: &DeferredNotice) -> String {
+    format!(
+        "Skipping notice ({}/{}/{}) - already in the queue.",
+        notice.event_path, notice.observer, notice.method
+    )
+}
+
+/// The keys of notices by a digest of what makes notices equal.
 #[derive(Debug, Clone)]
 pub(crate) struct EqualIndex<K> {
     hasher: RandomState,
@@ -50,7 +70,7 @@ impl<K: Ord> EqualIndex<K> {
         }
     }
 
-    /// The keys of notices that are equal, unless their digests collide.
+    /// Returns the keys of equal notices, and of others with the same digest.
     pub fn candidates(&self, notice: &DeferredNotice) -> impl Iterator<Item = &K> {
         let keys = self.keys.get(&self.digest(notice));
         keys.into_iter().flatten()

@@ -1,9 +1,8 @@
 //! What is delivered, to whom, in which order.
 
-use charmhost_juju::{Scope, StatusName};
+use charmhost_juju::{EventKind, Scope, StatusName};
 
 use super::*;
-use crate::queue::{Change, DeferredNotice, Queue};
 
 /// A model that notes what the framework did to it.
 #[derive(Default)]
@@ -59,7 +58,7 @@ fn run(framework: &mut Framework, notes: &mut Notes) -> Vec<String> {
 
 #[test]
 fn the_event_comes_before_statuses_and_statuses_before_the_commit() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     for (source, event) in [
         ("", "commit"),
         ("", "pre_commit"),
@@ -90,7 +89,7 @@ fn the_event_comes_before_statuses_and_statuses_before_the_commit() {
 
 #[test]
 fn observers_are_called_in_the_order_of_registration_and_once() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     for method in ["second", "first", "second"] {
         framework
             .observe("Charm", "start", "Charm", method)
@@ -120,7 +119,7 @@ fn a_follower_evaluates_only_the_status_of_its_unit() {
 #[test]
 fn a_restricted_context_evaluates_no_status() {
     let mut framework = Framework::new(
-        Some(JujuEvent::CollectMetrics),
+        Some(JujuEvent::of_unit(EventKind::CollectMetrics)),
         true,
         Box::new(|_| true),
         Queue::default(),
@@ -191,11 +190,7 @@ fn an_emitted_event_goes_to_its_observers_at_once() {
         }
     );
     assert_eq!(
-        framework.done(
-            deliveries[0].id,
-            &Settlement::Handled,
-            &mut Notes::default()
-        ),
+        framework.settle(deliveries[0].id, &Outcome::Handled, &mut Notes::default()),
         Ok(())
     );
 }
@@ -219,7 +214,7 @@ fn only_defined_events_are_observed_and_emitted() {
         let (error, name) = lacks(&mut framework, source, name);
         assert!(error.contains(wanted), "{error}");
         let emitted = framework.emit(source, &name, "{}", notes).unwrap_err();
-        assert_eq!(emitted, undefined_event(source, &name));
+        assert_eq!(emitted, Error::undefined_event(source, &name));
         framework.define(source, &name).unwrap();
         framework.define(source, &name).unwrap();
         framework.observe(source, &name, "Charm", "on").unwrap();
@@ -237,7 +232,7 @@ fn only_defined_events_are_observed_and_emitted() {
 /// handlers defer, the inner one first.
 #[test]
 fn nested_events_are_kept_behind_those_that_they_were_emitted_in() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     let notes = &mut Notes::default();
     framework.define("Charm/Lib[db]", "ready").unwrap();
     for (source, event, method) in [
@@ -250,10 +245,10 @@ fn nested_events_are_kept_behind_those_that_they_were_emitted_in() {
     let first = framework.next(notes).unwrap().unwrap();
     let ready = framework.emit("Charm/Lib[db]", "ready", "{}", notes);
     let ready = ready.unwrap();
-    framework.done(ready[0].id, &later(""), notes).unwrap();
-    framework.done(first.id, &later(""), notes).unwrap();
+    framework.settle(ready[0].id, &later(""), notes).unwrap();
+    framework.settle(first.id, &later(""), notes).unwrap();
     let second = framework.next(notes).unwrap().unwrap();
-    framework.done(second.id, &later(""), notes).unwrap();
+    framework.settle(second.id, &later(""), notes).unwrap();
     assert_eq!(
         changes(framework.queue()),
         ["add first", "add second", "add ready"]
@@ -281,47 +276,50 @@ fn saved(queue: &Queue) -> Queue {
 
 #[test]
 fn what_a_guest_has_not_settled_comes_again() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     framework.observe("Charm", "start", "Charm", "on").unwrap();
     assert_eq!(run(&mut framework, &mut Notes::default()).len(), 1);
     let (called, queue) = dispatch(saved(framework.queue()), &[]);
     // Nobody has the method `on` here.
     assert_eq!((called.len(), queue.notices().len()), (2, 0));
-    assert_eq!(notices(framework.queue())[0].reason, UNFINISHED);
+    assert_eq!(
+        notices(framework.queue())[0].reason,
+        "its handler did not finish"
+    );
 }
 
 #[test]
 fn a_delivery_is_settled_once() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     framework.observe("Charm", "start", "Charm", "on").unwrap();
     let delivery = framework.next(&mut Notes::default()).unwrap().unwrap();
     assert_eq!(
-        framework.done(delivery.id, &Settlement::Handled, &mut Notes::default()),
+        framework.settle(delivery.id, &Outcome::Handled, &mut Notes::default()),
         Ok(())
     );
     assert_eq!(
-        framework.done(delivery.id, &Settlement::Handled, &mut Notes::default()),
+        framework.settle(delivery.id, &Outcome::Handled, &mut Notes::default()),
         Err(Error::UnknownDelivery(delivery.id))
     );
 }
 
 #[test]
 fn what_cannot_be_deferred_is_refused_with_the_reason() {
-    let mut framework = framework(Some(JujuEvent::Stop));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Stop)));
     framework.observe("Charm", "stop", "Charm", "on").unwrap();
     let delivery = framework.next(&mut Notes::default()).unwrap().unwrap();
-    let refused = framework.done(delivery.id, &later("why"), &mut Notes::default());
+    let refused = framework.settle(delivery.id, &later("why"), &mut Notes::default());
     assert_eq!(refused, Err(Error::NotDeferrable("stop".to_owned())));
 }
 
-fn later(reason: &str) -> Settlement {
-    Settlement::Deferred(reason.to_owned())
+fn later(reason: &str) -> Outcome {
+    Outcome::Deferred(reason.to_owned())
 }
 
 /// One dispatch of `start` for the observers `a` and `b`, of which those named
 /// defer. Gives who was called, and the queue afterwards.
 fn dispatch(queue: Queue, deferring: &[&str]) -> (Vec<String>, Queue) {
-    let mut framework = framework_with(Some(JujuEvent::Start), queue);
+    let mut framework = framework_with(Some(JujuEvent::of_unit(EventKind::Start)), queue);
     for method in ["a", "b"] {
         framework
             .observe("Charm", "start", "Charm", method)
@@ -336,12 +334,12 @@ fn dispatch(queue: Queue, deferring: &[&str]) -> (Vec<String>, Queue) {
             ""
         };
         called.push(format!("{}{again}", delivery.method));
-        let settlement = match deferring.contains(&delivery.method.as_str()) {
+        let outcome = match deferring.contains(&delivery.method.as_str()) {
             true => later("not yet"),
-            false => Settlement::Handled,
+            false => Outcome::Handled,
         };
         framework
-            .done(delivery.id, &settlement, &mut Notes::default())
+            .settle(delivery.id, &outcome, &mut Notes::default())
             .unwrap();
     }
     (called, framework.queue().clone())
@@ -380,7 +378,7 @@ fn nothing_deferred_changes_nothing() {
 
 #[test]
 fn what_a_guest_leaves_behind_that_ends_early_comes_again() {
-    let mut framework = framework(Some(JujuEvent::Start));
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
     for method in ["a", "b"] {
         let observed = framework.observe("Charm", "start", "Charm", method);
         observed.unwrap();
@@ -388,7 +386,7 @@ fn what_a_guest_leaves_behind_that_ends_early_comes_again() {
     let notes = &mut Notes::default();
     let first = framework.next(notes).unwrap().unwrap();
     framework
-        .done(first.id, &Settlement::Handled, notes)
+        .settle(first.id, &Outcome::Handled, notes)
         .unwrap();
     assert_eq!(framework.close(), 1);
     assert_eq!(changes(framework.queue()), ["add b"]);
@@ -489,7 +487,7 @@ fn a_handler_that_emits_its_own_event_again_is_not_called_twice() {
         1
     );
     framework
-        .done(first[0].id, &later(""), &mut Notes::default())
+        .settle(first[0].id, &later(""), &mut Notes::default())
         .unwrap();
     // Equal to what is kept now.
     assert!(

@@ -1,97 +1,13 @@
-//! Deferred events, each for one observer.
+//! The queue of deferred events (ops §5.3, §5.4).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use crate::deferred_notice::{DeferredNotice, NoticeId};
+use crate::duplicates::{EqualIndex, are_equal};
 
-use crate::Event;
-use crate::equal::EqualIndex;
-
-/// How much of a reason is saved, in bytes.
+/// The longest part of a reason that is saved, in bytes.
 const MAX_REASON: usize = 4096;
-
-/// A deferred event for one observer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeferredNotice {
-    /// `<source>/on/<name>[<counter>]`; the same for all observers of one
-    /// emission.
-    pub event_path: String,
-    /// The path of the object that has the event.
-    pub source: String,
-    /// The event's name with underscores.
-    pub name: String,
-    /// The path of the observer.
-    pub observer: String,
-    /// The observer's method.
-    pub method: String,
-    /// The event's data.
-    pub snapshot: Value,
-    /// The event; none if its data cannot be read.
-    pub event: Option<Event>,
-    /// When it was first deferred: seconds since 1970-01-01 UTC; none if native
-    /// ops deferred it.
-    pub since: Option<f64>,
-    /// How often it was deferred.
-    pub count: u32,
-    /// The reason that the charm gave the last time.
-    pub reason: String,
-}
-
-impl DeferredNotice {
-    /// Whether it is the same event, with the same data, for the same observer
-    /// (ops §4.4).
-    pub(crate) fn equals(&self, other: &DeferredNotice) -> bool {
-        self.source == other.source
-            && self.name == other.name
-            && self.observer == other.observer
-            && self.method == other.method
-            && self.snapshot == other.snapshot
-    }
-
-    fn id(&self) -> NoticeId {
-        NoticeId {
-            event_path: self.event_path.clone(),
-            observer: self.observer.clone(),
-            method: self.method.clone(),
-        }
-    }
-
-    pub(crate) fn deferral(&self, place: usize, queued: usize) -> Deferral {
-        Deferral {
-            since: self.since.unwrap_or_default(),
-            count: self.count,
-            reason: self.reason.clone(),
-            place,
-            queued,
-        }
-    }
-}
-
-/// What makes a notice one of its own. Several can share one if something else
-/// than this host has made them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct NoticeId {
-    event_path: String,
-    observer: String,
-    method: String,
-}
-
-/// The earlier deferrals of an event that is delivered again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Deferral {
-    /// When it was first deferred: seconds since 1970-01-01 UTC; 0 if native
-    /// ops deferred it.
-    pub since: f64,
-    /// How often it was deferred.
-    pub count: u32,
-    /// The reason that the charm gave the last time.
-    pub reason: String,
-    /// Its place in the queue, from 1.
-    pub place: usize,
-    /// How many notices are in the queue.
-    pub queued: usize,
-}
 
 /// A change of the queue in this dispatch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,32 +16,32 @@ pub enum Change<'a> {
     Drop(&'a DeferredNotice),
     /// A notice from an earlier dispatch was deferred again.
     Update(&'a DeferredNotice),
-    /// An event of this dispatch was deferred. Notices are added behind all
+    /// An event of this dispatch was deferred. Notices are added after all
     /// others, in the order of these changes.
     Add(&'a DeferredNotice),
 }
 
-/// Where a notice is in the queue: by the delivery that was deferred in this
-/// dispatch, 0 for notices from earlier ones; then by age.
+/// The position of a notice in the queue: by the delivery that was deferred in
+/// this dispatch, 0 for notices from earlier ones; then by age.
 type Position = (u32, usize);
 
-/// The queue of deferred events in its order, and what a dispatch has changed
-/// in it.
+/// The queue of deferred events in its order, with the changes of a dispatch.
 #[derive(Debug, Clone, Default)]
 pub struct Queue {
     notices: BTreeMap<Position, DeferredNotice>,
     by_id: HashMap<NoticeId, Vec<Position>>,
     equal: EqualIndex<Position>,
-    /// How many events were ever emitted.
+    /// The number of events that were ever emitted.
     counter: u64,
-    /// How many notices were ever in the queue.
+    /// The number of notices that were ever in this queue.
     last: usize,
     dropped: Vec<DeferredNotice>,
     updated: BTreeSet<Position>,
 }
 
 impl Queue {
-    /// The queue as earlier dispatches have left it.
+    /// Creates the queue that earlier dispatches saved, with the number of events
+    /// that were ever emitted.
     pub fn new(notices: Vec<DeferredNotice>, counter: u64) -> Self {
         let mut queue = Queue {
             counter,
@@ -145,18 +61,18 @@ impl Queue {
         self.notices.insert(position, notice);
     }
 
-    /// The notices, in their order.
+    /// Returns the notices in their order.
     pub fn notices(&self) -> impl ExactSizeIterator<Item = &DeferredNotice> {
         self.notices.values()
     }
 
-    /// How many events were ever emitted.
+    /// Returns the number of events that were ever emitted.
     pub fn counter(&self) -> u64 {
         self.counter
     }
 
-    /// What this dispatch has changed, in the order in which it is to be
-    /// written.
+    /// Returns the changes of this dispatch, in the order in which they are to be
+    /// saved.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let dropped = self.dropped.iter().map(Change::Drop);
         let updated = self
@@ -169,21 +85,23 @@ impl Queue {
             .chain(added.map(|(_, notice)| Change::Add(notice)))
     }
 
-    /// Counts an emission.
+    /// Counts an emission and returns its number (ops §4.3).
     pub(crate) fn count(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }
 
+    /// Whether an equal notice is in the queue (ops §4.4).
     pub(crate) fn has_equal(&self, notice: &DeferredNotice) -> bool {
         let mut candidates = self.equal.candidates(notice);
         candidates.any(|position| {
             let other = self.notices.get(position);
-            other.is_some_and(|other| other.equals(notice))
+            other.is_some_and(|other| are_equal(other, notice))
         })
     }
 
-    /// Drops a notice, if it is there.
+    /// Drops a notice, if it is in the queue: every one with the same ID (ops
+    /// §5.3).
     pub(crate) fn drop_notice(&mut self, notice: &DeferredNotice) {
         for position in self.by_id.remove(&notice.id()).unwrap_or_default() {
             let Some(dropped) = self.notices.remove(&position) else {
@@ -197,9 +115,9 @@ impl Queue {
         }
     }
 
-    /// Adds an event that was deferred, by the number of its delivery: nested
-    /// events are settled before those in whose handlers they are emitted, and
-    /// come after them.
+    /// Adds an event that was deferred in this dispatch. Notices are ordered by
+    /// the numbers of their deliveries, as in ops: a nested event is settled
+    /// before the event in whose handler it was emitted, and comes after it.
     pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, reason: &str) {
         let notice = DeferredNotice {
             since: Some(now()),
@@ -210,6 +128,7 @@ impl Queue {
         self.insert(delivery, notice);
     }
 
+    /// Records that an event of an earlier dispatch was deferred again.
     pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, reason: &str) {
         let positions = self.by_id.get(&notice.id());
         let Some(position) = positions.and_then(|positions| positions.first()) else {
