@@ -1,4 +1,4 @@
-//! Logs a greeting, and opens a configurable port.
+//! Says hello, on a port of the operator's choice.
 
 use charmhost::prelude::*;
 use serde::Deserialize;

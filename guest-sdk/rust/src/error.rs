@@ -5,14 +5,14 @@ use std::panic::Location;
 
 use crate::bindings::errors;
 
-/// Result with an error of the SDK.
+/// The result of what a charm does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Kinds of errors.
+/// What a charm can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// It does not exist.
+    /// The thing does not exist.
     NotFound,
     /// Juju does not allow it.
     PermissionDenied,
@@ -20,25 +20,26 @@ pub enum ErrorKind {
     NotLeader,
     /// The relation does not exist any more.
     RelationGone,
-    /// The other side is not running yet.
+    /// The other side is not up yet.
     NotReady,
     /// It took too long.
     Timeout,
-    /// The file or directory does not exist in the container.
+    /// There is no such file or directory in the container.
     NoFile,
     /// A file or directory in the container cannot be used.
     Path,
-    /// A change in a container failed, for example the start of a service.
+    /// Something begun in a container did not succeed, as the start of a
+    /// service.
     Change,
-    /// An argument is invalid.
+    /// The arguments cannot be right.
     InvalidInput,
-    /// The sandbox denied it.
+    /// The sandbox refused.
     Denied,
-    /// Any other error, and every error of the charm itself.
+    /// Anything else, and every error of the charm's own.
     Other,
 }
 
-/// An error with its location in the charm. `?` converts any error to this type.
+/// Why something failed, and where in the charm. Any error becomes one by `?`.
 pub struct Error {
     repr: Repr,
     place: &'static Location<'static>,
@@ -60,32 +61,32 @@ impl Error {
         }
     }
 
-    /// The line of the charm in which it occurred.
+    /// The line of the charm that it came up in.
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// Creates an error with a message.
+    /// An error of the charm's own.
     #[track_caller]
     pub fn msg(message: impl Into<String>) -> Self {
         Error::new(Repr::Own(message.into().into()))
     }
 
-    /// Creates an error that ends the dispatch with an exit code, if a handler
-    /// returns it. Local state is not saved.
+    /// Returned by a handler: ends the dispatch with this exit code, without
+    /// saving state.
     #[track_caller]
     pub fn exit(code: u8) -> Self {
         Error::new(Repr::Exit(code, String::new()))
     }
 
-    /// Creates an error that ends the dispatch early and successfully, if a handler
-    /// returns it. Juju applies changes; local state is not saved.
+    /// Returned by a handler: ends the dispatch early and successfully. What
+    /// was written through Juju is applied; local state is not saved.
     #[track_caller]
     pub fn abort() -> Self {
         Error::new(Repr::Abort)
     }
 
-    /// Its kind.
+    /// What to act on.
     pub fn kind(&self) -> ErrorKind {
         match &self.repr {
             Repr::Model(kind, _) => *kind,
@@ -93,7 +94,7 @@ impl Error {
         }
     }
 
-    /// Whether the error is that a path of a container does not exist.
+    /// Whether it says that there is nothing at a path of a container.
     pub(crate) fn is_no_file(&self) -> bool {
         matches!(self.kind(), ErrorKind::NoFile | ErrorKind::NotFound)
     }
@@ -151,8 +152,8 @@ impl<E: std::error::Error + 'static> From<E> for Error {
     }
 }
 
-/// Converts results of the bindings to results of the SDK. Not a `From`: generated
-/// errors implement `std::error::Error`, and would lose their case.
+/// Turns results of the bindings into results of the SDK. Not a `From`:
+/// generated errors implement `std::error::Error`, and would lose their case.
 pub(crate) trait ModelResult<T> {
     #[track_caller]
     fn model(self) -> Result<T>;

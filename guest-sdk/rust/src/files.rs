@@ -6,10 +6,10 @@ use crate::Result;
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
 
-/// Size of a chunk in bytes.
+/// How many bytes cross to the host and back at once.
 const PIECE: usize = 64 * 1024;
 
-/// Options for creating a file or directory.
+/// How a file or directory is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileOptions {
     permissions: Option<u32>,
@@ -21,42 +21,42 @@ pub struct FileOptions {
 }
 
 impl FileOptions {
-    /// Pebble's default mode and owner, without parent directories.
+    /// Pebble's mode and owner, and no directories on the way.
     pub fn new() -> Self {
         FileOptions::default()
     }
 
-    /// Sets the mode, for example `0o600`.
+    /// The same with a mode, as `0o600`.
     pub fn mode(mut self, permissions: u32) -> Self {
         self.permissions = Some(permissions);
         self
     }
 
-    /// Sets the owner, by name.
+    /// The same with an owner, by name.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// Sets the owner, by id.
+    /// The same with an owner, by number.
     pub fn user_id(mut self, id: u32) -> Self {
         self.user_id = Some(id);
         self
     }
 
-    /// Sets the group, by name.
+    /// The same with a group, by name.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// Sets the group, by id.
+    /// The same with a group, by number.
     pub fn group_id(mut self, id: u32) -> Self {
         self.group_id = Some(id);
         self
     }
 
-    /// Creates parent directories.
+    /// The same, making the directories on the way.
     pub fn parents(mut self) -> Self {
         self.parents = true;
         self
@@ -74,7 +74,7 @@ pub(crate) fn to_wit(options: &FileOptions) -> wit::FileOptions {
     }
 }
 
-/// Type of a file.
+/// What a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is the kind of its name")]
@@ -96,19 +96,19 @@ pub struct FileInfo {
     pub path: String,
     /// Its name.
     pub name: String,
-    /// Its type.
+    /// What it is.
     pub kind: FileKind,
     /// Its size in bytes; only for regular files.
     pub size: Option<u64>,
-    /// Its mode, for example 0o644.
+    /// Its mode, as 0o644.
     pub permissions: u32,
-    /// Time of the last modification, in RFC 3339.
+    /// When it was last modified: RFC 3339.
     pub last_modified: String,
-    /// Its owner's id.
+    /// Its owner's number.
     pub user_id: Option<u32>,
     /// Its owner's name.
     pub user: Option<String>,
-    /// Its group's id.
+    /// Its group's number.
     pub group_id: Option<u32>,
     /// Its group's name.
     pub group: Option<String>,
@@ -138,7 +138,7 @@ pub(crate) fn from_wit(info: wit::FileInfo) -> FileInfo {
     }
 }
 
-/// A file of a container that is being read in chunks.
+/// A file of a container that is being read, whatever its size.
 #[derive(Debug)]
 pub struct FileReader {
     reader: wit::FileReader,
@@ -188,8 +188,8 @@ impl Read for FileReader {
     }
 }
 
-/// A file of a container that is being written. If this is dropped before it is
-/// closed, the file is unchanged.
+/// A file of a container that is being written. Dropped before it is closed,
+/// it leaves what was there.
 #[derive(Debug)]
 pub struct FileWriter {
     writer: wit::FileWriter,
@@ -208,7 +208,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Replaces the file.
+    /// Puts the file in its place.
     #[track_caller]
     pub fn close(self) -> Result<()> {
         self.writer.close().model()

@@ -1,11 +1,12 @@
-//! Records of the `log` crate in Juju's log.
+//! The `log` crate's records in Juju's log.
 
 use crate::bindings::log as wit;
 
-/// Sends records to Juju. TRACE records only of the charm's own crate: those of
-/// other crates may contain secrets, and each is a call to the agent.
+/// Sends records to Juju, TRACE only of the charm's own crate: those of other
+/// crates show what they send and receive, secrets too, and each is a call to
+/// the agent.
 struct JujuLog {
-    /// The charm's crate, by its name in the targets of records.
+    /// The charm's crate, as in the targets of its records.
     own_crate: &'static str,
 }
 
@@ -31,7 +32,7 @@ impl log::Log for JujuLog {
     fn flush(&self) {}
 }
 
-/// Whether a module belongs to a crate.
+/// Whether a module is a crate's.
 fn is_within(module: &str, crate_name: &str) -> bool {
     let rest = module.strip_prefix(crate_name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
@@ -41,13 +42,13 @@ fn is_within(module: &str, crate_name: &str) -> bool {
 /// charm's modules.
 pub fn install(module: &'static str) {
     let own_crate = module.split("::").next().unwrap_or(module);
-    // A charm may have set its own logger.
+    // A charm that brings its own logger keeps it.
     if log::set_boxed_logger(Box::new(JujuLog { own_crate })).is_ok() {
-        // The default of ops.
+        // As ops has it.
         log::set_max_level(log::LevelFilter::Debug);
     }
     std::panic::set_hook(Box::new(|info| {
-        let message = info.payload_as_str().unwrap_or("a value that is not text");
+        let message = info.payload_as_str().unwrap_or("a value that is no text");
         let (file, line) = match info.location() {
             Some(place) => (place.file().to_owned(), place.line()),
             None => (String::new(), 0),
@@ -56,7 +57,7 @@ pub fn install(module: &'static str) {
     }));
 }
 
-/// Reports to the host why the charm is about to fail.
+/// Tells the host why the charm is about to fail.
 pub fn report(kind: &str, message: &str, file: String, line: u32) {
     wit::report_crash(&wit::CrashReport {
         kind: kind.to_owned(),

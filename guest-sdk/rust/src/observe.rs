@@ -1,4 +1,4 @@
-//! Registration of handlers for events.
+//! Which events a charm observes, and with which methods.
 
 use std::any::type_name;
 use std::panic::Location;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::objects::{self, Holder};
 use crate::*;
 
-/// Return type of a handler: `()` or `Result<()>`.
+/// What a handler may return: nothing, or a result of nothing.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     note = "a handler returns nothing or `Result<()>`"
@@ -35,7 +35,7 @@ impl<E: Into<Error>> IntoResult for Result<(), E> {
 /// A method that handles an event, returning nothing or a [`Result`]:
 /// `fn(&self, event: E)`, or, in a charm, `fn(&mut self, event: E)`.
 ///
-/// `How` is [`Reads`] or [`Changes`], which the compiler infers.
+/// `How` is [`Reads`] or [`Changes`], which the compiler finds out.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{E}` for `{O}`",
     label = "this is not a handler of `{E}`",
@@ -78,7 +78,7 @@ where
                 Ok(mut charm) => self(&mut charm, event).into_result(),
                 Err(_) => Err(busy::<F>()),
             },
-            // `Charm::new` creates charms only.
+            // `Charm::new` makes charms only.
             Holder::Library(_) => Err(busy::<F>()),
         }
     }
@@ -93,25 +93,25 @@ fn busy<F>() -> Error {
 
 type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<()>>;
 
-/// Registers handlers of the charm, in [`Charm::new`], or of a library, in its
-/// constructor.
+/// What the charm, or a library, observes: methods for events, named in
+/// [`Charm::new`] or in the library's constructor.
 ///
-/// Handlers of one event are called in the order of registration.
+/// Handlers of one event are called in the order in which they are named.
 pub struct Observe<O> {
     object: Object,
-    /// The charm's path, which is the source of Juju's events.
+    /// The charm's path, whose the events of Juju are.
     charm: &'static str,
-    /// Registrations by number, with their handlers.
+    /// The numbers of the registrations, and what they call.
     calls: Vec<(usize, Call<O>)>,
 }
 
-/// Returns the last part of a type's path, without its parameters.
+/// The last part of a type's path, without its parameters.
 fn bare_name(path: &'static str) -> &'static str {
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// Returns the name of the method of a function type.
+/// The name of the method that a type of function stands for.
 fn method_name(path: &'static str) -> Option<&'static str> {
     let name = path.rsplit("::").next().unwrap_or(path);
     let is_identifier = name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -131,7 +131,7 @@ macro_rules! base_events {
 }
 
 impl<C: Charm> Observe<C> {
-    /// Creates it without handlers.
+    /// What the charm observes: nothing yet.
     pub(crate) fn root() -> Self {
         let charm = bare_name(type_name::<C>());
         stored::set_owner(charm);
@@ -149,7 +149,7 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// Connects the registrations with their object.
+    /// Connects what was registered with the object that it is about.
     pub(crate) fn bind(self, object: Rc<Holder<O>>) {
         for (number, call) in self.calls {
             let object = Rc::clone(&object);
@@ -157,16 +157,16 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// The observing object: its path and its saved state.
+    /// The object that observes: its path, and the state that it has saved.
     pub fn object(&self) -> Object {
         self.object.clone()
     }
 
-    /// Adds a library to the charm: an object with its own observers, events and
-    /// state.
+    /// Makes a library part of the charm: an object with observers, events and
+    /// state of its own.
     ///
-    /// The type's name and the key, which distinguishes two of one type, are its path
-    /// in saved state. Handlers of a library take `&self`.
+    /// The type's name and the key, which tells two of one type apart, are its
+    /// path in saved state. A library's handlers take `&self`.
     ///
     /// ```
     /// use charmhost::prelude::*;
@@ -217,13 +217,13 @@ impl<O: 'static> Observe<O> {
         library
     }
 
-    /// Defines a custom event of the object, with data of any serde type.
+    /// Gives the object a custom event, with data of any type of serde's.
     #[track_caller]
     pub fn define<E: Serialize + DeserializeOwned>(&mut self, name: &str) -> Source<E> {
         self.object.define(name)
     }
 
-    /// Observes a custom event of a library or of the charm.
+    /// A custom event of a library, or of the charm.
     #[track_caller]
     pub fn custom<E, H>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>, H>)
     where
@@ -258,7 +258,7 @@ impl<O: 'static> Observe<O> {
         pre_series_upgrade(PreSeriesUpgradeEvent);
         /// The machine's series was upgraded (Juju before 4.0).
         post_series_upgrade(PostSeriesUpgradeEvent);
-        /// Juju collects metrics (Juju before 3.6.11).
+        /// Metrics are wanted (Juju before 3.6.11).
         collect_metrics(CollectMetricsEvent);
         /// A secret that this unit observes has a new revision.
         secret_changed(SecretChangedEvent);
@@ -274,7 +274,7 @@ impl<O: 'static> Observe<O> {
         collect_unit_status(CollectStatusEvent);
     }
 
-    /// Local state is about to be saved.
+    /// The last chance to change state before it is saved.
     #[track_caller]
     pub fn pre_commit<H>(&mut self, handler: impl Handler<O, PreCommitEvent, H>) {
         self.add_to(String::new(), "pre_commit".to_owned(), handler);
@@ -316,8 +316,8 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// Observes an event by its name in ops, for example `db_relation_changed`, with
-    /// a handler that takes any [`Event`].
+    /// An event by the name that ops gives it, as `db_relation_changed`, for
+    /// handlers that take any [`Event`].
     #[track_caller]
     pub fn event<H>(&mut self, name: &str, handler: impl Handler<O, Event, H>) {
         self.add(name.to_owned(), handler);
@@ -386,7 +386,7 @@ macro_rules! owned_events {
 owned_events! {
     /// The events of a relation's endpoint.
     ObserveRelation {
-        /// A relation was created.
+        /// A relation was made.
         created(RelationCreatedEvent) = "relation_created";
         /// A remote unit joined.
         joined(RelationJoinedEvent) = "relation_joined";
@@ -453,7 +453,8 @@ mod tests {
         fn on_commit(&mut self, _: CommitEvent) {}
     }
 
-    /// Registrations of the running test: each test has its own thread.
+    /// What was registered since the test began: each runs in a thread of its
+    /// own.
     fn registered() -> Vec<String> {
         objects::names()
     }
@@ -548,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "two objects have the path Shop/Outer[o]")]
+    #[should_panic(expected = "there are two objects Shop/Outer[o]")]
     fn two_libraries_with_one_path_are_refused() {
         let mut on = Observe::<Shop>::root();
         on.library("o", |_| Outer);

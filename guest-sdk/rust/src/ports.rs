@@ -43,7 +43,7 @@ impl Port {
         }
     }
 
-    /// All of ICMP.
+    /// ICMP as a whole.
     pub const fn icmp() -> Self {
         Port {
             protocol: Protocol::Icmp,
@@ -52,8 +52,8 @@ impl Port {
         }
     }
 
-    /// The range from this port to another one. Kubernetes models accept single
-    /// ports only.
+    /// The range that begins here and ends with another port. Kubernetes
+    /// models take single ports only.
     pub const fn to(self, last: u16) -> Self {
         Port { last, ..self }
     }

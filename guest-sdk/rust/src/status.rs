@@ -2,17 +2,17 @@
 
 use crate::bindings::status as wit;
 
-/// Kind of a status.
+/// What a status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusKind {
     /// Ready and doing its work.
     Active,
-    /// An operator must act.
+    /// An operator has to act.
     Blocked,
     /// The charm is at work on the unit.
     Maintenance,
-    /// The charm waits for something else.
+    /// Something else has to happen first.
     Waiting,
     /// The unit failed; set by Juju.
     Error,
@@ -25,7 +25,7 @@ pub enum StatusKind {
 /// A status and its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Its kind.
+    /// What it says.
     pub kind: StatusKind,
     /// Text for the operator.
     pub message: String,
@@ -44,7 +44,7 @@ impl Status {
         Status::new(StatusKind::Active, message)
     }
 
-    /// An operator must act.
+    /// An operator has to act.
     pub fn blocked(message: impl Into<String>) -> Self {
         Status::new(StatusKind::Blocked, message)
     }
@@ -54,7 +54,7 @@ impl Status {
         Status::new(StatusKind::Maintenance, message)
     }
 
-    /// The charm waits for something else.
+    /// Something else has to happen first.
     pub fn waiting(message: impl Into<String>) -> Self {
         Status::new(StatusKind::Waiting, message)
     }

@@ -7,29 +7,29 @@ use charmhost_builder::{Architecture, Options};
 
 use crate::{output, project};
 
-/// Arguments of `charmhost build`.
+/// What to build, and where to.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Output directory [default: DIR/build]
+    /// Where the built charm goes [default: DIR/build]
     #[arg(long, short, value_name = "OUT")]
     output: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
 }
 
-/// Options that select what a charm is built from and for.
+/// For which units.
 #[derive(clap::Args)]
 pub struct Target {
-    /// Architecture of the units: amd64 or arm64 [default: this machine's]
+    /// The architecture of the units: amd64 or arm64 [default: this machine's]
     #[arg(long = "target", value_name = "ARCH")]
     pub architecture: Option<Architecture>,
-    /// Path of the dispatch program to include [default: the one beside this program]
+    /// The dispatch program to put in [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     pub dispatch: Option<PathBuf>,
-    /// Path of the charm's component, if another toolchain has built it
+    /// The component of the charm, if another toolchain has built it
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
 }

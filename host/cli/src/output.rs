@@ -1,4 +1,4 @@
-//! Output of the commands.
+//! What the commands print.
 
 use std::io::{ErrorKind, Write};
 
@@ -6,30 +6,30 @@ use anyhow::Context;
 use charmhost_builder::{Architecture, Built, Step};
 use charmhost_sandbox::Grants;
 
-/// Prints a step of a build to standard error.
+/// Prints what a step of a build does, on standard error.
 pub fn progress(step: &Step) {
     match step {
         Step::Component => {
-            print_error("Building the component with Cargo (the first time takes about a minute)");
+            note("Building the component with Cargo (the first time takes about a minute)");
         }
         Step::Compile(architecture) => {
-            print_error(&format!("Compiling the component for {architecture}"));
+            note(&format!("Compiling the component for {architecture}"));
         }
-        Step::Stage => print_error("Writing the files"),
+        Step::Stage => note("Putting the files in place"),
     }
 }
 
-/// Prints a line to standard error, and ignores that it may be closed.
-pub fn print_error(text: &str) {
+/// Prints a line on standard error. Who closed that is left alone.
+pub fn note(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// Prints a result to standard output. A reader that closed it, for example
-/// `head`, is no error.
+/// Prints a result on standard output. A reader that has gone away, as `head`
+/// does, has read what it wanted.
 ///
 /// # Errors
 ///
-/// If it cannot be written for another reason, for example a full disk.
+/// If it cannot be written for another reason: a full disk.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(format!("{text}\n").as_bytes());
@@ -41,7 +41,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Summary of a build, in one line.
+/// What a build made, in one line.
 pub fn built(built: &Built, architecture: Architecture) -> String {
     format!(
         "component {}, compiled for {architecture} {} in {:.1} s",
@@ -51,7 +51,7 @@ pub fn built(built: &Built, architecture: Architecture) -> String {
     )
 }
 
-/// Grants of a charm, one line for each kind.
+/// What a charm may do beyond its sandbox, a line for each kind.
 pub fn grants(grants: &Grants) -> String {
     let lines = grants.lines();
     match lines.is_empty() {
@@ -60,7 +60,7 @@ pub fn grants(grants: &Grants) -> String {
     }
 }
 
-/// Formats a number of bytes.
+/// A number of bytes for people.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),

@@ -9,7 +9,7 @@ use charmhost_runtime::Settings;
 use crate::build::Target;
 use crate::{output, project, staged};
 
-/// Arguments of `charmhost pack`.
+/// What to pack, and where to.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project

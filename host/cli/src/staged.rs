@@ -1,4 +1,4 @@
-//! Files of a built charm project, with their names in the charm.
+//! A charm project as Juju would have it unpacked.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use charmhost_builder::{Architecture, Built, Options};
 use crate::build::Target;
 use crate::output;
 
-/// A built project.
+/// A project that was built: its files under the names that they have in the
+/// charm.
 pub struct Staged {
     pub project: Project,
     pub architecture: Architecture,
@@ -17,7 +18,7 @@ pub struct Staged {
     pub entries: Vec<Entry>,
 }
 
-/// Builds a project into `scratch` and collects all files of the charm.
+/// Builds a project into `scratch` and gathers everything a charm is made of.
 pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Staged> {
     let project = Project::load(dir)?;
     let architecture = choose(&project, target)?;
@@ -44,8 +45,8 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
     })
 }
 
-/// Returns the requested architecture; otherwise this machine's, if the project
-/// has a platform for it; otherwise the project's first.
+/// The architecture that was asked for; else this machine's, if the project
+/// has a platform for it; else the project's first.
 fn choose(project: &Project, target: &Target) -> anyhow::Result<Architecture> {
     if let Some(architecture) = target.architecture {
         return Ok(architecture);
@@ -60,7 +61,7 @@ fn choose(project: &Project, target: &Target) -> anyhow::Result<Architecture> {
 }
 
 impl Staged {
-    /// Writes the files into a directory, as the unit agent unpacks them.
+    /// Writes the files into a directory, as the agent unpacks them.
     pub fn unpack(&self, dir: &Path) -> anyhow::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         for entry in &self.entries {

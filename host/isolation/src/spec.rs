@@ -1,47 +1,47 @@
-//! Configuration of an isolated root.
+//! What a world is to be.
 
 use std::path::PathBuf;
 
-use crate::IsolatedRoot;
+use crate::World;
 
-/// Configuration of an [`IsolatedRoot`].
+/// What a [`World`] is to be.
 #[derive(Debug, Clone)]
 pub struct Spec<'a> {
-    /// Path of the `confine` program; see
+    /// The `confine` program; see
     /// [`confine_beside_this_program`](crate::confine_beside_this_program).
     pub confine: PathBuf,
-    /// Parent of a directory for written files, used where the kernel cannot
-    /// keep them in memory (before Linux 6.6, for a user who is not root). That
-    /// directory is removed when the isolated root stops.
+    /// A directory for what the world writes, where the kernel cannot keep it
+    /// in memory (before Linux 6.6, for a user who is not root). What is written
+    /// there is removed when the world stops.
     pub scratch: PathBuf,
-    /// Files and directories of the machine to bind-mount, in this order.
+    /// What of the machine the world shares, in the order in which it appears.
     pub binds: Vec<Bind>,
-    /// Host name inside.
+    /// The world's host name.
     pub hostname: String,
-    /// Network inside.
+    /// The world's network.
     pub network: Network<'a>,
 }
 
-/// A bind mount: a file or directory of the machine that is shared, so that
-/// changes made inside are visible outside.
+/// A file or directory of the machine that a world shares: changes made inside
+/// are made outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
-    /// Path on the machine. It must exist.
+    /// The machine's path. It must exist.
     pub source: PathBuf,
-    /// Path inside. It is created if it does not exist.
+    /// The world's path. It is made if it does not exist.
     pub target: PathBuf,
-    /// Whether it is mounted read-only.
+    /// Whether the world may only read it.
     pub read_only: bool,
 }
 
-/// Network of an isolated root.
+/// Which network a world has.
 #[derive(Debug, Clone, Copy)]
 pub enum Network<'a> {
     /// The machine's. Ports below 1024 cannot be listened on.
     Host,
-    /// A new one with only a loopback interface.
+    /// Its own, with nothing but a loopback interface.
     Private,
-    /// That of another isolated root, together with its users: containers of
-    /// one pod. It remains when the other one stops.
-    Joined(&'a IsolatedRoot),
+    /// That of another world, together with its users: containers of one pod.
+    /// It stays when the other world stops.
+    Joined(&'a World),
 }

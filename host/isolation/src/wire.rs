@@ -1,88 +1,88 @@
-//! Messages between [`IsolatedRoot`](crate::IsolatedRoot) and `confine`: a
+//! What [`World`](crate::World) and `confine` say to each other: a
 //! configuration on the command line, and one JSON document per line back.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Configuration for `confine supervise`.
+/// What `confine hold` makes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Config {
-    /// Host name inside.
+    /// The world's host name.
     pub hostname: String,
-    /// Network inside.
+    /// The world's network.
     pub network: Network,
-    /// Bind mounts, in this order.
+    /// What of the machine is shared with the world.
     pub binds: Vec<Bind>,
-    /// Directory for written files; they stay in memory if there is none.
+    /// Where written files are kept; in memory if none is given.
     pub scratch: Option<PathBuf>,
 }
 
-/// Network of an isolated root.
+/// The world's network.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub enum Network {
     /// The machine's.
     Host,
     /// A new one.
     Private,
-    /// That of the isolated root whose first process has this id.
+    /// That of the world whose first process has this id.
     Joined(u32),
 }
 
-/// A bind mount.
+/// A file or directory of the machine that the world shares.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bind {
-    /// Path on the machine.
+    /// The machine's path.
     pub source: PathBuf,
-    /// Path inside.
+    /// The world's path.
     pub target: PathBuf,
-    /// Whether it is mounted read-only.
+    /// Whether the world may only read it.
     pub read_only: bool,
 }
 
-/// Progress that `confine supervise` reports.
+/// What `confine hold` reports while it makes a world.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Report {
     /// A process is in a new user namespace, and waits for a byte on its
-    /// standard input that confirms that its ids are mapped.
+    /// standard input that says that its ids are mapped.
     Unmapped {
-        /// Its id in the machine's process namespace.
+        /// Its id outside of the world.
         pid: u32,
-        /// Whether the machine's root created the namespace.
+        /// Whether the machine's root has made it.
         root: bool,
     },
-    /// The isolated root is ready.
+    /// The world is ready.
     Ready {
-        /// Id of its first process in the machine's process namespace.
+        /// The id of its first process outside of it.
         pid: u32,
     },
-    /// It could not be set up.
+    /// There will be no world.
     Failed(Failure),
 }
 
-/// A failed operation.
+/// What could not be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
     /// The step at which it failed.
     pub step: Step,
-    /// The attempted operation: "cannot mount …".
+    /// What was attempted: "cannot mount …".
     pub what: String,
     /// The kernel's error number.
     pub errno: i32,
 }
 
-/// Steps of the set-up that fail for different reasons.
+/// The steps of making a world that are refused for different reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Entering new namespaces.
     Namespaces,
-    /// Setting an overlay's extended attributes on files in memory.
-    TmpfsXattrs,
-    /// Mounting overlays of the machine's files.
+    /// Keeping an overlay's marks on files in memory.
+    MarksInMemory,
+    /// Showing the machine's files through overlays.
     Overlay,
-    /// Mounting a new `/proc`.
+    /// Showing the world's own processes at `/proc`.
     Proc,
-    /// Bind-mounting a file or directory of the machine.
+    /// Sharing a file or directory of the machine.
     Bind,
     /// Anything else.
     Other,

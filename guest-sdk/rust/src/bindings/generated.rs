@@ -420,7 +420,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Shows a line of progress to the operator immediately.
+      /// Shows a line of progress to the operator at once.
       #[allow(async_fn_in_trait)]
       pub fn log(message: &str,) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -1482,7 +1482,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Returns the context of this dispatch.
+      /// The context of this dispatch.
       #[allow(async_fn_in_trait)]
       pub fn get() -> ContextInfo{
         unsafe {
@@ -1729,7 +1729,7 @@ pub mod charmhost {
         Change(ChangeFailure),
         /// The arguments cannot be right: an error in the charm.
         InvalidInput(_rt::String),
-        /// The sandbox denied it.
+        /// The sandbox refused.
         Denied(Denial),
         /// Anything else. Later versions may give a case of its own to what is
         /// told here today.
@@ -1800,7 +1800,7 @@ pub mod charmhost {
       pub struct RelationEvent {
         /// The endpoint's name in the charm's metadata, as `db`.
         pub endpoint: _rt::String,
-        /// The relation's id, for example 7 of `db:7`.
+        /// The relation's number: the 7 of `db:7`.
         pub relation_id: u32,
         /// The remote application (on a peer relation the own one). Absent when
         /// Juju no longer knows it.
@@ -1958,10 +1958,10 @@ pub mod charmhost {
         PreSeriesUpgrade,
         /// The machine's series was upgraded (Juju before 4.0).
         PostSeriesUpgrade,
-        /// Juju collects metrics (Juju before 3.6.11). Comes in a restricted context:
+        /// Metrics are wanted (Juju before 3.6.11). Comes in a restricted context:
         /// few hook tools answer, and no status is evaluated.
         CollectMetrics,
-        /// A relation was created.
+        /// A relation was made.
         RelationCreated(RelationEvent),
         /// A remote unit joined a relation.
         RelationJoined(RelationEvent),
@@ -2000,7 +2000,7 @@ pub mod charmhost {
         /// Say the unit's status with `status.collect`. Sent after the event.
         /// Cannot be deferred.
         CollectUnitStatus,
-        /// Local state is about to be saved. Cannot be
+        /// The last chance to change state before it is saved. Cannot be
         /// deferred.
         PreCommit,
         /// State is being saved. Cannot be deferred.
@@ -5179,7 +5179,7 @@ pub mod charmhost {
       /// What Pebble says of itself.
       #[derive(Clone)]
       pub struct PebbleInfo {
-        /// Version, for example `v1.32.1`.
+        /// Its version, as `v1.32.1`.
         pub version: _rt::String,
         /// Changes with every start of the container.
         pub boot_id: _rt::String,
@@ -5194,7 +5194,7 @@ pub mod charmhost {
       pub struct ServiceInfo {
         /// Its name.
         pub name: _rt::String,
-        /// `enabled` or `disabled`: whether it starts automatically.
+        /// `enabled` or `disabled`: whether it starts by itself.
         pub startup: _rt::String,
         /// `active`, `inactive`, `backoff` or `error`: what it does now.
         pub current: _rt::String,
@@ -5213,9 +5213,9 @@ pub mod charmhost {
         pub level: _rt::String,
         /// `up`, `down` or `inactive`.
         pub status: _rt::String,
-        /// Number of consecutive failures.
+        /// How often it failed in a row.
         pub failures: u32,
-        /// Number of consecutive failures at which it is down.
+        /// With how many failures in a row it is down.
         pub threshold: u32,
       }
       impl ::core::fmt::Debug for CheckStatus {
@@ -5223,17 +5223,17 @@ pub mod charmhost {
           f.debug_struct("CheckStatus").field("name", &self.name).field("level", &self.level).field("status", &self.status).field("failures", &self.failures).field("threshold", &self.threshold).finish()
         }
       }
-      /// Options for creating a file or directory.
+      /// How a file or directory is made.
       #[derive(Clone)]
       pub struct FileOptions {
-        /// Its mode, for example 0o644. Pebble's default is 0o644 for files and 0o755 for
+        /// Its mode, as 0o644. Pebble's default is 0o644 for files and 0o755 for
         /// directories.
         pub permissions: ::core::option::Option<u32>,
-        /// Its owner's id.
+        /// Its owner's number.
         pub user_id: ::core::option::Option<u32>,
         /// Its owner's name.
         pub user: ::core::option::Option<_rt::String>,
-        /// Its group's id.
+        /// Its group's number.
         pub group_id: ::core::option::Option<u32>,
         /// Its group's name.
         pub group: ::core::option::Option<_rt::String>,
@@ -5245,7 +5245,7 @@ pub mod charmhost {
           f.debug_struct("FileOptions").field("permissions", &self.permissions).field("user-id", &self.user_id).field("user", &self.user).field("group-id", &self.group_id).field("group", &self.group).field("make-parents", &self.make_parents).finish()
         }
       }
-      /// Type of a file.
+      /// What a path is.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum FileKind {
@@ -5320,19 +5320,19 @@ pub mod charmhost {
         pub path: _rt::String,
         /// Its name.
         pub name: _rt::String,
-        /// Its type.
+        /// What it is.
         pub kind: FileKind,
         /// Its size in bytes; only for regular files.
         pub size: ::core::option::Option<f64>,
-        /// Its mode, for example 0o644.
+        /// Its mode, as 0o644.
         pub permissions: u32,
         /// When it was last modified: RFC 3339, as `2026-01-02T03:04:05Z`.
         pub last_modified: _rt::String,
-        /// Its owner's id.
+        /// Its owner's number.
         pub user_id: ::core::option::Option<u32>,
         /// Its owner's name.
         pub user: ::core::option::Option<_rt::String>,
-        /// Its group's id.
+        /// Its group's number.
         pub group_id: ::core::option::Option<u32>,
         /// Its group's name.
         pub group: ::core::option::Option<_rt::String>,
@@ -5386,7 +5386,7 @@ pub mod charmhost {
           f.debug_struct("CommandOptions").field("service-context", &self.service_context).field("variables", &self.variables).field("working-dir", &self.working_dir).field("timeout", &self.timeout).field("user-id", &self.user_id).field("user", &self.user).field("group-id", &self.group_id).field("group", &self.group).field("combine-output", &self.combine_output).field("input", &self.input).finish()
         }
       }
-      /// Result of a command.
+      /// What a command left.
       #[derive(Clone)]
       pub struct CommandOutput {
         /// Its exit code, which is 128 and the signal's number for one that was
@@ -5949,7 +5949,7 @@ pub mod charmhost {
       }
       impl FileWriter {
         #[allow(unused_unsafe, clippy::all)]
-        /// Replaces the file. Nothing can be written afterwards.
+        /// Puts the file in its place. Nothing can be written afterwards.
         #[allow(async_fn_in_trait)]
         pub fn close(&self,) -> ::core::result::Result<(),Error>{
           unsafe {
@@ -6941,7 +6941,7 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Sends a signal, for example `SIGTERM`.
+        /// Sends it a signal, as `SIGTERM`.
         #[allow(async_fn_in_trait)]
         pub fn send_signal(&self,signal: &str,) -> ::core::result::Result<(),Error>{
           unsafe {
@@ -8862,7 +8862,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Starts the services with `startup: enabled`, and waits for that.
+      /// Starts the services that start by themselves, and waits for it.
       #[allow(async_fn_in_trait)]
       pub fn autostart(container: &str,) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -9255,7 +9255,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Starts services and their requirements, and waits for that.
+      /// Starts services and what they require, and waits for it.
       #[allow(async_fn_in_trait)]
       pub fn start_services(container: &str,names: &[_rt::String],) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -9464,7 +9464,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Stops services and those that require them, and waits for that.
+      /// Stops services and what requires them, and waits for it.
       #[allow(async_fn_in_trait)]
       pub fn stop_services(container: &str,names: &[_rt::String],) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -9673,7 +9673,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Restarts services, starts those that are stopped, and waits for that.
+      /// Stops services if they run, starts them, and waits for it.
       #[allow(async_fn_in_trait)]
       pub fn restart_services(container: &str,names: &[_rt::String],) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -12156,7 +12156,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Opens and closes ports so that exactly these are open.
+      /// Opens and closes what is needed so that exactly these are open.
       #[allow(async_fn_in_trait)]
       pub fn set(ports: &[PortRange],) -> ::core::result::Result<(),Error>{
         unsafe {
@@ -12385,7 +12385,7 @@ pub mod charmhost {
       pub struct RelationInfo {
         /// The endpoint's name in the charm's metadata.
         pub endpoint: _rt::String,
-        /// The relation's id, for example 7 of `db:7`.
+        /// The relation's number: the 7 of `db:7`.
         pub id: u32,
         /// The remote application; on a peer relation the own one. Absent when
         /// Juju no longer knows it.
@@ -12497,7 +12497,7 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Returns the relations of an endpoint, without one that is being broken.
+      /// The relations of an endpoint. One that is being broken is left out.
       ///
       /// An error of case `not-found` says that the charm has no such endpoint.
       #[allow(async_fn_in_trait)]
@@ -13531,16 +13531,16 @@ pub mod charmhost {
           }
         }
 
-        /// Kind of a status.
+        /// What a status says.
         #[derive(Clone)]
         pub enum StatusName {
           /// Ready and doing its work.
           Active,
-          /// An operator must act.
+          /// An operator has to act.
           Blocked,
           /// The charm is at work on the unit.
           Maintenance,
-          /// The charm waits for something else.
+          /// Something else has to happen first.
           Waiting,
           /// The unit failed. Set by Juju, never by a charm.
           Error,
@@ -13579,7 +13579,7 @@ pub mod charmhost {
         /// A status and its message.
         #[derive(Clone)]
         pub struct StatusInfo {
-          /// Its kind.
+          /// What it says.
           pub name: StatusName,
           /// Text for the operator; may be empty.
           pub message: _rt::String,

@@ -1,4 +1,4 @@
-//! Bindings generated from the WIT. They are not part of the public interface.
+//! What is generated from the WIT. Nothing of it is for charms to see.
 
 #[allow(
     clippy::all,
