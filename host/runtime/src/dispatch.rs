@@ -15,12 +15,12 @@ use charmhost_sandbox::{
     DenialLog, DiskQuota, Exceeded, Files, HookToolTransport, HostMemory, OperatorPolicy,
     POLICY_VARIABLE, RootError, Sandbox, limit_cpu,
 };
+use charmhost_store::{Error as StateError, OpenOptions, Transaction};
 use wasmtime::Store;
 
 use crate::bindings::entry::Outcome;
 use crate::containers::Containers;
 use crate::legacy;
-use crate::local_state::{LocalState, Opened};
 use crate::settings::Settings;
 use crate::state::{CharmState, State};
 use crate::trap::Failure;
@@ -153,16 +153,16 @@ impl Prepared {
         let metadata = Arc::clone(&self.metadata);
         let defines = Box::new(move |name: &str| metadata.has_event(name));
         let host_buffer = self.settings.limits.host_buffer();
-        let opened = LocalState::open(
-            &environment,
-            &self.settings.state,
-            &self.metadata,
-            &mut model,
-            host_buffer,
-        );
-        let (local, queue) = match opened {
-            Ok(Opened::Ready(opened)) => *opened,
-            Ok(Opened::Unavailable(reason)) => {
+        let backend = self.settings.state.storage.backend(&environment.charm_dir);
+        let options = OpenOptions {
+            restricted,
+            mode: self.settings.state.mode,
+            limit: host_buffer,
+        };
+        let begun = Transaction::begin(backend, options, &self.metadata, &mut model);
+        let (local, queue) = match begun {
+            Ok(begun) => begun,
+            Err(StateError::Unavailable(reason)) => {
                 let line = format!("Ignoring {}: {reason}.", environment.event_name());
                 model.log(Level::Debug, &line);
                 return 0;

@@ -14,7 +14,6 @@ mod dispatch;
 mod engine;
 mod interfaces;
 mod legacy;
-mod local_state;
 mod settings;
 mod state;
 mod trap;
@@ -25,7 +24,7 @@ pub use artifact::LoadError;
 pub use compile::{CompileError, compile};
 pub use dispatch::dispatch;
 pub use engine::{ARTIFACT_VERSION, engine};
-pub use settings::{FILE_NAME as SETTINGS_NAME, Mode, Settings, StateSettings, Storage};
+pub use settings::{FILE_NAME as SETTINGS_NAME, Settings};
 pub use world::{OFFERED, WorldError};
 
 /// The compiled charm's name beside `dispatch`.

@@ -6,6 +6,7 @@ use std::path::Path;
 use charmhost_sandbox::{
     Grants, HookToolSettings, Limits, OperatorPolicy, SettingsError, parse, read,
 };
+use charmhost_store::StateSettings;
 use serde::{Deserialize, Serialize};
 
 /// The file's name, beside `dispatch` in the charm.
@@ -17,45 +18,12 @@ pub const FILE_NAME: &str = "charmhost.toml";
 pub struct Settings {
     /// How much the guest may use.
     pub limits: Limits,
-    /// How local state is kept.
+    /// How local state is persisted.
     pub state: StateSettings,
     /// What the charm may do beyond its sandbox.
     pub grants: Grants,
     /// How hook tools are called.
     pub hook_tools: HookToolSettings,
-}
-
-/// How deferred events and what the charm remembers are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct StateSettings {
-    /// Where.
-    pub storage: Storage,
-    /// When what a dispatch changed counts.
-    pub mode: Mode,
-}
-
-/// Where local state is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Storage {
-    /// In the charm's directory, as ops does.
-    #[default]
-    File,
-    /// By Juju's controller, with `state-set`; it outlives the pod.
-    Juju,
-}
-
-/// When what a dispatch changed in the local state counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// As soon as it is written, as with ops.
-    #[default]
-    Immediate,
-    /// If, and only if, Juju has applied what the dispatch wrote: relation
-    /// data, secrets, ports. (What Juju keeps itself always counts with it.)
-    Atomic,
 }
 
 impl Settings {

@@ -11,11 +11,11 @@ use charmhost_sandbox::{
     FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
     SandboxView,
 };
+use charmhost_store::Transaction;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
-use crate::local_state::LocalState;
 use crate::trap::CrashReport;
 
 /// What an entry of the host's lists takes beside its texts, in bytes.
@@ -50,7 +50,7 @@ pub(crate) struct CharmState {
     /// The handler that runs now, as `Hello.on_start`, and its event's name.
     pub handler: Option<(String, String)>,
     /// The local state, locked until the process ends.
-    pub local: LocalState,
+    pub local: Transaction,
     /// Why the guest says that it is about to fail.
     pub crash: Option<CrashReport>,
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use charmhost_store::{Notice, Store};
+use charmhost_store::{Notice, StateFile};
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Map, Value};
 
@@ -17,10 +17,10 @@ pub fn deferred(charm: &Path, state: &Map<String, Value>) -> Vec<String> {
     let path = charm.join(charmhost_store::FILE_NAME);
     let stored = |key: &str| state.get(key).and_then(Value::as_str);
     let notices = match path.is_file() {
-        true => in_file(&path, stored(charmhost_store::COMMIT)).unwrap_or_default(),
+        true => in_file(&path, stored(charmhost_store::COMMIT_KEY)).unwrap_or_default(),
         false => {
-            let text = stored(charmhost_store::juju::NOTICES).unwrap_or_default();
-            charmhost_store::juju::notices(text).unwrap_or_default()
+            let text = stored(charmhost_store::controller::NOTICES_KEY).unwrap_or_default();
+            charmhost_store::controller::parse_notices(text).unwrap_or_default()
         }
     };
     let names = notices
@@ -43,7 +43,7 @@ fn in_file(path: &Path, committed: Option<&str>) -> Option<Vec<Notice>> {
     };
     // Of a dispatch that was killed; most have none.
     let _ = copy(with_journal(path).as_ref(), with_journal(&copied).as_ref());
-    let store = Store::open(&copied, charmhost_store::DEFAULT_LIMIT).ok()?;
+    let store = StateFile::open(&copied, charmhost_store::DEFAULT_LIMIT).ok()?;
     if let Some(number) = store.prepared().ok()? {
         match committed == Some(number.to_string().as_str()) {
             true => store.commit_prepared().ok()?,
@@ -78,7 +78,7 @@ mod tests {
     /// A charm's directory with one deferred event.
     fn charm() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join(charmhost_store::FILE_NAME), 1 << 20).unwrap();
+        let store = StateFile::open(&dir.path().join(charmhost_store::FILE_NAME), 1 << 20).unwrap();
         let notice = Notice {
             event_path: "Hello/on/start[1]".to_owned(),
             observer_path: "Hello".to_owned(),
@@ -97,7 +97,7 @@ mod tests {
         let path = dir.path().join(charmhost_store::FILE_NAME);
         let mode = std::fs::Permissions::from_mode(0o640);
         std::fs::set_permissions(&path, mode).unwrap();
-        let locked = charmhost_store::Store::open(&path, 1 << 20).unwrap();
+        let locked = charmhost_store::StateFile::open(&path, 1 << 20).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let started = Instant::now();
         assert_eq!(deferred(dir.path(), &Map::new()), ["start"]);

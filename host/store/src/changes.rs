@@ -1,11 +1,11 @@
-//! Changes of a dispatch that are not written yet.
+//! Changes of a dispatch that are not committed yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Notice;
 
-/// Changes to a state: snapshots that are saved or deleted, notices that are
-/// added or dropped. Nothing is written before all of them are known.
+/// Changes to a state: snapshots that are saved or deleted, notices that are added
+/// or dropped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     snapshots: BTreeMap<String, Option<Vec<u8>>>,
@@ -33,20 +33,19 @@ impl Changes {
         self.snapshots.insert(handle, None);
     }
 
-    /// The change of a handle: its new bytes, or the inner none if it is
-    /// deleted; the outer none if it does not change.
+    /// The change of a handle: the new bytes, or the inner none if it is deleted;
+    /// the outer none if it does not change.
     pub fn snapshot(&self, handle: &str) -> Option<Option<&[u8]>> {
         self.snapshots.get(handle).map(Option::as_deref)
     }
 
-    /// The handles that change, each with its new bytes, or none if it is
-    /// deleted.
+    /// The handles that change, with the new bytes; none if deleted.
     pub fn snapshots(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         let snapshots = self.snapshots.iter();
         snapshots.map(|(handle, bytes)| (handle.as_str(), bytes.as_deref()))
     }
 
-    /// Adds a notice behind all others.
+    /// Adds a notice at the end of the queue.
     pub fn add_notice(&mut self, notice: Notice) {
         self.positions
             .entry(notice.clone())
@@ -64,12 +63,12 @@ impl Changes {
         self.dropped.insert(notice);
     }
 
-    /// The notices that are dropped; those that are added come after.
+    /// The notices to drop, before others are added.
     pub fn dropped(&self) -> &BTreeSet<Notice> {
         &self.dropped
     }
 
-    /// The notices that are added, in their order.
+    /// The notices to add, in their order.
     pub fn added(&self) -> impl Iterator<Item = &Notice> {
         self.added.values()
     }
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_change_of_a_handle_counts() {
+    fn the_last_change_of_a_handle_wins() {
         let mut changes = Changes::default();
         assert!(changes.is_empty());
         changes.save("a".to_owned(), vec![1]);
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_are_dropped_wherever_they_are_and_added_behind() {
+    fn every_equal_notice_is_dropped_and_new_ones_are_at_the_end() {
         let mut changes = Changes::default();
         changes.add_notice(notice("new"));
         changes.add_notice(notice("twice"));

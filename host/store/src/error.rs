@@ -1,12 +1,13 @@
-//! What can go wrong with the state file.
+//! Errors of the back ends.
 
 use std::path::PathBuf;
 
-use crate::limits::size;
-use crate::lock::TIMEOUT;
-use crate::open::QUERY_TIME;
+use charmhost_hook_tools::ToolError;
 
-/// Why the state file cannot be used.
+use crate::Unreadable;
+use crate::limits::{LOCK_TIMEOUT, QUERY_TIME, size};
+
+/// Why the local state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file or its directory cannot be opened or created.
@@ -18,7 +19,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Another process has locked it.
-    #[error("cannot open {}: it is locked by another process (waited {} s)", .0.display(), TIMEOUT.as_secs())]
+    #[error("cannot open {}: it is locked by another process (waited {} s)", .0.display(), LOCK_TIMEOUT.as_secs())]
     Locked(PathBuf),
     /// Something else is at the path of the state file or of its journal.
     #[error(
@@ -72,5 +73,26 @@ pub enum Error {
         /// The reason from SQLite; part of the message, as its own message
         /// contains its source.
         reason: rusqlite::Error,
+    },
+    /// The state cannot be used in a restricted hook, for this reason: the event
+    /// is to be ignored, and the dispatch exits 0, as with ops (ops §2.5).
+    #[error("cannot use the local state in a restricted hook: {0}")]
+    Unavailable(&'static str),
+    /// `state-get` failed, so that prepared changes can be neither committed nor
+    /// rolled back.
+    #[error(
+        "cannot determine whether Juju committed the previous hook: {0}; without that its local state (state.mode = \"atomic\") can be neither used nor discarded"
+    )]
+    Undecided(ToolError),
+    /// A hook tool for state that Juju stores failed.
+    #[error("cannot use the state that Juju stores")]
+    Juju(#[source] ToolError),
+    /// Juju stores something else than what ops or this host writes.
+    #[error("cannot use the state that Juju stores under {key:?}")]
+    Unreadable {
+        /// The key.
+        key: String,
+        /// Why it cannot be read.
+        source: Unreadable,
     },
 }

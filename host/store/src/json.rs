@@ -1,21 +1,20 @@
-//! JSON within bounds.
+//! JSON within the limits of stored values.
 
 use serde_json::Value;
 
 use crate::Unreadable;
 use crate::limits::Budget;
 
-/// Reads JSON that nests no deeper, and takes no more memory, than a stored
-/// value may, and whose integers have at most 64 bits: larger ones would
-/// silently become floating-point numbers.
+/// Parses JSON within the depth and the memory of a stored value. Integers may have at
+/// most 64 bits: larger ones would silently become floating-point numbers.
 pub fn parse(text: &[u8], budget: &mut Budget) -> Result<Value, Unreadable> {
     scan(text, budget)?;
     serde_json::from_slice(text)
         .map_err(|error| Unreadable::new(format!("it is not JSON: {error}")))
 }
 
-/// Checks that the data of an event can be read again: JSON within the bounds,
-/// or any other text, which is stored as a string.
+/// Checks that the data of an event can be read again: JSON within the limits, or any
+/// other text, which is stored as a string.
 pub fn check_text(text: &str, budget: &mut Budget) -> Result<(), Unreadable> {
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
         Ok(_) => scan(text.as_bytes(), budget),
@@ -23,7 +22,7 @@ pub fn check_text(text: &str, budget: &mut Budget) -> Result<(), Unreadable> {
     }
 }
 
-/// Checks the bounds without building anything.
+/// Checks the limits without building a value.
 fn scan(text: &[u8], budget: &mut Budget) -> Result<(), Unreadable> {
     let mut depth = 0_usize;
     let mut rest = text;
@@ -85,7 +84,7 @@ fn integer(number: &[u8]) -> Result<(), Unreadable> {
     };
     let is_long = text.len() > 18 && !text.contains(['.', 'e', 'E', '+']);
     if is_long && text.parse::<i64>().is_err() && text.parse::<u64>().is_err() {
-        // Text of a charm: enough of it to find the place.
+        // The text is the charm's: only its start, to identify the number.
         let shown = text
             .get(..40)
             .map_or(text.to_owned(), |start| format!("{start}…"));
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn json_within_the_bounds_is_read_as_it_is() {
+    fn json_within_the_limits_is_parsed() {
         for text in [
             r#"{"a": [1, -2, 1.5, 1e300, null, true], "b\"]": "\\"}"#,
             "\"[[[[\"",
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn json_out_of_the_bounds_is_rejected() {
+    fn json_beyond_the_limits_is_rejected() {
         for (text, wanted) in [
             ("[".repeat(102) + &"]".repeat(102), "100 levels"),
             ("{\"a\":".repeat(101) + "1" + &"}".repeat(101), "100 levels"),
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_json_may_look_as_it_likes() {
+    fn any_text_that_is_not_json_is_accepted() {
         let check = |text: &str| check_text(text, &mut Budget::new(64 << 10));
         for text in ["", "[".repeat(200).as_str(), "tel 18446744073709551616"] {
             assert_eq!(check(text), Ok(()), "{text}");

@@ -1,36 +1,45 @@
-//! The local state of a charm, in the file, the tables and the values of ops,
-//! so that a charm can move from native Python to this host and back.
+//! Local state of a charm, persisted between dispatches: deferred notices and
+//! stored state (ops §5, design §4).
 //!
-//! A [`StateLock`] keeps other dispatches of the unit out, from the first look
-//! at the state on. A [`Store`] is one transaction of the state file:
-//! everything since it was opened becomes durable with [`Store::commit`], or
-//! nothing does. Changes can also be prepared, to be committed or rolled back
-//! when Juju has decided, see [`Store::prepare`].
+//! A [`Backend`] is where the state is: ops's own SQLite file, so that a charm
+//! can move from native Python to this host and back ([`SqliteBackend`]), Juju's
+//! `state-get` and `state-set` ([`ControllerBackend`]), or memory
+//! ([`MemoryBackend`]). A [`Transaction`] is what one dispatch does to it: it
+//! buffers [`Changes`] and commits all of them at the end, or none.
+//!
+//! In atomic mode the changes are prepared first and committed or rolled back
+//! by the next dispatch: a two-phase commit with Juju as the coordinator.
 
+mod backend;
+mod backend_choice;
 mod changes;
+pub mod controller;
+mod deferred;
 mod error;
-pub mod json;
-pub mod juju;
+mod event_counter;
+mod json;
 mod limits;
 mod lock;
+mod memory;
 mod notice;
-mod open;
 mod pickle;
-mod store;
+mod sqlite;
+mod transaction;
 mod two_phase;
+mod unreadable;
 
+pub use backend::{Backend, Lookup, OpenOptions, WriteMode};
+pub use backend_choice::{BackendKind, StateSettings};
 pub use changes::Changes;
+pub use controller::ControllerBackend;
 pub use error::Error;
-pub use limits::{Budget, DEFAULT_LIMIT, MAX_NAME, check};
-pub use lock::StateLock;
+pub use limits::DEFAULT_LIMIT;
+pub use memory::MemoryBackend;
 pub use notice::Notice;
-pub use open::exists;
-pub use pickle::{Unreadable, decode, write as encode};
-pub use store::Store;
+pub use sqlite::{SqliteBackend, StateFile};
+pub use transaction::Transaction;
+pub use two_phase::COMMIT_KEY;
+pub use unreadable::Unreadable;
 
-/// The key under which Juju stores the number of the last changes in atomic
-/// mode that it has committed.
-pub const COMMIT: &str = "charmhost-commit";
-
-/// The file's name in the charm's directory.
+/// The name of the state file in the charm's directory.
 pub const FILE_NAME: &str = ".unit-state.db";

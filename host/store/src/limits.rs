@@ -1,12 +1,14 @@
-//! Bounds on stored values. The same bounds hold for saving and for loading:
-//! what could not be loaded again is rejected when it is saved.
+//! Limits of stored values, and times. The same limits hold for saving and for
+//! loading: what could not be loaded again is rejected when it is saved.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::Unreadable;
 
-/// How deeply values may nest; the outermost value is at depth 0. The same as
-/// for YAML documents.
+/// The deepest nesting of a value; the outermost value is at depth 0. The same as for
+/// YAML documents.
 pub(crate) const MAX_DEPTH: usize = 100;
 /// Bytes charged for each value and each key, beside its text.
 pub(crate) const VALUE_BYTES: usize = 64;
@@ -14,6 +16,11 @@ pub(crate) const VALUE_BYTES: usize = 64;
 pub const MAX_NAME: usize = 64 << 10;
 /// The default for what one value may take in memory, in bytes.
 pub const DEFAULT_LIMIT: usize = 64 << 20;
+
+/// How long to wait for another process to release the state.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most processor time that one query of SQLite may take.
+pub(crate) const QUERY_TIME: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// Bytes of memory that decoded values may still take.
 #[derive(Debug, Clone)]
@@ -33,7 +40,7 @@ impl Budget {
         self.limit.saturating_sub(self.left)
     }
 
-    /// A budget for what is needed besides while a value is read: as much again.
+    /// A budget for the temporary data while a value is read: twice as much.
     pub(crate) fn scaffolding(&self) -> Self {
         Budget {
             limit: self.limit,
@@ -94,7 +101,7 @@ fn at_depth(value: &Value, depth: usize, budget: &mut Budget) -> Result<(), Unre
     }
 }
 
-/// A number of bytes for a message.
+/// Formats a number of bytes for a message.
 pub(crate) fn size(bytes: usize) -> String {
     match bytes >> 20 {
         0 => format!("{bytes} bytes"),

@@ -1,4 +1,4 @@
-//! The lock that keeps two dispatches of a unit apart.
+//! The lock that keeps two dispatches of a unit apart (ops §2.8).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
+use crate::limits::LOCK_TIMEOUT;
 use crate::{Error, FILE_NAME};
 
-/// How long another process that has the state is waited for.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -18,11 +17,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// no state file yet. It is released when it is dropped, or when the process
 /// ends in whatever way.
 ///
-/// It is a `flock` of the directory itself, so taking it writes nothing. ops
-/// does not know of it: against a native charm the lock of SQLite counts, which
-/// [`Store`](crate::Store) takes on the file.
+/// It is a `flock` of the directory itself, so taking it writes nothing. ops does
+/// not take it: against a native charm, the lock that SQLite holds on the file of
+/// a `StateFile` protects the state.
 #[derive(Debug)]
-pub struct StateLock {
+pub(crate) struct StateLock {
     _directory: File,
 }
 
@@ -39,7 +38,7 @@ impl StateLock {
             .custom_flags(flags.bits().cast_signed())
             .open(charm_dir)
             .map_err(open)?;
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         let mut pause = Duration::from_millis(1);
         loop {
             match directory.try_lock() {
@@ -78,7 +77,7 @@ mod tests {
         });
         assert!(waits.recv_timeout(Duration::from_millis(100)).is_err());
         drop(first);
-        waits.recv_timeout(TIMEOUT).unwrap();
+        waits.recv_timeout(LOCK_TIMEOUT).unwrap();
         second.join().unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }

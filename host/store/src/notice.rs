@@ -1,9 +1,9 @@
-//! Events that wait for one observer.
+//! Notices: deferred events, each for one observer (ops §5.3).
 
 /// A deferred event for one observer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Notice {
-    /// `<source>/on/<event>[<counter>]`.
+    /// `<source>/on/<event>[<counter>]` (ops §4.1).
     pub event_path: String,
     /// The observer's path.
     pub observer_path: String,

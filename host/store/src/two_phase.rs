@@ -1,153 +1,68 @@
-//! Changes that wait for Juju's decision: a two-phase commit in which Juju is
-//! the coordinator (atomic mode, design §4).
+//! The two-phase commit of atomic mode (design §4). Juju is the coordinator, the
+//! state a participant.
+//!
+//! 1. A dispatch *prepares* its changes beside the state under a new number and
+//!    runs `state-set charmhost-commit=NUMBER`, which Juju buffers with all other
+//!    writes of the hook.
+//! 2. The next dispatch runs `state-get charmhost-commit`: if Juju has the
+//!    number, it has committed the hook, and the prepared changes are *committed*,
+//!    else they are *rolled back*.
 
-use rusqlite::OptionalExtension;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{Changes, Error, Store};
+use charmhost_juju::{Level, Model};
+use serde_json::Value;
 
-/// The prepared changes: `change` is `save`, `forget`, `add` or `drop`; `path`
-/// is a handle or the path of an event. ops ignores the table.
-const PENDING: &str = "
-    CREATE TABLE IF NOT EXISTS charmhost_pending (
-        sequence INTEGER PRIMARY KEY,
-        number INTEGER NOT NULL,
-        change TEXT NOT NULL,
-        path TEXT NOT NULL,
-        observer_path TEXT,
-        method_name TEXT,
-        data BLOB
-    );
-    DELETE FROM charmhost_pending;
-";
+use crate::Error;
 
-const COMMIT_PREPARED: &str = "
-    REPLACE INTO snapshot
-        SELECT path, data FROM charmhost_pending WHERE change = 'save';
-    DELETE FROM snapshot WHERE handle IN
-        (SELECT path FROM charmhost_pending WHERE change = 'forget');
-    DELETE FROM notice WHERE (event_path, observer_path, method_name) IN
-        (SELECT path, observer_path, method_name FROM charmhost_pending WHERE change = 'drop');
-    INSERT INTO notice (event_path, observer_path, method_name)
-        SELECT path, observer_path, method_name FROM charmhost_pending
-        WHERE change = 'add' ORDER BY sequence;
-    DELETE FROM charmhost_pending;
-";
+/// The key under which Juju stores the number of the last prepared changes that
+/// it has committed.
+pub const COMMIT_KEY: &str = "charmhost-commit";
 
-impl Store {
-    /// Writes changes beside the state under a number, in place of any that
-    /// were prepared before.
-    pub fn prepare(&self, number: i64, changes: &Changes) -> Result<(), Error> {
-        let sql = "INSERT INTO charmhost_pending
-            (number, change, path, observer_path, method_name, data)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.database.run(|connection| {
-            connection.execute_batch(PENDING)?;
-            let mut insert = connection.prepare(sql)?;
-            let none: Option<&str> = None;
-            for (handle, bytes) in changes.snapshots() {
-                let change = if bytes.is_some() { "save" } else { "forget" };
-                insert.execute((number, change, handle, none, none, bytes))?;
-            }
-            let dropped = changes.dropped().iter().map(|notice| ("drop", notice));
-            let added = changes.added().map(|notice| ("add", notice));
-            for (change, notice) in dropped.chain(added) {
-                let (observer, method) = (&notice.observer_path, &notice.method);
-                let path = &notice.event_path;
-                insert.execute((number, change, path, observer, method, none))?;
-            }
-            Ok(())
-        })
-    }
+/// Why a restricted hook (ops §2.5) cannot use state with prepared changes. Juju
+/// cannot be asked whether it committed the previous hook, so the charm would see
+/// a state that is perhaps not the last, and its changes would be lost or saved
+/// twice under the prepared ones.
+pub(crate) const UNDECIDABLE: &str = "whether Juju committed the previous hook cannot be determined in its context, and its local state depends on that";
 
-    /// The number of the prepared changes, if there are any.
-    pub fn prepared(&self) -> Result<Option<i64>, Error> {
-        self.database.run(|connection| {
-            let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'charmhost_pending'";
-            let tables: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-            if tables == 0 {
-                return Ok(None);
-            }
-            let sql = "SELECT number FROM charmhost_pending LIMIT 1";
-            connection.query_row(sql, [], |row| row.get(0)).optional()
-        })
-    }
-
-    /// Makes the prepared changes part of the state.
-    pub fn commit_prepared(&self) -> Result<(), Error> {
-        self.database
-            .run(|connection| connection.execute_batch(COMMIT_PREPARED))
-    }
-
-    /// Discards the prepared changes.
-    pub fn rollback_prepared(&self) -> Result<(), Error> {
-        self.database
-            .run(|connection| connection.execute_batch("DELETE FROM charmhost_pending"))
-    }
+/// What becomes of prepared changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Commit,
+    Rollback,
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// Announces changes that are about to be prepared to Juju, and returns their
+/// number.
+pub(crate) fn announce(model: &mut Model) -> Result<i64, Error> {
+    let number = new_number();
+    let entry = format!("{}: \"{number}\"\n", Value::from(COMMIT_KEY));
+    model.state_set(&entry).map_err(Error::Juju)?;
+    Ok(number)
+}
 
-    use crate::{Changes, DEFAULT_LIMIT, Notice, Store, encode};
-
-    fn notice(method: &str) -> Notice {
-        Notice {
-            event_path: "Charm/on/start[1]".to_owned(),
-            observer_path: "Charm".to_owned(),
-            method: method.to_owned(),
-        }
+/// Decides about the changes that an earlier dispatch prepared under a number:
+/// Juju has the number if and only if it has all other writes of that hook.
+pub(crate) fn decide(number: i64, model: &mut Model) -> Result<Decision, Error> {
+    let committed = model.state(COMMIT_KEY).map_err(Error::Undecided)?;
+    if committed.trim() == number.to_string() {
+        model.log(
+            Level::Debug,
+            "Committing local state of the previous hook: Juju committed it.",
+        );
+        return Ok(Decision::Commit);
     }
+    model.log(
+        Level::Debug,
+        "Rolling back local state of the previous hook: Juju did not commit it.",
+    );
+    Ok(Decision::Rollback)
+}
 
-    #[test]
-    fn prepared_changes_are_committed_or_rolled_back_later() {
-        for commit in [false, true] {
-            let dir = tempfile::tempdir().unwrap();
-            let open = || Store::open(&dir.path().join(crate::FILE_NAME), DEFAULT_LIMIT).unwrap();
-            let [old, new, other] = ["old", "new", "other"].map(notice);
-            let store = open();
-            store.save("a", &json!(1)).unwrap();
-            store.save("b", &json!(1)).unwrap();
-            store.add_notice(&old).unwrap();
-            store.add_notice(&other).unwrap();
-            let mut changes = Changes::default();
-            changes.save("a".to_owned(), encode(&json!(2)));
-            changes.delete("b".to_owned());
-            changes.drop_notice(old.clone());
-            changes.add_notice(new.clone());
-            assert_eq!(store.prepared().unwrap(), None);
-            let mut replaced = Changes::default();
-            replaced.save("c".to_owned(), vec![1]);
-            store.prepare(7, &replaced).unwrap();
-            store.prepare(8, &changes).unwrap();
-            store.commit().unwrap();
-
-            // Twice: a decision without a commit decides nothing.
-            for is_last in [false, true] {
-                let store = open();
-                assert_eq!(store.prepared().unwrap(), Some(8));
-                assert_eq!(store.value("a").unwrap(), Some(Ok(json!(1))));
-                match commit {
-                    true => store.commit_prepared().unwrap(),
-                    false => store.rollback_prepared().unwrap(),
-                }
-                assert_eq!(store.prepared().unwrap(), None);
-                let (a, b) = (store.value("a").unwrap(), store.value("b").unwrap());
-                let expected = match commit {
-                    true => (Some(Ok(json!(2))), None),
-                    false => (Some(Ok(json!(1))), Some(Ok(json!(1)))),
-                };
-                assert_eq!((a, b), expected);
-                assert_eq!(store.value("c").unwrap(), None);
-                let left = match commit {
-                    true => [&other, &new].map(Clone::clone),
-                    false => [&old, &other].map(Clone::clone),
-                };
-                assert_eq!(store.notices().unwrap(), left);
-                if is_last {
-                    store.commit().unwrap();
-                }
-            }
-        }
-    }
+/// A number that was never used before, even if the state was lost since.
+fn new_number() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    })
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use charmhost_store::{DEFAULT_LIMIT, FILE_NAME, Notice, Store};
+use charmhost_store::{DEFAULT_LIMIT, FILE_NAME, Notice, StateFile};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -102,7 +102,7 @@ fn handle(run: &Run, queue: &Path) -> anyhow::Result<f64> {
     let own = std::fs::read(&state)?;
     std::fs::copy(queue, &state)?;
     let time = measure::time(run)?;
-    let store = Store::open(&state, DEFAULT_LIMIT)?;
+    let store = StateFile::open(&state, DEFAULT_LIMIT)?;
     ensure!(store.notices()?.is_empty(), "not all of them were handled");
     drop(store);
     std::fs::write(&state, own)?;
@@ -113,7 +113,7 @@ fn handle(run: &Run, queue: &Path) -> anyhow::Result<f64> {
 fn queue(root: &Path, length: u32) -> anyhow::Result<PathBuf> {
     let path = root.join(format!("target/bench/deferred-{length}.db"));
     let _ = std::fs::remove_file(&path);
-    let store = Store::open(&path, DEFAULT_LIMIT)?;
+    let store = StateFile::open(&path, DEFAULT_LIMIT)?;
     for number in 1..=length {
         let notice = Notice {
             event_path: format!("Bench/on/leader_elected[{number}]"),

@@ -156,9 +156,9 @@ fn state(unit: &Unit, is_atomic: bool, juju: &Kept) -> anyhow::Result<State> {
     }
     for (key, text) in juju
         .iter()
-        .filter(|(key, _)| *key != charmhost_store::COMMIT)
+        .filter(|(key, _)| *key != charmhost_store::COMMIT_KEY)
     {
-        let mut value = match charmhost_store::juju::value(text) {
+        let mut value = match charmhost_store::controller::parse_value(text) {
             Ok(value) => value,
             Err(error) => bail!("Juju stores what cannot be read under {key}: {error}"),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use charmhost_store::{COMMIT, DEFAULT_LIMIT, FILE_NAME, Notice, Store};
+use charmhost_store::{COMMIT_KEY, DEFAULT_LIMIT, FILE_NAME, Notice, StateFile};
 use serde_json::Value;
 
 use crate::agent::{Agent, End, Kept};
@@ -145,7 +145,7 @@ impl Unit {
 
     /// Reads the state file; this rolls back an interrupted change.
     pub fn rows(&self) -> anyhow::Result<Rows> {
-        rows(&Store::open(&self.file(), DEFAULT_LIMIT)?)
+        rows(&StateFile::open(&self.file(), DEFAULT_LIMIT)?)
     }
 
     /// The rows as the next dispatch will see them, given what Juju stores;
@@ -163,9 +163,9 @@ impl Unit {
         if !path.exists() {
             return Ok(None);
         }
-        let store = Store::open(&path, DEFAULT_LIMIT)?;
+        let store = StateFile::open(&path, DEFAULT_LIMIT)?;
         if let Some(number) = store.prepared()? {
-            match juju.get(COMMIT) == Some(&number.to_string()) {
+            match juju.get(COMMIT_KEY) == Some(&number.to_string()) {
                 true => store.commit_prepared()?,
                 false => store.rollback_prepared()?,
             }
@@ -189,7 +189,7 @@ fn check_integrity(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rows(store: &Store) -> anyhow::Result<Rows> {
+fn rows(store: &StateFile) -> anyhow::Result<Rows> {
     let mut snapshots = BTreeMap::new();
     for handle in store.handles()? {
         let value = store.value(&handle)?;

@@ -1,11 +1,10 @@
 //! `charmhost:store/store`.
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_store::Notice;
+use charmhost_store::{Error as StateError, Notice};
 
 use super::{Error, full};
 use crate::bindings::store::{self as wit, Host};
-use crate::local_state::Error as StateError;
 use crate::state::State;
 
 impl State {

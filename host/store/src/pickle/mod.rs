@@ -1,35 +1,23 @@
-//! Python's pickles, as far as they hold plain values.
+//! Python's pickles of plain values (ops §5.2, ops §5.6).
 //!
-//! Only the opcodes for None, booleans, integers, floats, text, lists, tuples,
-//! sets and dicts with text as keys are known. Nothing in a pickle can make the
-//! reader do anything but build values, within bounds.
+//! Only the opcodes for None, booleans, integers, floats, strings, lists, tuples,
+//! sets, and dicts with strings as keys are known. A pickle can make the reader
+//! do nothing but build values, within limits.
 
 mod reader;
 mod writer;
 
 use serde_json::Value;
 
-use crate::json;
 use crate::limits::Budget;
+use crate::{Unreadable, json};
 pub use writer::write;
-
-/// Why a stored value cannot be read, or could not be read again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(String);
-
-impl Unreadable {
-    /// An error with a reason, of which the value is the subject.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Unreadable(reason.into())
-    }
-}
 
 /// The first byte of every pickle of a known protocol, and of no JSON text.
 const PROTO: u8 = 0x80;
 
-/// Reads a stored value: a pickle of ops, or JSON. Charges the budget for what
-/// the value takes in memory.
+/// Decodes a stored value: a pickle of ops, or JSON. Charges the budget for the
+/// memory that the value takes.
 pub fn decode(bytes: &[u8], budget: &mut Budget) -> Result<Value, Unreadable> {
     match bytes.first() == Some(&PROTO) {
         true => reader::read(bytes, budget),
@@ -49,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_value_can_be_read() {
         for value in [
             json!(null),
             json!(true),
@@ -83,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plain_is_refused() {
+    fn other_objects_are_rejected() {
         for (bytes, wanted) in [
             (&b"\x80\x04cos\nsystem\n."[..], "an object of Python"),
             (b"\x80\x04C\x01x.", "bytes"),
@@ -91,7 +79,7 @@ mod tests {
             (b"\x80\x04}", "cut off"),
             (b"\x80\x04\x8c\xff", "cut off"),
             (b"\x80\x04u.", "malformed"),
-            (b"\x80\x04}K\x01K\x02s.", "a key that is no text"),
+            (b"\x80\x04}K\x01K\x02s.", "a key that is not a string"),
         ] {
             let error = read(bytes).unwrap_err().to_string();
             assert!(error.contains(wanted), "{bytes:?} gave {error}");
@@ -109,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_saved_can_be_loaded_and_the_rest_is_rejected_at_both_ends() {
+    fn saving_and_loading_have_the_same_limits() {
         let nested = |levels: usize| (0..levels).fold(json!(1), |value, _| json!([value]));
         let mapped = |levels: usize| (0..levels).fold(json!(1), |value, _| json!({"k": value}));
         let long = |length: usize| json!({"k": "x".repeat(length)});
@@ -138,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_referred_to_is_charged_each_time() {
+    fn every_reference_to_a_value_is_charged() {
         let text = "x".repeat(10_000);
         let mut start = b"\x80\x04](X".to_vec();
         start.extend(10_000_u32.to_le_bytes());
@@ -154,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn opcodes_that_make_no_value_are_charged() {
+    fn opcodes_without_a_value_are_charged() {
         for opcodes in ["(", "N", "]", "N0", "Nh\0"] {
             let bomb = [b"\x80\x04N\x94", opcodes.repeat(200_000).as_bytes(), b"."].concat();
             assert!(read(&bomb).is_err(), "{opcodes}");

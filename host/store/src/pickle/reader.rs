@@ -1,8 +1,9 @@
-//! Values from pickles.
+//! Reads values from pickles.
 
 use serde_json::{Map, Number, Value};
 
-use super::{PROTO, Unreadable};
+use super::PROTO;
+use crate::Unreadable;
 use crate::limits::{Budget, VALUE_BYTES};
 
 fn unreadable<T>(reason: impl Into<String>) -> Result<T, Unreadable> {
@@ -13,8 +14,8 @@ const LARGE: &str = "it holds an integer of more than 64 bits";
 /// Bytes charged for a mark, and for each reference to an earlier value.
 const REFERENCE_BYTES: usize = 16;
 
-/// A value that is being built. Containers hold positions in the list of all
-/// values, so that one may be in several containers.
+/// A value that is being built. Containers have the positions of their values in the
+/// list of all values, so that a value can be in several containers (ops §5.2).
 #[derive(Debug)]
 enum Node<'a> {
     Scalar(Value),
@@ -29,7 +30,7 @@ struct Reader<'a> {
     stack: Vec<usize>,
     marks: Vec<usize>,
     memo: Vec<Option<usize>>,
-    /// For the lists above, which are freed when the value is there.
+    /// For the lists above, which are freed at the end.
     budget: Budget,
 }
 
@@ -189,7 +190,7 @@ impl<'a> Reader<'a> {
         Ok(self.take(1)?.first().copied().unwrap_or_default())
     }
 
-    /// A number, its lowest byte first.
+    /// A little-endian number.
     fn unsigned(&mut self, count: usize) -> Result<u64, Unreadable> {
         let bytes = self.take(count)?.iter().rev();
         Ok(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
@@ -200,13 +201,13 @@ impl<'a> Reader<'a> {
         usize::try_from(length).or_else(|_| unreadable("it is cut off"))
     }
 
-    /// A number of any length in two's complement.
+    /// A little-endian number in two's complement, of any length.
     fn long(&mut self, length: usize) -> Result<Value, Unreadable> {
         if length > 9 {
             return unreadable(LARGE);
         }
         let bits = self.unsigned(length.min(8))?;
-        // One byte more is what a number needs that has no sign but 64 bits.
+        // An unsigned number of 64 bits has one more byte, which is zero.
         if length == 9 {
             return match self.byte()? {
                 0 => Ok(bits.into()),
@@ -286,8 +287,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value at a position. What is in several containers is copied into
-    /// each, and charged each time.
+    /// The value at a position. A value in several containers is copied, and charged
+    /// each time.
     fn value(
         &self,
         position: usize,
@@ -315,7 +316,7 @@ impl<'a> Reader<'a> {
                 let mut map = Map::new();
                 for (key, value) in pairs {
                     let Value::String(key) = self.value(*key, depth + 1, budget)? else {
-                        return unreadable("it has a key that is no text");
+                        return unreadable("it has a key that is not a string");
                     };
                     map.insert(key, self.value(*value, depth + 1, budget)?);
                 }

@@ -1,10 +1,11 @@
-//! Values as pickles.
+//! Writes values as pickles.
 
 use serde_json::Value;
 
 use super::PROTO;
 
-/// Writes a value as a pickle that every supported Python reads.
+/// Encodes a value as a pickle of protocol 4, which every supported Python reads
+/// (ops §5.2).
 pub fn write(value: &Value) -> Vec<u8> {
     let mut out = vec![PROTO, 4];
     put(&mut out, value);

@@ -1,4 +1,4 @@
-//! Snapshots and notices in the state file.
+//! Snapshots and notices in the tables of the state file (ops §5.3).
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,33 +6,33 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Row, Statement};
 use serde_json::Value;
 
+use super::database::Database;
 use crate::limits::{Budget, MAX_NAME, size};
-use crate::open::Database;
-use crate::{Changes, Error, Notice, Unreadable, pickle};
+use crate::{Changes, Error, Lookup, Notice, Unreadable, pickle};
 
-/// An open state file, in one transaction: nobody else can read or write it,
-/// and everything since it was opened becomes durable with [`Store::commit`],
-/// or nothing does.
+/// An open state file, in one exclusive transaction: no other process can read
+/// or write it, and everything since it was opened becomes durable with
+/// [`StateFile::commit`], or nothing does.
 #[derive(Debug)]
-pub struct Store {
-    pub(crate) database: Database,
+pub struct StateFile {
+    pub(super) database: Database,
     limit: usize,
 }
 
-impl Store {
-    /// Opens the file; creates one for its owner alone if there is none. Waits
-    /// up to 10 s for another process that has locked it. `limit` is for the
-    /// bytes of one snapshot, and for all notices together.
+impl StateFile {
+    /// Opens the file, or creates it with mode 0600. Waits up to 10 s for
+    /// another process to release its lock. `limit` is the most bytes that one
+    /// snapshot may have, and all notices together.
     pub fn open(path: &Path, limit: usize) -> Result<Self, Error> {
-        Ok(Store {
+        Ok(StateFile {
             database: Database::open(path, limit)?,
             limit,
         })
     }
 
-    /// The bytes under a handle; none for what is neither bytes nor text. The
-    /// inner error says that they are too many.
-    pub fn bytes(&self, handle: &str) -> Result<Option<Result<Vec<u8>, Unreadable>>, Error> {
+    /// The bytes under a handle; empty if the row has neither bytes nor text.
+    /// The inner error is that there are more bytes than the limit.
+    pub fn bytes(&self, handle: &str) -> Lookup<Vec<u8>> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let sql = "SELECT octet_length(data), CASE WHEN octet_length(data) <= ?2 THEN data END
             FROM snapshot WHERE handle = ?1";
@@ -52,14 +52,13 @@ impl Store {
         }))
     }
 
-    /// The value under a handle: a pickle of ops, or JSON. The inner error says
-    /// why it cannot be read.
-    pub fn value(&self, handle: &str) -> Result<Option<Result<Value, Unreadable>>, Error> {
+    /// The value under a handle: a pickle or JSON.
+    pub fn value(&self, handle: &str) -> Lookup<Value> {
         let bytes = self.bytes(handle)?;
         Ok(bytes.map(|bytes| pickle::decode(&bytes?, &mut Budget::new(self.limit))))
     }
 
-    /// Saves a value under a handle as ops does.
+    /// Saves a value under a handle as a pickle (ops §5.2).
     pub fn save(&self, handle: &str, value: &Value) -> Result<(), Error> {
         self.save_bytes(handle, &pickle::write(value))
     }
@@ -98,8 +97,8 @@ impl Store {
         Ok(handles)
     }
 
-    /// The notices, in their order. Rows that something else has made, and that
-    /// are no notices, are passed over.
+    /// The notices, by their sequence. Skips rows of other programs that are not
+    /// notices.
     pub fn notices(&self) -> Result<Vec<Notice>, Error> {
         let sql = format!(
             "SELECT event_path, observer_path, method_name FROM notice
@@ -124,8 +123,8 @@ impl Store {
         Ok(notices)
     }
 
-    /// Gives every row of a query to a function that returns how many bytes it
-    /// has taken; all together must be within the limit.
+    /// Calls a function with every row of a query. It returns how many bytes it
+    /// has taken from the row; the sum must be within the limit.
     fn rows(
         &self,
         sql: &str,
@@ -152,7 +151,7 @@ impl Store {
         }
     }
 
-    /// Adds a notice behind the others.
+    /// Adds a notice at the end of the queue.
     pub fn add_notice(&self, notice: &Notice) -> Result<(), Error> {
         let sql = "INSERT INTO notice (event_path, observer_path, method_name) VALUES (?1, ?2, ?3)";
         self.database.run(|connection| {
@@ -168,8 +167,8 @@ impl Store {
         })
     }
 
-    /// Drops every notice that is equal to one of these, in one pass: the table
-    /// has no index but its sequence.
+    /// Drops every notice that is equal to one of these. This takes one pass over
+    /// the table, which has no index but its sequence.
     pub fn drop_notices<'a>(
         &self,
         notices: impl IntoIterator<Item = &'a Notice>,
@@ -202,7 +201,7 @@ impl Store {
         })
     }
 
-    /// Writes changes.
+    /// Applies the changes of a dispatch.
     pub fn apply(&self, changes: &Changes) -> Result<(), Error> {
         for (handle, bytes) in changes.snapshots() {
             match bytes {
@@ -216,7 +215,7 @@ impl Store {
             .try_for_each(|notice| self.add_notice(notice))
     }
 
-    /// Makes everything since the file was opened durable.
+    /// Makes all changes since the file was opened durable.
     pub fn commit(self) -> Result<(), Error> {
         self.database
             .run(|connection| connection.execute_batch("COMMIT"))
@@ -226,7 +225,7 @@ impl Store {
 /// The event path, the observer's path and the method of a notice.
 type Key<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-/// The rows that hold one of the notices.
+/// The sequences of the rows that equal one of the notices.
 fn sequences(select: &mut Statement, notices: &HashSet<Key>) -> rusqlite::Result<Vec<i64>> {
     let mut sequences = Vec::new();
     let mut rows = select.query([])?;
@@ -262,16 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_is_there_and_nothing_else() {
+    fn only_committed_changes_are_durable() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         store.save("a", &json!({"k": [1, null]})).unwrap();
         store.save_bytes("b", b"[1]").unwrap();
         store.add_notice(&notice("Charm/on/start[1]", "x")).unwrap();
         store.add_notice(&notice("Charm/on/stop[2]", "y")).unwrap();
         store.commit().unwrap();
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         store.delete("a").unwrap();
         store
             .drop_notices([&notice("Charm/on/start[1]", "x")])
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(store.notices().unwrap(), [notice("Charm/on/stop[2]", "y")]);
         // Not committed.
         drop(store);
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         assert_eq!(store.value("a").unwrap(), Some(Ok(json!({"k": [1, null]}))));
         assert_eq!(store.value("b").unwrap(), Some(Ok(json!([1]))));
         assert_eq!(store.value("c").unwrap(), None);
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_no_state_stay_and_break_nothing() {
+    fn foreign_rows_stay_and_are_skipped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
         let connection = Connection::open(&path).unwrap();
@@ -295,7 +294,7 @@ mod tests {
             INSERT INTO snapshot VALUES ('text', '[1]'), ('number', 7), ('null', NULL), (NULL, x'00');";
         connection.execute_batch(foreign).unwrap();
         connection.close().unwrap();
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         let sql =
             "INSERT INTO notice (event_path, observer_path) VALUES ('Charm/on/start[1]', 'Charm');
             INSERT INTO notice VALUES (NULL, CAST(x'ff' AS TEXT), 'Charm', 'x');
@@ -310,27 +309,29 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_its_owners_alone() {
+    fn only_the_owner_can_read_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        Store::open(&path, DEFAULT_LIMIT).unwrap();
+        StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
-    fn what_is_no_database_is_told_with_its_path() {
+    fn the_error_for_another_file_names_its_path() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
         std::fs::write(&path, "not a database, but long enough to look at").unwrap();
-        let error = Store::open(&path, DEFAULT_LIMIT).unwrap_err().to_string();
+        let error = StateFile::open(&path, DEFAULT_LIMIT)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(".unit-state.db: file is not a database"),
             "{error}"
         );
-        let error = Store::open(Path::new("/nowhere/x"), DEFAULT_LIMIT).unwrap_err();
+        let error = StateFile::open(Path::new("/nowhere/x"), DEFAULT_LIMIT).unwrap_err();
         assert_eq!(
             error.chain().to_string(),
             "cannot open /nowhere/x: No such file or directory (os error 2)"
@@ -338,23 +339,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_read() {
+    fn values_beyond_the_limit_are_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         store.save_bytes("a", &[b' '; 2000]).unwrap();
         for number in 0..50 {
             let event = format!("Charm/on/start[{number}]");
             store.add_notice(&notice(&event, "x")).unwrap();
         }
         store.commit().unwrap();
-        let store = Store::open(&path, 1999).unwrap();
+        let store = StateFile::open(&path, 1999).unwrap();
         let error = store.bytes("a").unwrap().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "it has more than 1999 bytes");
         let error = store.notices().unwrap_err().to_string();
         assert!(error.contains("more than 1999 bytes of memory"), "{error}");
         drop(store);
-        let store = Store::open(&path, 9000).unwrap();
+        let store = StateFile::open(&path, 9000).unwrap();
         assert_eq!(store.bytes("a").unwrap().unwrap().unwrap().len(), 2000);
         assert_eq!(store.notices().unwrap().len(), 50);
     }
@@ -375,17 +376,19 @@ mod tests {
         ];
         for (make, at, kind) in cases {
             make(at);
-            let error = Store::open(&path, DEFAULT_LIMIT).unwrap_err().to_string();
+            let error = StateFile::open(&path, DEFAULT_LIMIT)
+                .unwrap_err()
+                .to_string();
             let expected = format!("cannot open {}: it is {kind}", at.display());
             assert!(error.starts_with(&expected), "{error}");
             let _ = std::fs::remove_file(at).or_else(|_| std::fs::remove_dir(at));
         }
         assert!(!dir.path().join("elsewhere").exists());
-        assert!(Store::open(&path, DEFAULT_LIMIT).is_ok());
+        assert!(StateFile::open(&path, DEFAULT_LIMIT).is_ok());
     }
 
     #[test]
-    fn a_database_that_runs_code_is_refused() {
+    fn a_database_with_triggers_or_views_is_rejected() {
         let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n";
         for (sql, what) in [
             (
@@ -410,7 +413,9 @@ mod tests {
             let connection = Connection::open(&path).unwrap();
             connection.execute_batch(&sql).unwrap();
             connection.close().unwrap();
-            let error = Store::open(&path, DEFAULT_LIMIT).unwrap_err().to_string();
+            let error = StateFile::open(&path, DEFAULT_LIMIT)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(what), "{error}");
         }
     }
@@ -419,7 +424,7 @@ mod tests {
     fn a_query_without_an_end_is_interrupted() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(crate::FILE_NAME);
-        let store = Store::open(&path, DEFAULT_LIMIT).unwrap();
+        let store = StateFile::open(&path, DEFAULT_LIMIT).unwrap();
         let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n)
             SELECT count(*) FROM n";
         let result = store

@@ -1,18 +1,22 @@
-//! The queue of deferred events, from the local state and back.
+//! The queue of deferred events, from the local state and back (ops §5.3,
+//! ops §5.4).
+//!
+//! ops persists a notice per observer and a snapshot per event. What it does not
+//! persist (since when, how often and why an event was deferred) is in one more
+//! snapshot.
 
 use std::collections::{BTreeSet, HashSet};
 
 use charmhost_framework::{Change, DeferredNotice, Event, Queue, Source};
 use charmhost_juju::{Event as JujuEvent, Level, Metadata, Model};
-use charmhost_store::{Budget, Notice, Unreadable};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Error, LocalState};
+use crate::limits::Budget;
+use crate::pickle;
+use crate::{Backend, Changes, Error, Notice, Unreadable};
 
-/// The snapshot in which ops saves how many events were emitted.
-const COUNTER: &str = "StoredStateData[_stored]";
-/// The snapshot in which this host saves what ops does not: since when, how
-/// often and why events were deferred.
+/// The handle of the snapshot with the deferrals: a map from event path,
+/// observer path and method to the time, the number and the reason.
 const DEFERRALS: &str = "charmhost/deferrals";
 /// How many events that cannot be read are logged one by one.
 const MAX_LINES: usize = 20;
@@ -20,8 +24,13 @@ const MAX_LINES: usize = 20;
 /// multiple of the limit. More work than that is not worth it.
 const WASTE: usize = 8;
 
-/// Adds the changes of a queue to those of the local state.
-pub(super) fn write(local: &mut LocalState, queue: &Queue) -> Result<(), Error> {
+/// Adds the changes of a queue to those of a dispatch.
+pub(crate) fn write(
+    changes: &mut Changes,
+    backend: &dyn Backend,
+    limit: usize,
+    queue: &Queue,
+) -> Result<(), Error> {
     let mut is_changed = false;
     let mut dropped = BTreeSet::new();
     for change in queue.changes() {
@@ -29,13 +38,12 @@ pub(super) fn write(local: &mut LocalState, queue: &Queue) -> Result<(), Error> 
         match change {
             Change::Drop(item) => {
                 dropped.insert(item.event_path.as_str());
-                local.changes.drop_notice(notice(item));
+                changes.drop_notice(notice(item));
             }
             Change::Update(_) => {}
             Change::Add(item) => {
-                let snapshot = charmhost_store::encode(&item.snapshot);
-                local.changes.save(item.event_path.clone(), snapshot);
-                local.changes.add_notice(notice(item));
+                changes.save(item.event_path.clone(), pickle::write(&item.snapshot));
+                changes.add_notice(notice(item));
             }
         }
     }
@@ -43,31 +51,19 @@ pub(super) fn write(local: &mut LocalState, queue: &Queue) -> Result<(), Error> 
         return Ok(());
     }
     if !dropped.is_empty() {
-        let left = local.notices()?;
+        let left = changes.notices(backend.notices()?);
         let left: HashSet<&str> = left.iter().map(|left| left.event_path.as_str()).collect();
         for path in dropped.into_iter().filter(|path| !left.contains(path)) {
-            local.changes.delete(path.to_owned());
+            changes.delete(path.to_owned());
         }
     }
     let texts = [true, false].map(|reasons| deferrals(queue, reasons));
-    match texts.into_iter().find(|text| text.len() <= local.limit) {
+    match texts.into_iter().find(|text| text.len() <= limit) {
         Some(text) if queue.notices().len() > 0 => {
-            local.changes.save(DEFERRALS.to_owned(), text.into_bytes());
+            changes.save(DEFERRALS.to_owned(), text.into_bytes());
         }
-        _ => local.changes.delete(DEFERRALS.to_owned()),
+        _ => changes.delete(DEFERRALS.to_owned()),
     }
-    Ok(())
-}
-
-/// Saves how many events were emitted so far, as ops does.
-pub(super) fn count(local: &mut LocalState, queue: &Queue) -> Result<(), Error> {
-    let mut counted = match local.value(COUNTER)?.and_then(Result::ok) {
-        Some(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    counted.insert("event_count".to_owned(), queue.counter().into());
-    let counted = charmhost_store::encode(&Value::Object(counted));
-    local.changes.save(COUNTER.to_owned(), counted);
     Ok(())
 }
 
@@ -95,20 +91,21 @@ fn deferrals(queue: &Queue, reasons: bool) -> String {
     Value::Object(queue.notices().map(entry).collect()).to_string()
 }
 
-/// The notices and the counter. Notices that cannot be read stay where they
-/// are, and are logged.
-pub(super) fn read(
-    local: &LocalState,
+/// Reads the deferred notices. Those that cannot be read are logged and stay in
+/// the queue: they never fail a dispatch, unlike with ops (ops §4.5, step 2).
+pub(crate) fn read(
+    backend: &dyn Backend,
+    limit: usize,
     metadata: &Metadata,
     model: &mut Model,
-) -> Result<(Vec<DeferredNotice>, u64), Error> {
-    let notices = local.notices()?;
+) -> Result<Vec<DeferredNotice>, Error> {
+    let notices = backend.notices()?;
     let deferrals = match notices.is_empty() {
         true => None,
-        false => local.value(DEFERRALS)?,
+        false => backend.value(DEFERRALS, limit)?,
     };
     let deferrals = deferrals.and_then(Result::ok).unwrap_or_default();
-    let mut snapshots = Snapshots::new(local);
+    let mut snapshots = Snapshots::new(backend, limit);
     let mut unreadable = UnreadableEvents::default();
     let mut queue = Vec::new();
     for notice in notices {
@@ -137,9 +134,7 @@ pub(super) fn read(
         ));
     }
     unreadable.log_rest(model);
-    let counted = local.value(COUNTER)?.and_then(Result::ok);
-    let counter = counted.and_then(|counted| counted.get("event_count")?.as_u64());
-    Ok((queue, counter.unwrap_or_default()))
+    Ok(queue)
 }
 
 fn with_deferral(
@@ -164,7 +159,7 @@ fn with_deferral(
         snapshot,
         event,
         since: since.filter(|since| *since > 0.0),
-        // What ops deferred was deferred at least once.
+        // An event that native ops deferred has no entry.
         count: count.unwrap_or(1).max(1),
         reason: reason.unwrap_or_default().to_owned(),
     }
@@ -173,7 +168,8 @@ fn with_deferral(
 /// Reads the data of deferred events: all together may take as much memory as
 /// one value may.
 struct Snapshots<'a> {
-    local: &'a LocalState,
+    backend: &'a dyn Backend,
+    limit: usize,
     budget: Budget,
     wasted: usize,
     /// The last one: several notices in a row may be of one event.
@@ -181,10 +177,11 @@ struct Snapshots<'a> {
 }
 
 impl<'a> Snapshots<'a> {
-    fn new(local: &'a LocalState) -> Self {
+    fn new(backend: &'a dyn Backend, limit: usize) -> Self {
         Snapshots {
-            local,
-            budget: local.budget(),
+            backend,
+            limit,
+            budget: Budget::new(limit),
             wasted: 0,
             last: None,
         }
@@ -196,7 +193,7 @@ impl<'a> Snapshots<'a> {
         {
             return Ok(snapshot.clone());
         }
-        let snapshot = match self.local.bytes(path)? {
+        let snapshot = match self.backend.bytes(path)? {
             None => Err(Unreadable::new("it is missing")),
             Some(Err(error)) => Err(error),
             Some(Ok(bytes)) => self.decode(&bytes),
@@ -206,11 +203,11 @@ impl<'a> Snapshots<'a> {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Result<Value, Unreadable> {
-        if self.wasted > self.local.limit.saturating_mul(WASTE) {
+        if self.wasted > self.limit.saturating_mul(WASTE) {
             return Err(Unreadable::new("too many events before it are too large"));
         }
         let mut budget = self.budget.clone();
-        let value = charmhost_store::decode(bytes, &mut budget);
+        let value = pickle::decode(bytes, &mut budget);
         match value {
             Ok(_) => self.budget = budget,
             Err(_) => self.wasted += budget.used() - self.budget.used(),
@@ -252,7 +249,8 @@ impl UnreadableEvents {
     }
 }
 
-/// Juju's events belong to the charm itself, and everything else is custom.
+/// Restores an event from its snapshot (ops §5.4). Juju's events have the charm
+/// itself as their source; all others are custom.
 fn event(source: &Source, name: &str, snapshot: &Value, metadata: &Metadata) -> Option<Event> {
     match matches!(source, Source::Charm(_)) && metadata.has_event(name) {
         true => JujuEvent::restore(name, snapshot, metadata).map(Event::Juju),

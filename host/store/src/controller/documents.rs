@@ -1,33 +1,30 @@
-//! State that Juju stores, in the form in which ops stores it there (ops §5.5):
-//! each value is a YAML document under its handle, and all notices are a list
-//! under one key.
-//!
-//! This only makes and reads the texts; the caller runs `state-get`,
-//! `state-set` and `state-delete`.
+//! The YAML documents in which ops stores state in Juju (ops §5.5): one for each
+//! value under its handle, and one for the list of all notices.
 
 use serde_json::Value;
 
-use crate::pickle::{self, Unreadable};
-use crate::{Budget, Changes, Notice};
+use crate::limits::Budget;
+use crate::pickle;
+use crate::{Changes, Notice, Unreadable};
 
-/// The key of the notices.
-pub const NOTICES: &str = "#notices#";
+/// The key of the list of notices.
+pub const NOTICES_KEY: &str = "#notices#";
 
-/// Checks that a value can be read again once Juju stores it: the bounds of
+/// Checks that a value can be read again once Juju stores it: the limits of
 /// YAML documents are not those of pickles.
-pub fn check(value: &Value) -> Result<(), Unreadable> {
-    self::value(&charmhost_yaml::to_string(value)).map(drop)
+pub(super) fn check(value: &Value) -> Result<(), Unreadable> {
+    parse_value(&charmhost_yaml::to_string(value)).map(drop)
 }
 
-/// Reads what `state-get` printed for a handle.
-pub fn value(text: &str) -> Result<Value, Unreadable> {
+/// Parses the output of `state-get` for a handle.
+pub fn parse_value(text: &str) -> Result<Value, Unreadable> {
     charmhost_yaml::parse(text).map_err(|error| Unreadable::new(error.to_string()))
 }
 
-/// Reads what `state-get` printed for [`NOTICES`].
-pub fn notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
+/// Parses the output of `state-get` for [`NOTICES_KEY`].
+pub fn parse_notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
     let unreadable = || Unreadable::new("it is not a list of notices");
-    let list = match value(text)? {
+    let list = match parse_value(text)? {
         Value::Null => return Ok(Vec::new()),
         Value::Array(list) => list,
         _ => return Err(unreadable()),
@@ -47,9 +44,10 @@ pub fn notices(text: &str) -> Result<Vec<Notice>, Unreadable> {
     notices.ok_or_else(unreadable)
 }
 
-/// The input for `state-set --file -`, and the keys to delete. `before` are the
-/// notices without the changes; `limit` is for the bytes of one value.
-pub fn write(
+/// Returns the input for `state-set --file -`, and the keys to delete. `before`
+/// are the notices without the changes; `limit` is the most bytes of memory that
+/// one value may take.
+pub(super) fn write(
     changes: &Changes,
     before: Vec<Notice>,
     limit: usize,
@@ -74,14 +72,14 @@ pub fn write(
         };
         let list: String = changes.notices(before).iter().map(tuple).collect();
         match list.is_empty() {
-            true => entry(&mut input, NOTICES, "[]\n"),
-            false => entry(&mut input, NOTICES, &list),
+            true => entry(&mut input, NOTICES_KEY, "[]\n"),
+            false => entry(&mut input, NOTICES_KEY, &list),
         }
     }
     Ok((input, deleted))
 }
 
-/// A key with a document as a block of text.
+/// Writes a key with a document as a block scalar.
 fn entry(input: &mut String, key: &str, document: &str) {
     input.push_str(&format!("{} |\n", charmhost_yaml::quote_key(key)));
     for line in document.lines() {
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_a_map_of_documents_that_can_be_read_again() {
+    fn written_documents_can_be_read() {
         let mut changes = Changes::default();
         let state = json!({"n": 1, "text": "a\nb: c", "list": [null, true]});
         changes.save("Charm/S[a]".to_owned(), pickle::write(&state));
@@ -114,15 +112,15 @@ mod tests {
         assert_eq!(deleted, ["Charm/S[b]"]);
         let map = charmhost_yaml::parse(&input).unwrap();
         let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap();
-        assert_eq!(value(text("Charm/S[a]")).unwrap(), state);
-        let read = notices(text(NOTICES)).unwrap();
+        assert_eq!(parse_value(text("Charm/S[a]")).unwrap(), state);
+        let read = parse_notices(text(NOTICES_KEY)).unwrap();
         assert_eq!(read, ["before", "on_start"].map(notice));
     }
 
-    /// Characters that go-yaml, with which Juju reads this, refuses or folds
-    /// stand nowhere as they are.
+    /// Juju reads this with go-yaml: characters that it rejects or folds are
+    /// escaped.
     #[test]
-    fn names_may_hold_every_character() {
+    fn names_may_have_any_characters() {
         let name = "a \u{2028} \u{85}\u{7f}\u{9f}\u{fffe}\0\n\"\\".to_owned();
         let long = name.repeat(200);
         let mut changes = Changes::default();
@@ -136,24 +134,27 @@ mod tests {
         let map = charmhost_yaml::parse(&input).unwrap();
         for handle in [&name, &long] {
             let text = map.get(handle).and_then(Value::as_str).unwrap();
-            assert_eq!(value(text).unwrap(), json!({&name: &name}));
+            assert_eq!(parse_value(text).unwrap(), json!({&name: &name}));
         }
-        let listed = map.get(NOTICES).and_then(Value::as_str).unwrap();
-        assert_eq!(notices(listed).unwrap(), [notice(&name)]);
+        let listed = map.get(NOTICES_KEY).and_then(Value::as_str).unwrap();
+        assert_eq!(parse_notices(listed).unwrap(), [notice(&name)]);
     }
 
     #[test]
-    fn what_ops_writes_can_be_read() {
-        assert_eq!(value("{}\n").unwrap(), json!({}));
+    fn documents_of_ops_can_be_read() {
+        assert_eq!(parse_value("{}\n").unwrap(), json!({}));
         assert_eq!(
-            value("event_count: 6\n").unwrap(),
+            parse_value("event_count: 6\n").unwrap(),
             json!({"event_count": 6})
         );
         let text = "- !!python/tuple [Charm/on/start[1], Charm, on_start]\n";
-        assert!(notices(text).is_err(), "brackets need quotes in a flow");
+        assert!(
+            parse_notices(text).is_err(),
+            "brackets need quotes in a flow"
+        );
         let text = "- !!python/tuple ['Charm/on/start[1]', Charm, on_start]\n";
-        assert_eq!(notices(text).unwrap(), [notice("on_start")]);
-        assert_eq!(notices("").unwrap(), []);
-        assert!(notices("a: b").is_err());
+        assert_eq!(parse_notices(text).unwrap(), [notice("on_start")]);
+        assert_eq!(parse_notices("").unwrap(), []);
+        assert!(parse_notices("a: b").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Opening the state file without trusting what is in its place.
+//! Opening the state file, whose contents and path are not trusted.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::ErrorKind;
@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -14,13 +13,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Error;
-use crate::lock::TIMEOUT;
+use crate::limits::{LOCK_TIMEOUT, QUERY_TIME};
 
-/// The most processor time that one query may take.
-pub(crate) const QUERY_TIME: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
-/// Instructions of SQLite between two looks at the clock, about a millisecond.
+/// Instructions of SQLite between two readings of the clock, about a millisecond.
 const CHECK_EVERY: i32 = 20_000;
-/// What a row has beside its largest value, in bytes, at most.
+/// The most bytes that a row has beside its largest value.
 const ROW_BYTES: usize = 1 << 20;
 
 const SCHEMA: &str = "
@@ -33,7 +30,8 @@ const SCHEMA: &str = "
     );
 ";
 
-/// What would run code of the file, or read other tables, in place of a table.
+/// Finds triggers, and anything but a table under the name of a table: they
+/// would run SQL from the file, or read other tables.
 const FOREIGN: &str = "
     SELECT CASE WHEN type = 'table' THEN 'virtual table' ELSE type END, name
     FROM sqlite_master
@@ -43,14 +41,13 @@ const FOREIGN: &str = "
     LIMIT 1
 ";
 
-/// Names that SQLite adds to the name of a database for files of its own.
+/// Suffixes of the files that SQLite creates beside a database.
 const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// Whether there is a state file. Anything but a regular file is an error: a
-/// directory, a FIFO or a socket cannot be one, and a symbolic link is refused
-/// although ops follows it. The lock is on this directory, and SQLite puts its
-/// journal beside the file that a link points to, where neither the lock nor
-/// the sandbox protects it.
+/// Whether there is a state file. Returns an error for anything but a regular
+/// file. A symbolic link is rejected although ops follows it: the lock is on this
+/// directory, and SQLite puts its journal beside the file that a link points to,
+/// where neither the lock nor the sandbox protects it.
 pub fn exists(path: &Path) -> Result<bool, Error> {
     for suffix in COMPANIONS {
         let mut name = path.as_os_str().to_owned();
@@ -81,22 +78,22 @@ fn is_file(path: &Path) -> Result<bool, Error> {
     Err(Error::NotAFile { path, kind })
 }
 
-/// A connection to the file with its exclusive lock, and one transaction that
-/// has begun.
+/// A connection to the file, in one transaction that holds its exclusive lock
+/// (ops §2.8 has what goes wrong without).
 #[derive(Debug)]
-pub(crate) struct Database {
+pub(super) struct Database {
     path: PathBuf,
     connection: Connection,
-    /// When the query that runs now was first looked at: processor time of
-    /// this thread in nanoseconds, 0 for not yet.
+    /// When the current query was first checked: processor time of this thread
+    /// in nanoseconds, 0 for not yet.
     started: Arc<AtomicU64>,
 }
 
 impl Database {
-    /// Opens the file, or creates it for its owner alone. `limit` is for one
-    /// value, in bytes.
+    /// Opens the file, or creates it with mode 0600. `limit` is the most bytes
+    /// that one value may have.
     pub fn open(path: &Path, limit: usize) -> Result<Self, Error> {
-        prepare(path)?;
+        create_or_restrict(path)?;
         let started = Arc::new(AtomicU64::new(0));
         let connection = connect(path, limit, &started).map_err(|reason| Error::Database {
             path: path.to_path_buf(),
@@ -124,7 +121,7 @@ impl Database {
         &self.path
     }
 
-    /// Runs a query, within its processor time.
+    /// Runs a query, for at most [`QUERY_TIME`] of processor time.
     pub fn run<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -141,8 +138,8 @@ impl Database {
     }
 }
 
-/// Creates the file, or checks that it is one and its owner's alone.
-fn prepare(path: &Path) -> Result<(), Error> {
+/// Creates the file with mode 0600, or gives an existing one that mode.
+fn create_or_restrict(path: &Path) -> Result<(), Error> {
     let open = |source| Error::Open {
         path: path.to_path_buf(),
         source,
@@ -165,14 +162,14 @@ fn prepare(path: &Path) -> Result<(), Error> {
 fn connect(path: &Path, limit: usize, started: &Arc<AtomicU64>) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(TIMEOUT)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    let most = limit.saturating_add(ROW_BYTES);
-    let most = i32::try_from(most).unwrap_or(i32::MAX);
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, most)?;
+    let length = limit.saturating_add(ROW_BYTES);
+    let length = i32::try_from(length).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
     let started = started.clone();
