@@ -1,4 +1,4 @@
-//! The architectures a charm can be built for.
+//! The architectures that a charm can be built for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ impl Architecture {
         }
     }
 
-    /// The target that the compiler is told.
+    /// The target triple for the compiler.
     pub fn triple(self) -> &'static str {
         match self {
             Architecture::Amd64 => "x86_64-unknown-linux-gnu",

@@ -1,9 +1,9 @@
 //! Builds a charm project into what `dispatch` runs.
 //!
-//! A project is compiled to a WebAssembly component by the toolchain of its
-//! language, checked against the world that the host offers, compiled to
-//! machine code for the baseline of one architecture, and staged in a directory
-//! together with the `dispatch` program: what a charmcraft part installs.
+//! The toolchain of the project's language builds a WebAssembly component. It is
+//! checked against the WIT world of the host, compiled to machine code for the
+//! baseline of one architecture, and written to a directory together with the
+//! `dispatch` program: the files that a charmcraft part installs.
 
 mod architecture;
 mod rust;
@@ -21,9 +21,9 @@ pub use charmhost_runtime::COMPILED_NAME;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The directory is no project in a known language.
+    /// The directory is not a project in a known language.
     #[error(
-        "cannot build {0}: it has no Cargo.toml. Only charms in Rust can be built so far; `charmhost new NAME` makes one, and `--component FILE` takes what another toolchain has built"
+        "cannot build {0}: it has no Cargo.toml. Only charms in Rust can be built so far; `charmhost new NAME` creates one, and `--component FILE` takes a component that another toolchain has built"
     )]
     UnknownLanguage(PathBuf),
     /// The directory does not exist.
@@ -34,19 +34,19 @@ pub enum Error {
     MissingTool {
         /// The project.
         dir: PathBuf,
-        /// What is missing.
+        /// A sentence about what is missing.
         missing: String,
         /// What to do about it.
         remedy: String,
     },
-    /// The toolchain failed and has said why on its own.
+    /// The toolchain failed and has printed its own messages.
     #[error("cannot build {dir}: {what} failed with {status}; its messages are above")]
     Toolchain {
         /// The project.
         dir: PathBuf,
         /// The program that failed.
         what: String,
-        /// How it ended.
+        /// Its exit status.
         status: String,
     },
     /// The project built, but not into one charm.
@@ -54,15 +54,15 @@ pub enum Error {
     NoComponent {
         /// The project.
         dir: PathBuf,
-        /// What was found instead, and what to do.
+        /// What was found, and what to do.
         detail: String,
     },
-    /// The component does not fit the world of a charm.
+    /// The component does not match the WIT world of a charm.
     #[error("cannot use {component}: {detail}")]
     World {
         /// The component.
         component: PathBuf,
-        /// Which imports and exports do not fit.
+        /// Which imports and exports do not match.
         detail: String,
     },
     /// The component cannot be compiled.
@@ -72,7 +72,7 @@ pub enum Error {
         component: PathBuf,
         /// The architecture.
         architecture: Architecture,
-        /// What the compiler said.
+        /// The message from the compiler.
         detail: String,
     },
     /// The `dispatch` program is missing or is for another machine.
@@ -80,12 +80,12 @@ pub enum Error {
     NoDispatch {
         /// The architecture.
         architecture: Architecture,
-        /// Where it was looked for, and what to do.
+        /// Which files were tried, and what to do.
         detail: String,
     },
-    /// The output directory holds something else.
+    /// The output directory has other files.
     #[error(
-        "cannot build into {output}: it holds {found:?}, which is no part of a built charm; give an empty directory"
+        "cannot build into {output}: it contains {found:?}, which is not part of a built charm; use an empty directory"
     )]
     ForeignOutput {
         /// The output directory.
@@ -93,48 +93,52 @@ pub enum Error {
         /// A file in it.
         found: String,
     },
-    /// `charmhost.toml` is wrong.
+    /// `charmhost.toml` is invalid.
     #[error(transparent)]
     Settings(#[from] charmhost_sandbox::SettingsError),
     /// A file cannot be read or written.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was being done.
+        /// What was tried, for example `read`.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: std::io::Error,
     },
 }
 
-/// What to build, and where to.
+/// What to build, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The project's directory.
     pub dir: PathBuf,
-    /// Where the built charm goes. It is made if it does not exist.
+    /// The directory for the files of the charm, which is created if needed.
     pub output: PathBuf,
     /// The architecture of the units that will run the charm.
     pub architecture: Architecture,
-    /// The `dispatch` program, if not the one beside this program.
+    /// The `dispatch` program; none for one in `program_dir`.
     pub dispatch: Option<PathBuf>,
-    /// The component, if another tool has made it already.
+    /// The directory of the `charmhost` program.
+    pub program_dir: PathBuf,
+    /// Cargo's home directory, whose path is removed from components.
+    pub cargo_home: Option<PathBuf>,
+    /// The component, if another toolchain has built it already.
     pub component: Option<PathBuf>,
 }
 
-/// A step of a build, told before it starts.
+/// A step of a build, reported before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The language's toolchain makes a component.
+    /// The language's toolchain builds a component.
     Component,
     /// The component is compiled for an architecture.
     Compile(Architecture),
-    /// The files are put in place.
+    /// The files are written to the output directory.
     Stage,
 }
 
-/// What a build made.
+/// The result of a build.
 #[derive(Debug, Clone)]
 pub struct Built {
     /// The size of the component, in bytes.
@@ -158,7 +162,7 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Built,
         Some(component) => component.clone(),
         None => {
             progress(Step::Component);
-            component(&dir)?
+            component(&dir, options.cargo_home.as_deref())?
         }
     };
     let bytes = read(&component)?;
@@ -186,14 +190,14 @@ fn absolute(dir: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn component(dir: &Path) -> Result<PathBuf, Error> {
+fn component(dir: &Path, cargo_home: Option<&Path>) -> Result<PathBuf, Error> {
     if dir.join("Cargo.toml").is_file() {
-        return rust::component(dir);
+        return rust::component(dir, cargo_home);
     }
     Err(Error::UnknownLanguage(dir.to_path_buf()))
 }
 
-/// Checks a component against the world of a charm and compiles it.
+/// Checks a component against the WIT world of a charm and compiles it.
 fn compile(path: &Path, component: &[u8], architecture: Architecture) -> Result<Vec<u8>, Error> {
     let failed = |error: charmhost_runtime::CompileError| match error {
         charmhost_runtime::CompileError::World(world) => Error::World {
@@ -209,7 +213,8 @@ fn compile(path: &Path, component: &[u8], architecture: Architecture) -> Result<
     charmhost_runtime::compile(component, architecture.triple()).map_err(failed)
 }
 
-/// A charm in Rust that exports nothing has most likely forgotten the macro.
+/// Adds a hint to the error for a charm in Rust without exports, which most
+/// likely lacks the macro.
 fn ask_for_main(error: Error, options: &Options) -> Error {
     match error {
         Error::World { component, detail }

@@ -1,4 +1,4 @@
-//! Rust charms: Cargo makes the component.
+//! Rust charms: Cargo builds the component.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 
-/// The target that gives a component without further tools.
+/// The target whose linker produces a component, without further tools.
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds the component of a Cargo package and tells where it is.
-pub fn component(dir: &Path) -> Result<PathBuf, Error> {
+/// Builds the component of a Cargo package and returns its path.
+pub fn component(dir: &Path, cargo_home: Option<&Path>) -> Result<PathBuf, Error> {
     check_toolchain(dir)?;
     let mut cargo = cargo();
     cargo
         .args(["build", "--release", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
         .arg("--config")
-        .arg(remap(dir))
+        .arg(remap(dir, cargo_home))
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
@@ -43,17 +43,16 @@ pub fn component(dir: &Path) -> Result<PathBuf, Error> {
     single(dir, artifacts)
 }
 
-/// Keeps this machine's paths out of the component; the source lines that the
-/// host shows when a charm traps are then relative to the workspace.
-fn remap(dir: &Path) -> String {
+/// Cargo's setting that removes this machine's paths from the component. The
+/// source lines that the host logs when a charm traps are then relative to the
+/// workspace.
+fn remap(dir: &Path, cargo_home: Option<&Path>) -> String {
     let mut flags = vec![format!(
         "--remap-path-prefix={}=.",
         workspace(dir).display()
     )];
-    let home = std::env::var("CARGO_HOME")
-        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
-    if let Ok(home) = home {
-        flags.push(format!("--remap-path-prefix={home}=cargo"));
+    if let Some(home) = cargo_home {
+        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
     }
     let list: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
     format!("target.{TARGET}.rustflags=[{}]", list.join(", "))
@@ -73,8 +72,8 @@ fn workspace(dir: &Path) -> PathBuf {
 }
 
 fn cargo() -> Command {
-    // When this program itself runs under Cargo, the project's own toolchain
-    // must still decide.
+    // The project decides about its toolchain, also when this program itself
+    // runs under Cargo.
     let mut command = Command::new("cargo");
     for name in ["CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
@@ -108,8 +107,8 @@ fn check_toolchain(dir: &Path) -> Result<(), Error> {
     })
 }
 
-/// The component that a line of Cargo's messages tells of, if it belongs to
-/// the package itself.
+/// The component that a line of Cargo's messages reports, if it belongs to the
+/// package itself.
 fn artifact(line: &str, manifest: &Path) -> Option<PathBuf> {
     let message: serde_json::Value = serde_json::from_str(line).ok()?;
     if message.get("reason")?.as_str()? != "compiler-artifact"
@@ -133,9 +132,9 @@ fn single(dir: &Path, mut artifacts: Vec<PathBuf>) -> Result<PathBuf, Error> {
     };
     match (artifacts.pop(), artifacts.is_empty()) {
         (Some(component), true) => Ok(component),
-        (Some(_), false) => fail("Cargo made more than one component; a charm is one library"),
+        (Some(_), false) => fail("Cargo built more than one component; a charm is one library"),
         (None, _) => fail(
-            "Cargo made no component; a charm is a library with `crate-type = [\"cdylib\"]` in the [lib] section of Cargo.toml",
+            "Cargo built no component; a charm is a library with `crate-type = [\"cdylib\"]` in the [lib] section of Cargo.toml",
         ),
     }
 }
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_gives_exactly_one_component() {
+    fn a_package_builds_exactly_one_component() {
         let dir = Path::new("/p");
         let paths = |n: usize| vec![PathBuf::from("/t/p.wasm"); n];
         assert!(single(dir, paths(1)).is_ok());

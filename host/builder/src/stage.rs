@@ -1,16 +1,18 @@
-//! Puts a built charm's files in place.
+//! Writes the files of a built charm to the output directory.
 
+use std::fs::Permissions;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use charmhost_runtime::{COMPILED_NAME, SETTINGS_NAME};
 
-use crate::{Architecture, Error, Options};
+use crate::{Error, Options};
 
 /// The charm's executable.
 const DISPATCH_NAME: &str = "dispatch";
 
-/// Refuses an output directory that holds anything but an earlier build.
+/// Returns an error if an output directory has anything but an earlier build.
 pub fn check_output(output: &Path) -> Result<(), Error> {
     let entries = match std::fs::read_dir(output) {
         Ok(entries) => entries,
@@ -32,17 +34,18 @@ pub fn check_output(output: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The `dispatch` program for the architecture: as told, from the environment,
-/// or beside this program.
+/// Finds the `dispatch` program for the architecture: the one that the options
+/// name, else one in the program directory.
 pub fn find_dispatch(options: &Options) -> Result<PathBuf, Error> {
     let architecture = options.architecture;
-    let told = options
-        .dispatch
-        .clone()
-        .or_else(|| std::env::var_os("CHARMHOST_DISPATCH").map(PathBuf::from));
-    let candidates = match told {
-        Some(path) => vec![path],
-        None => beside_this_program(architecture),
+    let candidates = match &options.dispatch {
+        Some(path) => vec![path.clone()],
+        None => [
+            format!("{DISPATCH_NAME}-{architecture}"),
+            DISPATCH_NAME.to_owned(),
+        ]
+        .map(|name| options.program_dir.join(name))
+        .to_vec(),
     };
     let mut tried = Vec::new();
     for path in candidates {
@@ -62,16 +65,7 @@ pub fn find_dispatch(options: &Options) -> Result<PathBuf, Error> {
     })
 }
 
-fn beside_this_program(architecture: Architecture) -> Vec<PathBuf> {
-    let program = std::env::current_exe().unwrap_or_default();
-    let dir = program.parent().unwrap_or(Path::new("."));
-    vec![
-        dir.join(format!("{DISPATCH_NAME}-{architecture}")),
-        dir.join(DISPATCH_NAME),
-    ]
-}
-
-/// The machine that an ELF program is for.
+/// The machine field in the header of an ELF program.
 fn elf_machine(path: &Path) -> Option<u16> {
     use std::io::Read;
     let mut header = [0; 20];
@@ -85,14 +79,14 @@ fn elf_machine(path: &Path) -> Option<u16> {
     }
 }
 
-/// Writes the files; each appears whole or not at all.
+/// Writes the files, each atomically.
 pub fn stage(
     project: &Path,
     dispatch: &Path,
     compiled: &[u8],
     output: &Path,
 ) -> Result<Vec<PathBuf>, Error> {
-    std::fs::create_dir_all(output).map_err(|source| io("make", output, source))?;
+    std::fs::create_dir_all(output).map_err(|source| io("create", output, source))?;
     let program = crate::read(dispatch)?;
     let mut files = vec![
         put(output, DISPATCH_NAME, &program, 0o755)?,
@@ -109,16 +103,19 @@ pub fn stage(
 
 fn put(output: &Path, name: &str, content: &[u8], mode: u32) -> Result<PathBuf, Error> {
     let path = output.join(name);
-    let partial = output.join(format!(".{name}.partial"));
-    let written = std::fs::write(&partial, content)
-        .and_then(|()| std::fs::set_permissions(&partial, std::fs::Permissions::from_mode(mode)))
-        .and_then(|()| std::fs::rename(&partial, &path));
-    if let Err(source) = written {
-        // What remains of a failed write is of no use; the error tells.
-        let _ = std::fs::remove_file(&partial);
-        return Err(io("write", &path, source));
+    match write_atomically(output, &path, content, mode) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(io("write", &path, source)),
     }
-    Ok(path)
+}
+
+fn write_atomically(dir: &Path, path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(content)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
+    file.persist(path)?;
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
@@ -152,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_holds_the_built_charm_and_nothing_else() {
+    fn the_output_has_the_built_charm_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let (project, output) = (dir.path().join("p"), dir.path().join("deep/out"));
         std::fs::create_dir(&project).unwrap();
@@ -174,18 +171,18 @@ mod tests {
     }
 
     #[test]
-    fn an_output_with_other_files_is_refused() {
+    fn an_output_with_other_files_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         assert!(check_output(&dir.path().join("new")).is_ok());
         std::fs::write(dir.path().join("dispatch"), "").unwrap();
         assert!(check_output(dir.path()).is_ok());
         std::fs::write(dir.path().join("thesis.txt"), "").unwrap();
         let error = check_output(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("it holds \"thesis.txt\""), "{error}");
+        assert!(error.contains("it contains \"thesis.txt\""), "{error}");
     }
 
     #[test]
-    fn a_dispatch_for_another_architecture_is_refused() {
+    fn a_dispatch_for_another_architecture_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dispatch");
         let mut header = [0; 20];
@@ -198,6 +195,8 @@ mod tests {
                 output: dir.path().join("out"),
                 architecture,
                 dispatch: Some(path.clone()),
+                program_dir: PathBuf::new(),
+                cargo_home: None,
                 component: None,
             })
         };

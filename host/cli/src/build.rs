@@ -1,6 +1,6 @@
 //! `charmhost build`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use charmhost_builder::{Architecture, Options};
@@ -34,6 +34,26 @@ pub struct Target {
     pub component: Option<PathBuf>,
 }
 
+impl Target {
+    /// How to build the project in `dir`, with what the environment adds:
+    /// `CHARMHOST_DISPATCH` names a dispatch program, and paths of Cargo's home
+    /// are to be removed from components.
+    pub fn options(&self, dir: &Path, output: &Path, architecture: Architecture) -> Options {
+        let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let dispatch = self.dispatch.clone();
+        let program = std::env::current_exe().unwrap_or_default();
+        Options {
+            dir: dir.to_path_buf(),
+            output: output.to_path_buf(),
+            architecture,
+            dispatch: dispatch.or_else(|| var("CHARMHOST_DISPATCH")),
+            program_dir: program.parent().unwrap_or(Path::new(".")).to_path_buf(),
+            cargo_home: var("CARGO_HOME").or_else(|| Some(var("HOME")?.join(".cargo"))),
+            component: self.component.clone(),
+        }
+    }
+}
+
 /// Builds a project.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_project = args.dir.join("Cargo.toml").is_file() || args.target.component.is_some();
@@ -41,16 +61,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         project::require(&args.dir)?;
     }
     let architecture = args.target.architecture.unwrap_or(Architecture::host());
-    let options = Options {
-        dir: args.dir.clone(),
-        output: args
-            .output
-            .clone()
-            .unwrap_or_else(|| args.dir.join("build")),
-        architecture,
-        dispatch: args.target.dispatch.clone(),
-        component: args.target.component.clone(),
-    };
+    let output = args.output.clone();
+    let output = output.unwrap_or_else(|| args.dir.join("build"));
+    let options = args.target.options(&args.dir, &output, architecture);
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
     let built = output::built(&built, architecture);
     output::print(&format!("{}: {built}", options.output.display()))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use charmhost_archive::{Content, Entry, Project};
-use charmhost_builder::{Architecture, Built, Options};
+use charmhost_builder::{Architecture, Built};
 
 use crate::build::Target;
 use crate::output;
@@ -23,13 +23,7 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
     let project = Project::load(dir)?;
     let architecture = choose(&project, target)?;
     let documents = project.documents(architecture.name())?;
-    let options = Options {
-        dir: dir.to_path_buf(),
-        output: scratch.to_path_buf(),
-        architecture,
-        dispatch: target.dispatch.clone(),
-        component: target.component.clone(),
-    };
+    let options = target.options(dir, scratch, architecture);
     let built = charmhost_builder::build(&options, &mut |step| output::progress(&step))?;
     let mut entries = documents.entries();
     entries.extend(project.files()?);

@@ -95,7 +95,7 @@ fn build_failures_are_reported() {
             build(&python, &output, &[]),
             "it has no Cargo.toml. Only charms in Rust can be built so far",
         ),
-        (build(&hello, &full, &[]), "it holds \"thesis.txt\""),
+        (build(&hello, &full, &[]), "it contains \"thesis.txt\""),
         (
             build(&hello, &output, &["--dispatch", "/etc/passwd"]),
             "is not a Linux program",
