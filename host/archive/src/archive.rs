@@ -1,4 +1,4 @@
-//! Reads an archive.
+//! Reads and unpacks an archive, as Juju does (`archive §3`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zip::result::ZipError;
 use zip::{System, ZipArchive};
 
-use crate::entry::{refuse_clash, refuse_name};
+use crate::entry::{clash, invalid_name};
 use crate::error::Error;
 
 const TYPE_BITS: u32 = 0o170_000;
@@ -16,10 +16,10 @@ const SYMLINK: u32 = 0o120_000;
 const REGULAR_FILE: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
 
-/// How long a link's target may be: Linux's limit for a path.
+/// The longest target of a link, in bytes: Linux's limit for a path.
 const MAX_TARGET: u64 = 4096;
 
-/// A `.charm` file that Juju would accept and could run.
+/// A `.charm` file that Juju accepts and can run.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -43,24 +43,24 @@ enum Kind {
 }
 
 impl Archive {
-    /// Opens an archive and checks its index: every member stays inside the
-    /// charm and is a file, a folder or a link; `metadata.yaml` is there, and
-    /// an executable `dispatch`.
+    /// Opens an archive and checks its index: every member is a file, a directory
+    /// or a link inside the charm, and there are `metadata.yaml` and an executable
+    /// `dispatch`.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::io("open", path))?;
-        let refused = |reason: String| Error::Archive {
+        let rejected = |reason: String| Error::Archive {
             path: path.to_owned(),
             reason,
         };
         let mut zip =
-            ZipArchive::new(BufReader::new(file)).map_err(|error| refused(zip_reason(&error)))?;
+            ZipArchive::new(BufReader::new(file)).map_err(|error| rejected(zip_reason(&error)))?;
         let members = (0..zip.len())
             .filter_map(|index| member(&mut zip, index).transpose())
             .collect::<Result<Vec<_>, String>>()
-            .map_err(refused)?;
-        check(&members).map_err(refused)?;
+            .map_err(rejected)?;
+        check(&members).map_err(rejected)?;
         if zip.has_duplicate_names() {
-            return Err(refused(
+            return Err(rejected(
                 "two members have the same name; pack it again".into(),
             ));
         }
@@ -71,7 +71,7 @@ impl Archive {
         })
     }
 
-    /// The names of its files and links, in their order; not of its folders.
+    /// The names of its files and links, in their order, without directories.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let files = self.members.iter();
         files
@@ -79,7 +79,7 @@ impl Archive {
             .map(|member| member.name.as_str())
     }
 
-    /// The content of one file, or nothing if there is none of that name.
+    /// The content of one file; none if there is no file of that name.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let mut members = self.members.iter();
         let Some(member) = members.find(|m| m.kind == Kind::File && m.name == name) else {
@@ -91,8 +91,8 @@ impl Archive {
         }
     }
 
-    /// Unpacks the charm into `dest`, which must be empty or not there yet,
-    /// with the modes of the archive. After a failure `dest` is as it was.
+    /// Unpacks the charm into `dest`, which must be empty or missing, with the modes
+    /// of the archive. After an error `dest` is as before.
     pub fn unpack(&mut self, dest: &Path) -> Result<(), Error> {
         let existed = dest.exists();
         fs::create_dir_all(dest).map_err(Error::io("create", dest))?;
@@ -103,19 +103,19 @@ impl Archive {
                 reason: format!("{} is not empty; unpack it elsewhere", dest.display()),
             });
         }
-        let done = self.unpack_into(dest);
-        if done.is_err() {
-            // The failure is what matters, not whether its traces can go too.
+        let unpacked = self.unpack_into(dest);
+        if unpacked.is_err() {
+            // The first error matters, not whether the rest can be removed.
             let _ = fs::remove_dir_all(dest);
             if existed {
                 let _ = fs::create_dir_all(dest);
             }
         }
-        done
+        unpacked
     }
 
-    /// Folders and files first: while they are written there is no link yet
-    /// that could lead a write elsewhere.
+    /// Unpacks directories and files first: while they are written, there is no
+    /// link that could redirect a write.
     fn unpack_into(&mut self, dest: &Path) -> Result<(), Error> {
         let (links, others): (Vec<usize>, Vec<usize>) =
             (0..self.members.len()).partition(|index| {
@@ -135,7 +135,8 @@ impl Archive {
         self.check_links(dest)
     }
 
-    /// A chain of links, each of which stays inside, may still lead out.
+    /// Checks chains of links: each link may stay inside the charm, and the chain
+    /// lead out.
     fn check_links(&self, dest: &Path) -> Result<(), Error> {
         let root = fs::canonicalize(dest).map_err(Error::io("read", dest))?;
         let links = self.members.iter().filter(|m| m.kind == Kind::Link);
@@ -157,8 +158,8 @@ impl Archive {
     }
 }
 
-/// What the index says about a member, with the modes Juju would give it, or
-/// nothing for the charm's own folder, which is a member once Juju packed it.
+/// Reads the index entry of a member, with the modes that Juju gives it. None for
+/// the charm's own directory, which is a member of archives that Juju packed.
 fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Option<Member>, String> {
     let file = zip.by_index_raw(index).map_err(|e| zip_reason(&e))?;
     let written = file.name().map_err(|e| zip_reason(&e))?.into_owned();
@@ -166,7 +167,7 @@ fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Option<
     if written == "./" {
         return Ok(None);
     }
-    if let Some(reason) = refuse_name(&name) {
+    if let Some(reason) = invalid_name(&name) {
         return Err(format!("cannot unpack {written:?}: {reason}"));
     }
     let mode = match file.system() {
@@ -195,7 +196,7 @@ fn member(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Option<
 
 fn check(members: &[Member]) -> Result<(), String> {
     let files = members.iter().filter(|m| m.kind != Kind::Directory);
-    if let Some((name, reason)) = refuse_clash(files.map(|m| m.name.as_str())) {
+    if let Some((name, reason)) = clash(files.map(|m| m.name.as_str())) {
         return Err(format!("cannot unpack {name:?}: {reason}"));
     }
     let find = |name: &str| {
@@ -253,7 +254,7 @@ fn unpack_member(
     Ok(())
 }
 
-/// A link must be relative, and its target inside the charm, by its text.
+/// Checks by its text that the target of a link is relative and inside the charm.
 fn check_target(name: &str, target: &str) -> Result<(), String> {
     if target.starts_with('/') {
         return Err(format!("it is a link to {target:?}, which is absolute"));

@@ -1,11 +1,11 @@
-//! From `charmcraft.yaml` to the keys of `metadata.yaml`.
+//! From `charmcraft.yaml` to the keys of `metadata.yaml` (`archive §7`).
 
 use serde_json::{Map, Value};
 
 use crate::problems::Problems;
 use crate::url;
 
-/// Keys that go to `metadata.yaml` under the same name.
+/// Keys that are copied to `metadata.yaml` under the same name.
 const SAME: [&str; 15] = [
     "assumes",
     "charm-user",
@@ -24,7 +24,7 @@ const SAME: [&str; 15] = [
     "terms",
 ];
 
-/// Keys that direct the packing, or go to a file of their own.
+/// Keys for packing, and keys whose values become another file.
 const OTHER: [&str; 15] = [
     "actions",
     "adopt-info",
@@ -43,7 +43,7 @@ const OTHER: [&str; 15] = [
     "version",
 ];
 
-/// Keys of other formats and other times, and what to write instead.
+/// Keys of other formats and older versions, and what to write instead.
 const INSTEAD: [(&str, &str); 17] = [
     (
         "bases",
@@ -91,7 +91,7 @@ pub fn check_keys(charmcraft: &Map<String, Value>, problems: &mut Problems) {
     }
 }
 
-/// The names of the keys that would end in `metadata.yaml`, of those set.
+/// The keys with a value that would be part of `metadata.yaml`.
 pub fn metadata_keys(charmcraft: &Map<String, Value>) -> Vec<&str> {
     charmcraft
         .iter()
@@ -101,8 +101,8 @@ pub fn metadata_keys(charmcraft: &Map<String, Value>) -> Vec<&str> {
         .collect()
 }
 
-/// Derives `metadata.yaml`: what is null is left out, keys are sorted at all
-/// levels, `title` and `links` go by their Juju names.
+/// Derives `metadata.yaml`: null keys are omitted, keys are sorted at all levels,
+/// `title` and `links` are renamed to Juju's keys.
 pub fn metadata(charmcraft: &Map<String, Value>, problems: &mut Problems) -> Map<String, Value> {
     let mut metadata = Map::new();
     for (key, value) in charmcraft {
@@ -187,7 +187,7 @@ fn normalised(place: &str, value: &Value, problems: &mut Problems) -> Option<Val
     }
 }
 
-/// The same value with the keys of every map in it sorted.
+/// Sorts the keys of every map in a value.
 pub fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(sorted_map(map)),

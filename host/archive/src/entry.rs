@@ -1,4 +1,4 @@
-//! What goes into an archive.
+//! Files of an archive, and the rules for their names (`archive §3`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,16 +10,16 @@ use crate::error::Error;
 /// A file in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The path in the charm, with `/` between its parts: `src/charm.py`.
+    /// The path in the charm, for example `src/charm.py`.
     pub name: String,
-    /// Whether it can be run.
+    /// Whether it is executable.
     pub mode: Mode,
-    /// What is in it.
+    /// Its content.
     pub content: Content,
 }
 
-/// The modes that survive: Juju packs a charm again at each upgrade, and makes
-/// every mode one of these.
+/// The mode of a file. Juju packs a charm again at each upgrade, and changes every
+/// mode to one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// 0644.
@@ -33,7 +33,7 @@ pub enum Mode {
 pub enum Content {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// Those of a file, read when the archive is written.
+    /// The bytes of a file, which is read when the archive is written.
     File(PathBuf),
 }
 
@@ -48,7 +48,7 @@ impl Mode {
 }
 
 impl Entry {
-    /// A file that is read, with this content.
+    /// A data file with this content.
     pub fn data(name: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Entry {
             name: name.into(),
@@ -57,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// A program, its content in `file`.
+    /// A program with the content of `file`.
     pub fn program(name: impl Into<String>, file: impl Into<PathBuf>) -> Self {
         Entry {
             name: name.into(),
@@ -66,10 +66,10 @@ impl Entry {
         }
     }
 
-    /// The file `name` of the directory `root`, under that name, executable if
-    /// its owner may run it. A link is followed, but not out of `root`.
+    /// The file `name` in the directory `root`, under that name; executable if its
+    /// owner may execute it. Follows a link, but not out of `root`.
     pub fn from_file(root: &Path, name: &str) -> Result<Self, Error> {
-        let refused = |reason: &str| {
+        let rejected = |reason: &str| {
             Err(Error::Member {
                 name: name.to_owned(),
                 reason: reason.to_owned(),
@@ -79,11 +79,11 @@ impl Entry {
         let root = fs::canonicalize(root).map_err(Error::io("read", root))?;
         let real = fs::canonicalize(&path).map_err(Error::io("read", &path))?;
         if !real.starts_with(&root) {
-            return refused("it is a link that leads out of the project; copy the file here");
+            return rejected("it is a link that leads out of the project; copy the file here");
         }
         let metadata = fs::metadata(&real).map_err(Error::io("read", &real))?;
         if !metadata.is_file() {
-            return refused("it is not a file");
+            return rejected("it is not a file");
         }
         Ok(Entry {
             name: name.to_owned(),
@@ -96,8 +96,8 @@ impl Entry {
     }
 }
 
-/// Says why a name cannot be one of an archive's, if so.
-pub fn refuse_name(name: &str) -> Option<&'static str> {
+/// Returns why a name cannot be one of an archive's; none if it can.
+pub fn invalid_name(name: &str) -> Option<&'static str> {
     if name.starts_with('/') {
         return Some("the name is absolute; write it relative to the charm");
     }
@@ -113,8 +113,9 @@ pub fn refuse_name(name: &str) -> Option<&'static str> {
     None
 }
 
-/// Says why Juju would lose a file when it packs the charm again, if so.
-pub fn refuse_lost(name: &str) -> Option<&'static str> {
+/// Returns why Juju loses a file when it packs the charm again; none if it does
+/// not.
+pub fn lost_by_juju(name: &str) -> Option<&'static str> {
     let mut parts = name.split('/');
     let root = parts.next();
     if name.split('/').any(|part| part == ".jujuignore") {
@@ -137,8 +138,8 @@ pub fn refuse_lost(name: &str) -> Option<&'static str> {
     None
 }
 
-/// Finds a name that is there twice, or is both a file and a folder.
-pub fn refuse_clash<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'static str)> {
+/// Finds a name that occurs twice, or is both a file and a directory.
+pub fn clash<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'static str)> {
     let mut files = BTreeSet::new();
     for name in names {
         if !files.insert(name) {

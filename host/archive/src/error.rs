@@ -1,9 +1,9 @@
-//! What can go wrong with a project or an archive.
+//! Errors of projects and archives.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a charm cannot be packed or read. Every message says what to do.
+/// Why a charm cannot be packed or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory cannot be used.
@@ -13,13 +13,14 @@ pub enum Error {
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
     /// A directory without `charmcraft.yaml`.
     #[error("cannot find charmcraft.yaml in {}: run this in a charm project, or make one with `charmhost new`", .0.display())]
     NoProject(PathBuf),
-    /// A document that is not YAML, or that readers of YAML would disagree about.
+    /// A document that is not YAML, or that different readers of YAML would read
+    /// differently.
     #[error("cannot read {file}")]
     Yaml {
         /// The file, relative to the project.
@@ -27,21 +28,21 @@ pub enum Error {
         /// Where and why.
         source: charmhost_yaml::Error,
     },
-    /// What Juju or charmcraft would refuse about a project: at least one
-    /// problem, each a sentence.
+    /// Juju or charmcraft would reject the project: at least one problem, each a
+    /// sentence.
     #[error("cannot use this charm project:\n- {}", .0.join("\n- "))]
     Project(Vec<String>),
     /// A charm name that Juju does not accept.
     #[error("{0}")]
     Name(String),
-    /// An architecture the project has no platform for.
+    /// The project has no platform for an architecture.
     #[error(
         "cannot pack for {architecture}: charmcraft.yaml has no such platform, only {known}; add `{architecture}:` under `platforms`"
     )]
     Architecture {
-        /// What was asked for.
+        /// The requested architecture.
         architecture: String,
-        /// What there is, separated by commas.
+        /// The architectures of the project, separated by commas.
         known: String,
     },
     /// A file that cannot be a member of the archive.
@@ -52,7 +53,7 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
-    /// An archive that is damaged or that Juju would not run.
+    /// An archive that is damaged, or that Juju cannot run.
     #[error("cannot use the charm {}: {reason}", path.display())]
     Archive {
         /// The archive.

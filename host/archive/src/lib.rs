@@ -2,8 +2,10 @@
 //!
 //! [`Project`] reads a charm project and derives the documents that Juju reads;
 //! [`pack`] writes them with the rest of the charm as a reproducible archive;
-//! [`Archive`] reads one back. What Juju or charmcraft would refuse later is
-//! refused here, all problems at once.
+//! [`Archive`] reads one. Everything that Juju or charmcraft would reject later is
+//! an error here, all problems at once.
+//!
+//! `archive §4` is a section of the reference on `.charm` archives.
 
 mod archive;
 mod charmcraft;

@@ -1,47 +1,47 @@
-//! Writes an archive.
+//! Writes an archive (`archive §3`, `archive §7`).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-use crate::entry::{Content, Entry, Mode, refuse_clash, refuse_lost, refuse_name};
+use crate::entry::{Content, Entry, Mode, clash, invalid_name, lost_by_juju};
 use crate::error::Error;
 
-/// The type bits of a plain file, as Unix has them in a mode.
+/// The type bits of a regular file in a Unix mode.
 const REGULAR_FILE: u32 = 0o100_000;
 
-/// Packs a charm into the file `path`. Either the whole archive is there
-/// afterwards or what was there before.
+/// Packs a charm into the file `path`, which is replaced atomically.
 ///
-/// The same entries, in any order, give the same bytes. Refused are names that
-/// lead out of the charm, files that Juju would lose, and a charm without
+/// The same entries, in any order, produce the same bytes. Returns an error for
+/// names that lead out of the charm, for files that Juju would lose, and without
 /// `metadata.yaml` or an executable `dispatch`.
 pub fn pack(path: &Path, entries: Vec<Entry>) -> Result<(), Error> {
-    let temporary = Temporary::beside(path);
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create_new(true)
-        .open(&temporary.0)
-        .map_err(Error::io("create", &temporary.0))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
     let failed = || Error::io("write", path);
-    let file = write(BufWriter::new(file), entries)?
+    let temporary = tempfile::Builder::new()
+        // As for any new file, the umask applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(failed())?;
+    let file = write(BufWriter::new(temporary), entries)?
         .into_inner()
         .map_err(|error| failed()(error.into_error()))?;
-    file.sync_all().map_err(failed())?;
-    fs::rename(&temporary.0, path).map_err(failed())
+    file.as_file().sync_all().map_err(failed())?;
+    let packed = file.persist(path).map_err(|error| failed()(error.error));
+    packed.map(drop)
 }
 
-/// Packs a charm into a writer, and gives it back; otherwise as [`pack`].
+/// Packs a charm into a writer, and returns it; otherwise as [`pack`].
 pub fn write<W: Write + Seek>(writer: W, mut entries: Vec<Entry>) -> Result<W, Error> {
     check(&entries)?;
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     let mut zip = ZipWriter::new(writer);
     for entry in entries {
-        let refused = |error: io::Error| Error::Member {
+        let rejected = |error: io::Error| Error::Member {
             name: entry.name.clone(),
             reason: error.to_string(),
         };
@@ -55,15 +55,15 @@ pub fn write<W: Write + Seek>(writer: W, mut entries: Vec<Entry>) -> Result<W, E
             Content::Bytes(bytes) => {
                 let options = options.large_file(needs_zip64(bytes.len() as u64));
                 zip.start_file(&entry.name, options)
-                    .map_err(|error| refused(error.into()))?;
-                zip.write_all(bytes).map_err(refused)?;
+                    .map_err(|error| rejected(error.into()))?;
+                zip.write_all(bytes).map_err(rejected)?;
             }
             Content::File(path) => {
                 let mut file = File::open(path).map_err(Error::io("read", path))?;
                 let length = file.metadata().map_err(Error::io("read", path))?.len();
                 zip.start_file(&entry.name, options.large_file(needs_zip64(length)))
-                    .map_err(|error| refused(error.into()))?;
-                io::copy(&mut file, &mut zip).map_err(refused)?;
+                    .map_err(|error| rejected(error.into()))?;
+                io::copy(&mut file, &mut zip).map_err(rejected)?;
             }
         }
     }
@@ -73,53 +73,37 @@ pub fn write<W: Write + Seek>(writer: W, mut entries: Vec<Entry>) -> Result<W, E
     })
 }
 
-/// Deflate may make what cannot be compressed a little larger.
+/// Whether a file may need more than 32 bits for its size. Deflate makes data that
+/// cannot be compressed a little larger.
 fn needs_zip64(length: u64) -> bool {
     length >= 0xff00_0000
 }
 
 fn check(entries: &[Entry]) -> Result<(), Error> {
-    let refused = |name: &str, reason: &str| {
+    let rejected = |name: &str, reason: &str| {
         Err(Error::Member {
             name: name.to_owned(),
             reason: reason.to_owned(),
         })
     };
     for Entry { name, .. } in entries {
-        if let Some(reason) = refuse_name(name).or_else(|| refuse_lost(name)) {
-            return refused(name, reason);
+        if let Some(reason) = invalid_name(name).or_else(|| lost_by_juju(name)) {
+            return rejected(name, reason);
         }
     }
-    if let Some((name, reason)) = refuse_clash(entries.iter().map(|entry| entry.name.as_str())) {
-        return refused(name, reason);
+    if let Some((name, reason)) = clash(entries.iter().map(|entry| entry.name.as_str())) {
+        return rejected(name, reason);
     }
     let find = |name: &str| entries.iter().find(|entry| entry.name == name);
     if find("metadata.yaml").is_none() {
-        return refused(
+        return rejected(
             "metadata.yaml",
             "it is missing; Juju reads no charm without it",
         );
     }
     match find("dispatch").map(|entry| entry.mode) {
         Some(Mode::Executable) => Ok(()),
-        Some(Mode::Data) => refused("dispatch", "it must be executable: Juju runs it"),
-        None => refused("dispatch", "it is missing; it is the program Juju runs"),
-    }
-}
-
-/// A file beside the archive, removed if it is still there when dropped.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn beside(path: &Path) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Temporary(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After a successful rename there is nothing to remove.
-        let _ = fs::remove_file(&self.0);
+        Some(Mode::Data) => rejected("dispatch", "it must be executable: Juju runs it"),
+        None => rejected("dispatch", "it is missing; it is the program Juju runs"),
     }
 }

@@ -1,10 +1,10 @@
-//! What a charm is packed for: `base` and `platforms` of `charmcraft.yaml`.
+//! `base` and `platforms` of `charmcraft.yaml` (`archive §4`, `archive §7`).
 
 use serde_json::{Map, Value};
 
 use crate::problems::Problems;
 
-/// The architectures Juju knows, as Debian names them.
+/// Juju's architectures, by their Debian names.
 const ARCHITECTURES: [&str; 7] = [
     "amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x",
 ];
@@ -12,13 +12,13 @@ const ARCHITECTURES: [&str; 7] = [
 /// One archive to be packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Platform {
-    /// The label in `charmcraft.yaml`: `amd64`, `ubuntu@24.04:arm64`, `big`.
+    /// The label in `charmcraft.yaml`, for example `amd64` or `ubuntu@24.04:arm64`.
     pub label: String,
-    /// The operating system's name in the manifest: always `ubuntu` today.
+    /// The operating system's name in the manifest, always `ubuntu`.
     pub base: String,
-    /// The operating system's version: `24.04`.
+    /// The operating system's version, for example `24.04`.
     pub channel: String,
-    /// The architecture as Debian names it: `amd64`, `arm64`.
+    /// The Debian name of the architecture, for example `amd64`.
     pub architecture: String,
 }
 
@@ -89,7 +89,7 @@ fn platform(label: &str, value: &Value, base: Option<&str>) -> Result<Platform, 
     })
 }
 
-/// What a platform's `build-for` says, or else its label.
+/// The value of a platform's `build-for`, or else its label.
 fn build_for<'a>(label: &'a str, value: &'a Value) -> Result<&'a str, String> {
     let map = match value {
         Value::Null => return Ok(label),

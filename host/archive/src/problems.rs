@@ -1,4 +1,4 @@
-//! Collects what is wrong with a project, so that all of it is said at once.
+//! Collects all problems of a project, so that they are reported at once.
 
 use serde_json::{Map, Value};
 
@@ -7,37 +7,37 @@ use serde_json::{Map, Value};
 pub struct Problems(Vec<String>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds a problem.
     pub fn add(&mut self, problem: impl Into<String>) {
         self.0.push(problem.into());
     }
 
-    /// All of them.
+    /// Returns all problems.
     pub fn into_vec(self) -> Vec<String> {
         self.0
     }
 
-    /// The map at `place`, or nothing and a problem.
+    /// The map at `place`; adds a problem and returns none if it is something else.
     pub fn map<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a Map<String, Value>> {
         self.typed(place, value, "a map", value.as_object())
     }
 
-    /// The list at `place`, or nothing and a problem.
+    /// The list at `place`; adds a problem and returns none if it is something else.
     pub fn list<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a Vec<Value>> {
         self.typed(place, value, "a list", value.as_array())
     }
 
-    /// The string at `place`, or nothing and a problem.
+    /// The string at `place`; adds a problem and returns none if it is something else.
     pub fn string<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a str> {
         self.typed(place, value, "a string", value.as_str())
     }
 
-    /// The boolean at `place`, or nothing and a problem.
+    /// The boolean at `place`; adds a problem and returns none if it is something else.
     pub fn boolean(&mut self, place: &str, value: &Value) -> Option<bool> {
         self.typed(place, value, "true or false", value.as_bool())
     }
 
-    /// The whole number at `place`, or nothing and a problem.
+    /// The integer at `place`; adds a problem and returns none if it is something else.
     pub fn integer(&mut self, place: &str, value: &Value) -> Option<i64> {
         self.typed(place, value, "a whole number", value.as_i64())
     }
@@ -64,7 +64,7 @@ impl Problems {
     }
 }
 
-/// A value as an error message names it.
+/// Describes a value for an error message.
 pub fn kind(value: &Value) -> String {
     match value {
         Value::Null => "empty".into(),

@@ -1,4 +1,4 @@
-//! A charm project: a directory with `charmcraft.yaml`.
+//! A charm project: a directory with `charmcraft.yaml` (`archive §7`).
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ use crate::platforms::{self, Platform};
 use crate::problems::Problems;
 use crate::shipped::{self, Prime};
 
-/// What `charmcraft.yaml` says, checked.
+/// The checked contents of `charmcraft.yaml`.
 #[derive(Debug, Clone)]
 pub struct Project {
     dir: PathBuf,
@@ -26,9 +26,8 @@ pub struct Project {
     actions: Option<Value>,
 }
 
-/// The texts of the documents that Juju reads from an archive. No value in
-/// them means one thing to Juju and another to charmcraft or ops: each string
-/// is quoted.
+/// The texts of the documents that Juju reads from an archive. Every string is
+/// quoted, so that Juju, charmcraft and ops read the same values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documents {
     /// `metadata.yaml`.
@@ -44,10 +43,10 @@ pub struct Documents {
 impl Project {
     /// Reads the project in `dir` and checks all of it.
     ///
-    /// `metadata.yaml`, `config.yaml` and `actions.yaml` may stand beside
-    /// `charmcraft.yaml` in place of its own keys, as for charmcraft; their
-    /// values are taken over, written anew. What Juju or charmcraft would
-    /// refuse comes back as one [`Error::Project`] with every problem.
+    /// `metadata.yaml`, `config.yaml` and `actions.yaml` may be beside
+    /// `charmcraft.yaml` instead of its keys, as for charmcraft; their values are
+    /// copied. Everything that Juju or charmcraft would reject becomes one
+    /// [`Error::Project`] with all problems.
     pub fn load(dir: &Path) -> Result<Self, Error> {
         let charmcraft =
             read_yaml(dir, "charmcraft.yaml")?.ok_or_else(|| Error::NoProject(dir.into()))?;
@@ -99,12 +98,12 @@ impl Project {
         &self.dir
     }
 
-    /// What it is packed for, at least one, one for each architecture.
+    /// Its platforms: at least one, one for each architecture.
     pub fn platforms(&self) -> &[Platform] {
         &self.platforms
     }
 
-    /// The architectures of its platforms, as Debian names them.
+    /// The Debian names of the architectures of its platforms.
     pub fn architectures(&self) -> Vec<String> {
         let name = |platform: &Platform| platform.architecture.clone();
         self.platforms.iter().map(name).collect()
@@ -125,8 +124,8 @@ impl Project {
         self.actions.as_ref()
     }
 
-    /// The documents of the archive for one architecture. The same project
-    /// always gives the same bytes.
+    /// Returns the documents of the archive for one architecture. The same project
+    /// always has the same bytes.
     pub fn documents(&self, architecture: &str) -> Result<Documents, Error> {
         let platform = self.platform(architecture)?;
         Ok(Documents {
@@ -137,19 +136,20 @@ impl Project {
         })
     }
 
-    /// `<name>_<platform>.charm`, as charmcraft names the archive.
+    /// charmcraft's name of the archive: `<name>_<platform>.charm`.
     pub fn platform_file_name(&self, architecture: &str) -> Result<String, Error> {
         let label = self.platform(architecture)?.label.replace(':', "-");
         Ok(format!("{}_{label}.charm", self.name))
     }
 
-    /// The files of the project that the charm has beside its documents and
-    /// what is built: `hooks/`, `lib/`, `templates/`, `LICENSE`, `README.md`,
-    /// `icon.svg`, `lxd-profile.yaml` and `version` if they are there, and what
-    /// `prime` of the charm's part names, without what that excludes (`-PATH`).
+    /// Returns the files of the project that are part of the charm, without the
+    /// documents and the result of the build: `hooks/`, `lib/`, `templates/`,
+    /// `LICENSE`, `README.md`, `icon.svg`, `lxd-profile.yaml` and `version` if they
+    /// exist, and the files under `prime` of the charm's part, without those that
+    /// it excludes (`-PATH`).
     ///
-    /// A file that its owner may execute stays executable. Links are followed,
-    /// but not out of the project.
+    /// A file that its owner may execute stays executable. Links are followed, but
+    /// not out of the project.
     pub fn files(&self) -> Result<Vec<Entry>, Error> {
         shipped::files(&self.dir, &self.prime)
     }
@@ -178,8 +178,8 @@ impl Documents {
     }
 }
 
-/// charmcraft's own version and start time are not for others to write, and a
-/// time would make each archive another.
+/// The value of `manifest.yaml` (`archive §4`), without charmcraft's version and
+/// start time: it was not charmcraft, and archives must be reproducible.
 fn manifest(platform: &Platform) -> Value {
     json!({
         "charmhost-version": env!("CARGO_PKG_VERSION"),
@@ -197,7 +197,7 @@ fn manifest(platform: &Platform) -> Value {
     })
 }
 
-/// The document in a file of the project, if the file is there.
+/// Reads a document of the project; none if there is no such file.
 fn read_yaml(dir: &Path, file: &str) -> Result<Option<Value>, Error> {
     let path = dir.join(file);
     let text = match fs::read_to_string(&path) {
@@ -212,7 +212,7 @@ fn read_yaml(dir: &Path, file: &str) -> Result<Option<Value>, Error> {
     Ok(Some(value))
 }
 
-/// The metadata of `metadata.yaml` if there is one, else of `charmcraft.yaml`.
+/// The metadata from `metadata.yaml` if it exists, else from `charmcraft.yaml`.
 fn metadata(
     dir: &Path,
     charmcraft: &Map<String, Value>,
@@ -237,7 +237,7 @@ fn metadata(
     Ok(file)
 }
 
-/// A section that may be a key of `charmcraft.yaml` or a file of its own.
+/// The value of a section, which is a key of `charmcraft.yaml` or a file.
 fn section(
     dir: &Path,
     key: &str,
@@ -257,8 +257,8 @@ fn section(
         (None | Some(Value::Null), None) => Ok(None),
         (Some(Value::Object(map)), None) if map.is_empty() => Ok(None),
         (Some(value), None) => Ok(Some(charmcraft::sorted(value.clone()))),
-        // An empty file holds no actions; it holds no options either, but that
-        // Juju refuses, and so does the check.
+        // An empty file is no actions. An empty `config.yaml` stays, because Juju
+        // rejects it, and so does the check.
         (None, Some(Value::Null)) if key == "actions" => Ok(None),
         (None, Some(value)) => Ok(Some(value)),
     }

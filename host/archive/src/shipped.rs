@@ -1,5 +1,5 @@
-//! Files of a project that its charm has as they are: what charmcraft takes
-//! without being asked, and what `prime` of the charm's part names.
+//! Files of a project that are copied to the charm: those that charmcraft copies
+//! by default, and those under `prime` of the charm's part (`archive §7`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +12,11 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::problems::Problems;
 
-/// Files and folders of the project's root that are shipped if they are there.
+/// Files and directories of the project's root that are copied if they exist.
 ///
-/// Of these charmcraft takes `hooks`, `lib`, `lxd-profile.yaml`, `templates` and
-/// `version` by itself; who writes an icon, a licence or a README expects that
-/// it is shipped too.
-const USUAL: [&str; 8] = [
+/// charmcraft copies `hooks`, `lib`, `lxd-profile.yaml`, `templates` and `version`
+/// by default; an icon, a licence and a README are expected in a charm too.
+const DEFAULT_FILES: [&str; 8] = [
     "LICENSE",
     "README.md",
     "hooks",
@@ -28,9 +27,9 @@ const USUAL: [&str; 8] = [
     "version",
 ];
 
-/// What a build makes, and what is derived from `charmcraft.yaml`. A part may
-/// name these under `prime`; they are not taken from the project.
-const MADE: [&str; 7] = [
+/// Files that a build produces or that are derived from `charmcraft.yaml`. A part
+/// may list them under `prime`; they are not copied from the project.
+const GENERATED: [&str; 7] = [
     "actions.yaml",
     "charm.cwasm",
     "charmhost.toml",
@@ -40,10 +39,10 @@ const MADE: [&str; 7] = [
     "metadata.yaml",
 ];
 
-/// Folders of the root that no pattern matches: what builds leave there.
-const BUILT: [&str; 2] = ["build", "target"];
+/// Directories of the root with results of builds, which no pattern matches.
+const BUILD_DIRS: [&str; 2] = ["build", "target"];
 
-/// As in Python's `glob`, which craft-parts uses: `*` matches no `/`, and no
+/// As in Python's `glob`, which craft-parts uses: `*` matches neither `/` nor a
 /// leading dot.
 const MATCHING: MatchOptions = MatchOptions {
     case_sensitive: true,
@@ -51,11 +50,10 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// How many links a chain of them may have, as in Linux.
+/// The most links of a chain, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// The list under `prime` of the charm's part: what is shipped beside the usual
-/// files, and what is not.
+/// The list under `prime` of the charm's part: additional files, and exclusions.
 #[derive(Debug, Clone, Default)]
 pub struct Prime {
     includes: Vec<String>,
@@ -112,7 +110,7 @@ impl Prime {
         Ok(())
     }
 
-    /// Whether a path, or a folder above it, is excluded.
+    /// Whether a path, or a directory above it, is excluded.
     fn excludes(&self, name: &str) -> bool {
         let folders = name
             .match_indices('/')
@@ -125,16 +123,16 @@ impl Prime {
     }
 }
 
-/// The files that a charm has of the project in `dir`. Links are followed and
-/// replaced by what they lead to, as charmcraft does.
+/// Returns the files of the project in `dir` that are copied to the charm. Links
+/// are replaced by their targets, as with charmcraft.
 pub fn files(dir: &Path, prime: &Prime) -> Result<Vec<Entry>, Error> {
     let mut files = Files {
         root: fs::canonicalize(dir).map_err(Error::io("read", dir))?,
         prime,
         found: BTreeMap::new(),
-        above: Vec::new(),
+        parents: Vec::new(),
     };
-    for name in USUAL {
+    for name in DEFAULT_FILES {
         if fs::symlink_metadata(files.root.join(name)).is_ok() {
             files.add(name)?;
         }
@@ -149,19 +147,19 @@ struct Files<'a> {
     root: PathBuf,
     prime: &'a Prime,
     found: BTreeMap<String, Entry>,
-    /// The folders that are being read, without links.
-    above: Vec<PathBuf>,
+    /// The directories that are being read, from the outermost, without links.
+    parents: Vec<PathBuf>,
 }
 
 impl Files<'_> {
     fn include(&mut self, include: &str) -> Result<(), Error> {
-        if MADE.contains(&include) {
+        if GENERATED.contains(&include) {
             return Ok(());
         }
         if !include.contains('*') {
             return match fs::symlink_metadata(self.root.join(include)) {
                 Ok(_) => self.add(include),
-                Err(_) => Err(refused(
+                Err(_) => Err(rejected(
                     include,
                     "`prime` in charmcraft.yaml names it, and it is not there; make it, or remove the line",
                 )),
@@ -172,28 +170,28 @@ impl Files<'_> {
             Pattern::escape(&self.root.to_string_lossy())
         );
         let matching = glob::glob_with(&pattern, MATCHING)
-            .map_err(|error| refused(include, &error.to_string()))?;
+            .map_err(|error| rejected(include, &error.to_string()))?;
         for path in matching {
             let path = path.map_err(|error| {
                 let path = error.path().to_path_buf();
                 Error::io("read", path)(error.into())
             })?;
             let name = self.name(&path)?;
-            if !is_made(&name) {
+            if !is_generated(&name) {
                 self.add(&name)?;
             }
         }
         Ok(())
     }
 
-    /// Adds a file, or all of a folder, unless it is excluded.
+    /// Adds a file, or all files of a directory, unless it is excluded.
     fn add(&mut self, name: &str) -> Result<(), Error> {
         if self.prime.excludes(name) || self.leads_to_dispatch(name) {
             return Ok(());
         }
         let path = self.root.join(name);
         let real = fs::canonicalize(&path).map_err(|error| match fs::read_link(&path) {
-            Ok(target) => refused(
+            Ok(target) => rejected(
                 name,
                 &format!(
                     "it is a link to {target:?}, which is not there; remove it, or make the file"
@@ -207,50 +205,49 @@ impl Files<'_> {
             return Ok(());
         }
         if !real.starts_with(&self.root) {
-            return Err(refused(
+            return Err(rejected(
                 name,
                 "it is a link that leads out of the project; copy the folder here",
             ));
         }
-        if self.above.contains(&real) {
-            return Err(refused(
+        if self.parents.contains(&real) {
+            return Err(rejected(
                 name,
                 "it is a link to a folder that it is in; remove it",
             ));
         }
-        self.above.push(real);
+        self.parents.push(real);
         let entries = fs::read_dir(&path).map_err(Error::io("read", &path))?;
         for entry in entries {
             let entry = entry.map_err(Error::io("read", &path))?;
             let name = self.name(&entry.path())?;
             self.add(&name)?;
         }
-        self.above.pop();
+        self.parents.pop();
         Ok(())
     }
 
-    /// The name in the charm of a path below the root.
+    /// The name in the charm of a path in the root.
     fn name(&self, path: &Path) -> Result<String, Error> {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         let name = below.to_str().map(str::to_owned);
         name.ok_or_else(|| {
-            refused(
+            rejected(
                 &below.to_string_lossy(),
                 "the name is not UTF-8, which zip archives need; rename it",
             )
         })
     }
 
-    /// Whether it is a link to `dispatch`, as older charms have one for each
-    /// hook. Juju runs `dispatch` itself, and copies of it would be run as
-    /// legacy hooks.
+    /// Whether a name is a link to `dispatch`: older charms have one for each hook.
+    /// Juju runs `dispatch` itself, and copies of it would run as legacy hooks.
     fn leads_to_dispatch(&self, name: &str) -> bool {
         let mut name = PathBuf::from(name);
         for _ in 0..MAX_LINKS {
             let Ok(target) = fs::read_link(self.root.join(&name)) else {
                 return false;
             };
-            name = plain(&name.parent().unwrap_or(Path::new("")).join(target));
+            name = normalised(&name.parent().unwrap_or(Path::new("")).join(target));
             if name == Path::new("dispatch") {
                 return true;
             }
@@ -259,28 +256,30 @@ impl Files<'_> {
     }
 }
 
-/// Whether a path that a pattern matched is no source of the charm's.
-fn is_made(name: &str) -> bool {
+/// Whether a path that a pattern matched is not a source of the charm.
+fn is_generated(name: &str) -> bool {
     let root = name.split('/').next().unwrap_or_default();
-    MADE.contains(&name) || BUILT.contains(&root) || root == name && name.ends_with(".charm")
+    GENERATED.contains(&name)
+        || BUILD_DIRS.contains(&root)
+        || root == name && name.ends_with(".charm")
 }
 
-/// A path without `.`, and with `..` resolved by its text.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
+/// A path without `.` and with `..` resolved by its text.
+fn normalised(path: &Path) -> PathBuf {
+    let mut normalised = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir => {
-                plain.pop();
+                normalised.pop();
             }
-            part => plain.push(part),
+            part => normalised.push(part),
         }
     }
-    plain
+    normalised
 }
 
-fn refused(name: &str, reason: &str) -> Error {
+fn rejected(name: &str, reason: &str) -> Error {
     Error::Member {
         name: name.to_owned(),
         reason: reason.to_owned(),

@@ -1,21 +1,21 @@
-//! Links, in the form charmcraft writes them.
+//! Links in the form that charmcraft writes (`archive §7`).
 
-/// Brings a link into charmcraft's form: scheme and host in lower case, no
-/// port where it is the scheme's own, and a path, if only `/`.
+/// Converts a link to charmcraft's form: scheme and host in lower case, without the
+/// default port, and with a path, at least `/`.
 pub fn normalise(link: &str) -> Result<String, String> {
-    let refused = |reason: &str| Err(format!("cannot use the link {link:?}: {reason}"));
+    let rejected = |reason: &str| Err(format!("cannot use the link {link:?}: {reason}"));
     let link_text = link.trim();
     let Some((scheme, rest)) = link_text.split_once("://") else {
-        return refused("it must begin with https:// or http://");
+        return rejected("it must begin with https:// or http://");
     };
     let scheme = scheme.to_ascii_lowercase();
     let default_port = match scheme.as_str() {
         "https" => ":443",
         "http" => ":80",
-        _ => return refused("it must begin with https:// or http://"),
+        _ => return rejected("it must begin with https:// or http://"),
     };
     if rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return refused("it has a space in it; write %20");
+        return rejected("it has a space in it; write %20");
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -26,7 +26,7 @@ pub fn normalise(link: &str) -> Result<String, String> {
     let host = host.to_ascii_lowercase();
     let host = host.strip_suffix(default_port).unwrap_or(&host);
     if host.is_empty() || host.starts_with(':') {
-        return refused("it names no host");
+        return rejected("it names no host");
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
     Ok(format!("{scheme}://{user}{host}{slash}{path}"))
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_refused() {
+    fn what_is_no_link_is_rejected() {
         for given in [
             "",
             "a.b",

@@ -1,4 +1,4 @@
-//! `actions.yaml`: names, parameters and their schemas.
+//! `actions.yaml`: names, parameters and their schemas (`archive §4`).
 
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ pub fn check(actions: &Value, charm: &str, problems: &mut Problems) {
                 "cannot use the action name {name:?}: names that begin with juju are Juju's"
             ));
         }
-        // Juju takes an action with nothing under it.
+        // Juju accepts an action without a value.
         if value.is_null() {
             continue;
         }
@@ -109,7 +109,7 @@ fn schema(place: &str, value: &Value, problems: &mut Problems) {
     }
 }
 
-/// Checks what stands under one key of a schema.
+/// Checks the value of one key of a schema.
 fn keyword(place: &str, key: &str, value: &Value, problems: &mut Problems) {
     match key {
         "required" => required(place, value, problems),
@@ -167,7 +167,7 @@ fn required(place: &str, value: &Value, problems: &mut Problems) {
     }
 }
 
-/// Juju does not follow references between schemas, and so takes none.
+/// Rejects references between schemas, which Juju does not resolve.
 fn references(place: &str, value: &Value, problems: &mut Problems) {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! `config.yaml`: options, their types and defaults.
+//! `config.yaml`: options, their types and defaults (`archive §4`).
 
 use serde_json::{Map, Value};
 
@@ -56,8 +56,8 @@ fn option(name: &str, value: &Value, problems: &mut Problems) {
     }
 }
 
-/// The type of an option, if it is one of Juju's. Juju takes an option without
-/// for a string, but charmcraft and ops refuse it.
+/// The type of an option, if it is one of Juju's. For Juju an option without a type
+/// is a string, but charmcraft and ops reject it.
 fn option_type<'a>(
     place: &str,
     map: &'a Map<String, Value>,

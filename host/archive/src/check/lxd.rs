@@ -1,11 +1,12 @@
-//! `lxd-profile.yaml`: what a charm may ask of its machine's container.
+//! `lxd-profile.yaml`: settings for the LXD container of the machine
+//! (`archive §4`).
 
 use serde_json::Value;
 
 use crate::problems::Problems;
 
 const DEVICES: [&str; 4] = ["gpu", "unix-block", "unix-char", "usb"];
-const REFUSED: [&str; 3] = ["boot", "limits", "migration"];
+const REJECTED: [&str; 3] = ["boot", "limits", "migration"];
 
 /// Checks the whole document.
 pub fn check(profile: &Value, problems: &mut Problems) {
@@ -22,7 +23,7 @@ pub fn check(profile: &Value, problems: &mut Problems) {
             .flatten()
     };
     for (key, _) in section("config") {
-        if REFUSED.iter().any(|prefix| key.starts_with(prefix)) {
+        if REJECTED.iter().any(|prefix| key.starts_with(prefix)) {
             problems.add(format!(
                 "cannot use `config.{key}` in lxd-profile.yaml: boot, limits and migration are \
                  the operator's to set"

@@ -1,4 +1,5 @@
-//! `metadata.yaml` as a whole; its sections have files of their own.
+//! `metadata.yaml` as a whole (`archive §4`); endpoints and workload sections are
+//! in other files.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +7,7 @@ use super::{relations, workload};
 use crate::error::Error;
 use crate::problems::{Problems, kind};
 
-/// Sections that must be maps where they are present.
+/// Sections that must be maps if they are present.
 const MAPS: [&str; 8] = [
     "containers",
     "devices",
@@ -18,9 +19,9 @@ const MAPS: [&str; 8] = [
     "storage",
 ];
 
-/// The keys that Juju's first format of metadata has, and its second has not.
+/// Keys of Juju's first format of metadata that the second does not have.
 const FIRST_FORMAT: [&str; 3] = ["deployment", "min-juju-version", "series"];
-/// The keys that only the second has.
+/// Keys of the second format only.
 const SECOND_FORMAT: [&str; 3] = ["assumes", "charm-user", "containers"];
 
 /// Checks a charm's name: lower-case words joined by hyphens, each with a
@@ -93,8 +94,7 @@ pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
     workload::check(metadata, problems);
 }
 
-/// Judges what all terms have in common; owner and revision may stand around
-/// the name.
+/// Checks the characters of a term: a name with an optional owner and revision.
 fn is_term(term: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-/:.+@".contains(c);
     term.starts_with(|c: char| c.is_ascii_lowercase()) && term.chars().all(allowed)
@@ -114,7 +114,8 @@ fn check_formats(metadata: &Map<String, Value>, problems: &mut Problems) {
     }
 }
 
-/// A feature, with or without a version, or a map of `any-of` or `all-of`.
+/// Checks an entry of `assumes`: a feature, with or without a version, or a map of
+/// `any-of` or `all-of`.
 fn check_assumes(value: &Value, problems: &mut Problems) {
     let map = match value {
         Value::String(text) if is_feature(text) => return,

@@ -1,4 +1,4 @@
-//! What Juju would refuse after the packing, refused before it.
+//! What Juju rejects in a charm, checked before packing (`archive §4`).
 
 mod actions;
 mod config;
@@ -12,8 +12,8 @@ pub use config::check as config;
 pub use lxd::check as lxd_profile;
 pub use metadata::{check as metadata, check_name};
 
-/// Whether only Juju may use a name for an endpoint, interface or action.
-/// Charms whose own name begins with `juju-` are Juju's.
+/// Whether a name of an endpoint, interface or action is reserved for Juju. Juju's
+/// own charms, whose names begin with `juju-`, may use it.
 fn is_reserved(charm: &str, name: &str) -> bool {
     !charm.starts_with("juju-") && (name == "juju" || name.starts_with("juju-"))
 }

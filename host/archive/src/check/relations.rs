@@ -1,11 +1,11 @@
-//! Endpoints: `provides`, `requires`, `peers` and `extra-bindings`.
+//! Endpoints: `provides`, `requires`, `peers` and `extra-bindings` (`archive §4`).
 
 use serde_json::{Map, Value};
 
 use super::is_reserved;
 use crate::problems::Problems;
 
-/// An endpoint as far as it is needed to judge the others.
+/// What the checks of other endpoints need of an endpoint.
 struct Endpoint<'a> {
     role: &'static str,
     name: &'a str,
@@ -54,7 +54,7 @@ pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
     extra_bindings(metadata, &endpoints, problems);
 }
 
-/// Checks one endpoint and gives its scope, if it says one.
+/// Checks one endpoint and returns its scope, if it has one.
 fn endpoint<'a>(
     role: &str,
     name: &str,

@@ -1,4 +1,5 @@
-//! What a charm runs on: containers, resources, storage and devices.
+//! Sections about the workload: containers, resources, storage and devices
+//! (`archive §4`).
 
 use serde_json::{Map, Value};
 
@@ -6,10 +7,10 @@ use crate::problems::{Problems, kind};
 
 type Section<'a> = Option<&'a Map<String, Value>>;
 
-/// User and group numbers that are Juju's in a pod.
+/// User and group IDs that Juju reserves in a pod.
 const JUJU_IDS: std::ops::Range<i64> = 1000..10_000;
 
-/// Checks these sections of `metadata.yaml` and their references.
+/// Checks these sections of `metadata.yaml`, and references between them.
 pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
     let section = |key: &str| metadata.get(key).and_then(Value::as_object);
     let (resources, storage) = (section("resources"), section("storage"));
@@ -114,7 +115,7 @@ fn properties(place: &str, value: &Value, problems: &mut Problems) {
     }
 }
 
-/// A number of MiB, or of the unit behind it.
+/// Whether a text is a size: a number of MiB, or with a unit.
 fn is_size(text: &str) -> bool {
     let units = ['M', 'G', 'T', 'P', 'E', 'Z', 'Y'];
     let number = text
@@ -124,8 +125,8 @@ fn is_size(text: &str) -> bool {
     number.starts_with(|c: char| c.is_ascii_digit()) && number.parse::<f64>().is_ok()
 }
 
-/// How many there may be: `"3"` is for ops, which wants a string, and not for
-/// Juju, which wants a number; only what both read passes.
+/// Checks the range of the number of instances. Accepts only what both Juju, which
+/// reads a bare number as one, and ops, which expects a string, can read.
 fn multiple(place: &str, value: &Value, problems: &mut Problems) {
     let Some(map) = problems.map(place, value) else {
         return;
