@@ -9,10 +9,10 @@ use crate::client::checked;
 use crate::http::MAX_ANSWER;
 use crate::{Client, Error};
 
-/// The part of the client's patience that one request waits for a change. A
-/// daemon that vanished is noticed after this and the patience.
+/// One request waits for a change for this fraction of the time that the daemon
+/// may be silent: its loss is noticed after both together.
 const SLICES: u32 = 4;
-/// How long an answer may take beyond the caller's limit.
+/// How much longer than the caller's limit a response may take.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Work that the daemon does in the background.
@@ -83,8 +83,8 @@ impl Client {
         Ok(self.get(&path).await?.result)
     }
 
-    /// Waits until a change is over, for so long at most. Fails with
-    /// [`Error::Change`] if the change failed.
+    /// Waits until a change is over, up to a limit. Returns [`Error::Change`] if the
+    /// change failed.
     pub async fn wait_change(&self, id: &str, limit: Option<Duration>) -> Result<Change, Error> {
         match self.wait_ready(id, limit).await? {
             Waited::Ready(change) if change.err.is_some() => Err(Error::Change(Box::new(change))),
@@ -96,8 +96,8 @@ impl Client {
         }
     }
 
-    /// Waits until a change is over, whether it failed or not. Asks at least
-    /// once, whatever the limit.
+    /// Waits until a change is over, whether it failed or not. Sends at least one
+    /// request, whatever the limit.
     pub(crate) async fn wait_ready(
         &self,
         id: &str,
@@ -118,12 +118,12 @@ impl Client {
             if end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(Waited::Limit);
             }
-            // The daemon may answer before the slice is over.
+            // The daemon may respond before the slice is over.
             sleep_until(start + slice).await;
         }
     }
 
-    /// Asks once; returns the change if it is over.
+    /// Sends one request; returns the change if it is over.
     async fn wait_slice(
         &self,
         id: &str,
@@ -132,14 +132,14 @@ impl Client {
     ) -> Result<Option<Change>, Error> {
         let path = format!("/v1/changes/{id}/wait?timeout={:.3}s", slice.as_secs_f64());
         let answer = self.get_within::<Change>(&path, slice, MAX_ANSWER);
-        let most = left.map_or(Duration::MAX, |left| left.saturating_add(GRACE));
-        match timeout(most, answer).await {
+        let limit = left.map_or(Duration::MAX, |left| left.saturating_add(GRACE));
+        match timeout(limit, answer).await {
             Ok(Ok(answer)) => Ok(Some(answer.result).filter(|change| change.ready)),
             Ok(Err(Error::Api { status: 504, .. })) => Ok(None),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::Silent {
                 doing: format!("finish change {id}"),
-                limit: most,
+                limit,
             }),
         }
     }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_may_leave_out_what_it_has_not() {
+    fn fields_of_a_change_may_be_missing() {
         let change: Change =
             serde_json::from_str(r#"{"id":"1","kind":"replan","status":"Doing"}"#).unwrap();
         assert!(!change.ready && change.tasks.is_empty());

@@ -16,17 +16,17 @@ pub struct CheckInfo {
     pub level: String,
     /// `up`, `down` or `inactive`.
     pub status: String,
-    /// How often it failed in a row.
+    /// The number of failures in a row.
     #[serde(default)]
     pub failures: u32,
-    /// With how many failures in a row it is down.
+    /// The number of failures in a row with which it is down.
     #[serde(default)]
     pub threshold: u32,
 }
 
 impl Client {
-    /// Returns the checks of these names, or all if none is named, sorted by
-    /// name. Unknown names are left out.
+    /// Returns the checks of these names, or all for no names, sorted by name.
+    /// Skips unknown names.
     pub async fn checks(&self, names: &[String]) -> Result<Vec<CheckInfo>, Error> {
         let checks: Option<Vec<CheckInfo>> = self.get(&by_names("/v1/checks", names)).await?.result;
         Ok(checks.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The client: one socket, and how long it may be silent.
+//! The client of one daemon.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 use crate::http::{Answer, Http, MAX_ANSWER, encoded};
 
-/// How long the daemon may be silent. ops's client has the same 5 seconds.
+/// How long the daemon may be silent: 5 seconds, as in ops (`pebble §22`).
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// A client of the daemon behind one socket.
@@ -20,15 +20,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a client. It connects with the first call.
+    /// Creates a client, which connects at the first call.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Client {
             http: Http::new(socket.into(), SILENCE),
         }
     }
 
-    /// Sets how long the daemon may be silent, instead of 5 seconds. It limits
-    /// every wait for the daemon, and never how long work in it takes.
+    /// Sets how long the daemon may be silent, instead of 5 seconds. This limits
+    /// every wait for the daemon, but not the duration of its work.
     pub fn with_silence(mut self, silence: Duration) -> Self {
         self.http.silence = silence;
         self
@@ -51,7 +51,8 @@ impl Client {
         self.get_within(path, Duration::ZERO, MAX_ANSWER).await
     }
 
-    /// GETs an answer that is not due before `due`, of at most `max` bytes.
+    /// Sends a GET request. The response is not due before `due` and has at most
+    /// `max` bytes.
     pub(crate) async fn get_within<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -66,15 +67,18 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<Answer<T>, Error> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Invalid(format!("cannot ask Pebble for {path}: {error}")))?;
+        let body = serde_json::to_string(body).map_err(|error| {
+            Error::Invalid(format!(
+                "cannot send a request for {path} to Pebble: {error}"
+            ))
+        })?;
         self.http
             .call(Method::POST, path, Some(body), Duration::ZERO, MAX_ANSWER)
             .await
     }
 }
 
-/// A path with a query of names; none means all.
+/// Returns a path with a query for names. No names mean all.
 pub(crate) fn by_names(path: &str, names: &[String]) -> String {
     let names: Vec<String> = names
         .iter()
@@ -86,11 +90,11 @@ pub(crate) fn by_names(path: &str, names: &[String]) -> String {
     }
 }
 
-/// An identifier of the daemon's that goes into a path.
+/// Checks an identifier from the daemon that becomes part of a path.
 pub(crate) fn checked(id: &str) -> Result<&str, Error> {
     match !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         true => Ok(id),
-        false => Err(Error::Protocol("its answer has an unusable id".to_owned())),
+        false => Err(Error::Protocol("its response has an invalid id".to_owned())),
     }
 }
 

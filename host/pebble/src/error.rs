@@ -9,9 +9,9 @@ use crate::Change;
 /// What is wrong with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathProblem {
-    /// There is no such file or directory.
+    /// The file or directory does not exist.
     NotFound,
-    /// The daemon may not touch it.
+    /// The daemon has no permission for it.
     PermissionDenied,
     /// Anything else.
     Generic,
@@ -28,14 +28,14 @@ impl PathProblem {
     }
 }
 
-/// Why Pebble did not do what it was asked.
+/// Why a request to Pebble failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The daemon is not there: its socket is missing, nobody listens at it, or
-    /// it closed the connection before the answer was complete.
+    /// The daemon cannot be reached: its socket is missing, no process listens on
+    /// it, or it closed the connection before the response was complete.
     #[error(
-        "cannot talk to Pebble at {}: {reason}; the container has not started, or it restarts",
+        "cannot connect to Pebble at {}: {reason}; the container has not started, or it is restarting",
         socket.display()
     )]
     NotReady {
@@ -44,14 +44,14 @@ pub enum Error {
         /// The system's error.
         reason: String,
     },
-    /// The daemon refused a request.
+    /// The daemon rejected a request.
     #[error("{message}")]
     Api {
-        /// The status of the answer, for example 400.
+        /// The status of the response, for example 400.
         status: u16,
         /// Pebble's kind of error, where it has one.
         kind: Option<String>,
-        /// Pebble's words.
+        /// The error message from Pebble.
         message: String,
     },
     /// A file or directory cannot be used.
@@ -59,40 +59,41 @@ pub enum Error {
     Path {
         /// What is wrong with it.
         problem: PathProblem,
-        /// Pebble's words.
+        /// The error message from Pebble.
         message: String,
     },
     /// A change ended with an error.
     #[error("{}", DisplayChange(.0))]
     Change(Box<Change>),
-    /// The work took longer than the caller allows. The daemon answers.
+    /// The work took longer than the caller's limit. The daemon responds.
     #[error("cannot {doing} within its limit of {}", Seconds(*limit))]
     Timeout {
-        /// What was being done, for example `finish change 3`.
+        /// The operation, for example `finish change 3`.
         doing: String,
         /// The caller's limit.
         limit: Duration,
     },
-    /// The daemon is there, but sent or took nothing, or less than 1 KiB/s.
+    /// The daemon accepts connections, but sent or took nothing, or less than
+    /// 1 KiB/s.
     #[error(
-        "cannot {doing}: Pebble was silent for {}; look whether its container is paused or overloaded",
+        "cannot {doing}: Pebble was silent for {}; check whether its container is paused or overloaded",
         Seconds(*limit)
     )]
     Silent {
-        /// What was being done, for example `read /etc/hosts`.
+        /// The operation, for example `read /etc/hosts`.
         doing: String,
-        /// The limit of the client's patience.
+        /// How long the daemon may be silent.
         limit: Duration,
     },
-    /// The arguments cannot be right; nothing was sent.
+    /// The arguments are invalid; nothing was sent.
     #[error("{0}")]
     Invalid(String),
-    /// The daemon's answer is not of Pebble's protocol, or exceeds its limits.
-    #[error("cannot understand Pebble: {0}")]
+    /// The daemon's response is not Pebble's protocol, or exceeds its limits.
+    #[error("cannot read the response from Pebble: {0}")]
     Protocol(String),
 }
 
-/// The error of a change with what its tasks logged.
+/// The error of a change with the logs of its tasks.
 struct DisplayChange<'a>(&'a Change);
 
 impl fmt::Display for DisplayChange<'_> {
@@ -122,7 +123,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// The innermost cause of an error: the one of the system or of the parser.
+/// The innermost cause of an error: that of the system or of the parser.
 pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => innermost(source),
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_time_name_the_limit() {
+    fn timeouts_name_the_limit() {
         let limit = Duration::from_millis(2500);
         let timeout = Error::Timeout {
             doing: "finish change 3".to_owned(),

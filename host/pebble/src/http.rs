@@ -1,4 +1,4 @@
-//! Requests to the daemon's socket, and their answers.
+//! HTTP requests to the daemon's socket, and their responses (`pebble §1`).
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -27,25 +27,24 @@ use crate::error::innermost;
 use crate::pace::{Pace, Silence};
 use crate::{CHUNK, Error};
 
-/// Size of a JSON answer, in bytes; lists of files may be larger.
+/// The largest JSON response, in bytes; lists of files may be larger.
 pub const MAX_ANSWER: usize = 4 << 20;
-/// Size of a JSON answer that lists files, in bytes: some 100,000 of them.
+/// The largest JSON response that lists files, in bytes: some 100,000 of them.
 pub const MAX_LIST: usize = 32 << 20;
-/// How much larger the buffer of an answer becomes at once, in bytes.
+/// How much the buffer of a response grows at once, in bytes.
 const GROWTH: usize = 1 << 20;
-/// Size of the head of an answer, in bytes. Trailers may be as large as hyper
-/// lets them, which is 16 KiB.
+/// The largest head of a response, in bytes. hyper limits trailers to 16 KiB.
 const MAX_HEAD: usize = 64 * 1024;
 /// Size of the buffers of one connection, in bytes.
 pub const CONNECTION: usize = 2 * MAX_HEAD + CHUNK;
-/// How often a connection is tried while the daemon's backlog is full.
+/// The pause between attempts to connect while the daemon's backlog is full.
 const BACKLOG: Duration = Duration::from_millis(20);
-/// How soon the loss of a connection that was used before is noticed.
+/// How long after a request the loss of a reused connection may be noticed.
 const REUSED: Duration = Duration::from_secs(1);
-/// What a query holds as it is; the rest is written as `%XX`.
+/// Characters that are not percent-encoded in a query, beside letters and digits.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// A value for a query.
+/// Percent-encodes a value for a query.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
@@ -76,15 +75,15 @@ impl Taken {
     }
 }
 
-/// The sender of a body dropped it before its end.
+/// The sender dropped the body of a request before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sender gave up")]
-pub struct GivenUp;
+#[error("the body of the request was aborted")]
+pub struct BodyAborted;
 
 enum Source {
     Whole(Bytes),
-    /// What is written to the other end, which must set the flag before it is
-    /// dropped: an end without it would make half a file a whole one.
+    /// Reads from a pipe. The writer must set the flag before it drops its end:
+    /// without the flag, half a file would pass for a complete one.
     Pipe(DuplexStream, Arc<AtomicBool>),
 }
 
@@ -116,12 +115,12 @@ impl Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = GivenUp;
+    type Error = BodyAborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
         let chunk = match &mut self.source {
             Source::Whole(rest) => rest.split_to(rest.len().min(CHUNK)),
             Source::Pipe(pipe, finished) => {
@@ -130,7 +129,7 @@ impl Body for Outgoing {
                 let read = ready!(Pin::new(pipe).poll_read(cx, &mut chunk));
                 let length = chunk.filled().len();
                 if read.is_err() || (length == 0 && !finished.load(Ordering::Acquire)) {
-                    return Poll::Ready(Some(Err(GivenUp)));
+                    return Poll::Ready(Some(Err(BodyAborted)));
                 }
                 space.truncate(length);
                 space.into()
@@ -155,7 +154,7 @@ impl Body for Outgoing {
     }
 }
 
-/// The wrapping of every JSON answer (`pebble §1`).
+/// The envelope of every JSON response (`pebble §1`).
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "type", borrow)]
@@ -166,12 +165,12 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Refusal {
+struct ErrorResult {
     message: Option<String>,
     kind: Option<String>,
 }
 
-/// A JSON answer that is no error.
+/// A JSON response without an error.
 #[derive(Debug)]
 pub struct Answer<T> {
     change: Option<String>,
@@ -179,36 +178,36 @@ pub struct Answer<T> {
 }
 
 impl<T: DeserializeOwned> Answer<T> {
-    /// Reads an answer from its text. An absent result is `null`.
+    /// Parses a response. An absent result is `null`.
     pub fn parse(status: StatusCode, body: &[u8]) -> Result<Self, Error> {
         let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
             let start: String = String::from_utf8_lossy(body).chars().take(80).collect();
             Error::Protocol(format!(
-                "its answer ({status}) is not JSON: {error}: {start:?}"
+                "its response ({status}) is not JSON: {error}: {start:?}"
             ))
         })?;
         let result = envelope.result.map_or("null", RawValue::get);
         if envelope.kind == "error" {
-            let refusal: Refusal = serde_json::from_str(result).unwrap_or_default();
+            let error: ErrorResult = serde_json::from_str(result).unwrap_or_default();
             return Err(Error::Api {
                 status: status.as_u16(),
-                kind: refusal.kind,
-                message: refusal
+                kind: error.kind,
+                message: error
                     .message
-                    .unwrap_or_else(|| format!("Pebble answers {status}")),
+                    .unwrap_or_else(|| format!("Pebble responds with {status}")),
             });
         }
         Ok(Answer {
             change: envelope.change,
             result: serde_json::from_str(result).map_err(|error| {
-                Error::Protocol(format!("its answer has another form: {error}"))
+                Error::Protocol(format!("its response has an unexpected form: {error}"))
             })?,
         })
     }
 }
 
 impl<T> Answer<T> {
-    /// The change that does what was asked.
+    /// The change that does the work.
     pub fn change(&self) -> Result<&str, Error> {
         let missing = || Error::Protocol("an answer about a change does not name it".to_owned());
         self.change.as_deref().ok_or_else(missing)
@@ -253,7 +252,7 @@ impl tower_service::Service<hyper::Uri> for Connector {
     }
 }
 
-/// One connection to the daemon, made when it is needed and kept open.
+/// One connection to the daemon, opened on demand and kept open.
 #[derive(Clone)]
 pub struct Http {
     socket: PathBuf,
@@ -279,7 +278,7 @@ impl Http {
         &self.socket
     }
 
-    /// The daemon is not there.
+    /// The error of a daemon that cannot be reached.
     pub fn not_ready(&self, reason: impl ToString) -> Error {
         Error::NotReady {
             socket: self.socket.clone(),
@@ -287,7 +286,7 @@ impl Http {
         }
     }
 
-    /// An error of a connection: the daemon went away, or speaks no HTTP.
+    /// The error of a connection: the daemon closed it, or does not speak HTTP.
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Error {
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -297,7 +296,7 @@ impl Http {
             if hyper.is_some_and(hyper::Error::is_parse)
                 || io.is_some_and(|io| io.kind() == garbled)
             {
-                return Error::Protocol(format!("its answer is no HTTP: {}", innermost(error)));
+                return Error::Protocol(format!("its response is not HTTP: {}", innermost(error)));
             }
             cause = error.source();
         }
@@ -319,13 +318,15 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request
-            .body(body)
-            .map_err(|error| Error::Invalid(format!("cannot ask Pebble for {path}: {error}")))
+        request.body(body).map_err(|error| {
+            Error::Invalid(format!(
+                "cannot send a request for {path} to Pebble: {error}"
+            ))
+        })
     }
 
-    /// Sends a request and returns the head of its answer. The caller limits
-    /// how long: [`Http::while_taken`].
+    /// Sends a request and returns the head of its response, without a time
+    /// limit: see [`Http::while_taken`].
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
         self.pool
             .request(request)
@@ -333,10 +334,10 @@ impl Http {
             .map_err(|error| self.failed(&error))
     }
 
-    /// Waits as long as the daemon takes chunks of a request, and for an
-    /// answer that is not due before `due`. How much of a chunk it has read
-    /// cannot be seen: one that does not make room for the next chunk counts as
-    /// silent, also above the least rate.
+    /// Waits as long as the daemon takes chunks of a request, and for a response
+    /// that is not due before `due`. How much of a chunk the daemon has read is
+    /// unknown: one that does not make room for the next chunk counts as silent,
+    /// also above the minimum rate.
     pub async fn while_taken<T>(
         &self,
         taken: &Taken,
@@ -355,7 +356,8 @@ impl Http {
         }
     }
 
-    /// A call with JSON both ways, whose answer is not due before `due`.
+    /// Sends a request with JSON and returns the response in JSON, which is not
+    /// due before `due` and has at most `max` bytes.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -365,7 +367,7 @@ impl Http {
         max: usize,
     ) -> Result<Answer<T>, Error> {
         let resource = path.split('?').next().unwrap_or(path);
-        let doing = format!("get an answer to {method} {resource}");
+        let doing = format!("get a response to {method} {resource}");
         let mut headers = vec![("Accept", "application/json")];
         headers.extend(body.as_ref().map(|_| ("Content-Type", "application/json")));
         let body = Bytes::from(body.unwrap_or_default());
@@ -386,7 +388,7 @@ impl Http {
         }
     }
 
-    /// Reads an answer of at most so many bytes to its end.
+    /// Reads a response of at most `max` bytes to its end.
     pub async fn answer<T: DeserializeOwned>(
         &self,
         response: Response<Incoming>,
@@ -402,11 +404,11 @@ impl Http {
                 return Answer::parse(status, &text);
             };
             if chunk.len() > max - text.len() {
-                let detail = format!("its answer is longer than {max} bytes");
+                let detail = format!("its response is longer than {max} bytes");
                 return Err(Error::Protocol(detail));
             }
             if text.capacity() - text.len() < chunk.len() {
-                // Doubled, the text of a large list would take twice its limit.
+                // Doubling would take twice the limit for a large list.
                 text.reserve_exact(chunk.len().max(GROWTH));
             }
             text.extend_from_slice(&chunk);
@@ -448,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_hold_any_text() {
+    fn every_text_can_be_part_of_a_query() {
         assert_eq!(encoded("/a b/ä%"), "%2Fa%20b%2F%C3%A4%25");
     }
 
@@ -463,14 +465,14 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart() {
-        let refused = parse(r#"{"type":"error","result":{"message":"no","kind":"k"}}"#);
+    fn error_responses_and_malformed_ones_are_different_errors() {
+        let error = parse(r#"{"type":"error","result":{"message":"no","kind":"k"}}"#);
         let wanted = Error::Api {
             status: 200,
             kind: Some("k".to_owned()),
             message: "no".to_owned(),
         };
-        assert_eq!(refused.unwrap_err(), wanted);
+        assert_eq!(error.unwrap_err(), wanted);
         for garbage in ["", "<html>", "[]", r#"{"type":"sync","result":{}}"#] {
             let error = parse(garbage).unwrap_err();
             assert!(matches!(error, Error::Protocol(_)), "{garbage}: {error:?}");

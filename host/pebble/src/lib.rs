@@ -2,25 +2,25 @@
 //! of Juju charms.
 //!
 //! A [`Client`] talks to the daemon behind one Unix socket, over one connection
-//! that it keeps open. Files are streamed in both directions, and so are the
-//! input and output of commands: memory does not grow with their size. All of it
-//! runs on one current-thread Tokio runtime.
+//! that it keeps open. Files, and the input and output of commands, are streamed:
+//! memory does not grow with their size. One current-thread Tokio runtime is
+//! enough.
 //!
 //! # Time
 //!
-//! *Silence of the daemon* is always limited ([`Client::with_silence`], 5
-//! seconds): an answer that does not come, and a transfer of less than 1 KiB/s,
+//! The *silence of the daemon* is always limited ([`Client::with_silence`], 5
+//! seconds): a response that does not come, and a transfer of less than 1 KiB/s,
 //! fail with [`Error::Silent`]; so does a daemon that makes no room for the next
-//! 64 KiB of a file that is written. *Duration of the work* is not: a command without
-//! a timeout may run for hours, as long as the daemon answers when it is asked
-//! whether the command still runs. A limit of the caller fails with
+//! 64 KiB of a file that is written. The *duration of the work* is not limited: a
+//! command without a timeout may run for hours, as long as the daemon responds to
+//! the question whether the command still runs. A limit of the caller fails with
 //! [`Error::Timeout`].
 //!
 //! # Memory
 //!
-//! JSON answers, headers, trailers, messages and queues have sizes that they
-//! cannot exceed. [`Process::CAPACITY`], [`Push::CAPACITY`] and
-//! [`Pull::CAPACITY`] are what one handle holds at most.
+//! JSON responses, headers, trailers, messages and queues have a maximum size.
+//! [`Process::CAPACITY`], [`Push::CAPACITY`] and [`Pull::CAPACITY`] are the most
+//! bytes that one handle buffers.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), charmhost_pebble::Error> {
@@ -58,5 +58,5 @@ pub use system_info::SystemInfo;
 /// Size of the chunks that are sent and received, in bytes. The daemon's own
 /// are no larger (`pebble §11.2`).
 const CHUNK: usize = 64 * 1024;
-/// Bytes of one stream that wait to be sent, or to be read by the caller.
+/// The most bytes of one stream that wait to be sent, or to be read by the caller.
 const QUEUE: usize = 4 * CHUNK;

@@ -1,18 +1,20 @@
-//! Reading and writing `multipart/form-data`, chunk by chunk.
+//! Reading and writing `multipart/form-data`, chunk by chunk (`pebble §10.1`,
+//! `pebble §10.2`).
 //!
-//! The reader is our own because `multer` has no limit for the headers of a
-//! part, other than one for the whole body, and a file may have any size.
+//! The reader is not `multer`'s: that has no limit for the headers of a part, only
+//! one for the whole body, and a file may have any size.
 
 use std::hash::{BuildHasher, RandomState};
 
+use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
-/// Size of the headers of a part, in bytes.
+/// The largest headers of a part, in bytes.
 pub const MAX_HEADERS: usize = 64 * 1024;
-/// Length of a boundary (RFC 2046 §5.1.1).
+/// The longest boundary (RFC 2046 §5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
-/// A boundary that no content is likely to have.
+/// A random boundary.
 pub fn boundary() -> String {
     let part = || RandomState::new().hash_one(0_u8);
     format!("{:016x}{:016x}", part(), part())
@@ -32,7 +34,7 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
         .then(|| value.to_owned())
 }
 
-/// The header line that names a file, whatever its path holds.
+/// The header line that names a file, for any path.
 pub fn disposition(path: &str) -> String {
     if path.contains(['\r', '\n']) {
         let encoded = crate::http::encoded(path);
@@ -47,13 +49,13 @@ pub fn disposition(path: &str) -> String {
 /// A token of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Token {
-    /// A part begins, of this name.
+    /// The beginning of a part of this name.
     Part(String),
     /// Content of the part.
-    Data(Vec<u8>),
-    /// The part is over.
+    Data(Bytes),
+    /// The end of the part.
     PartEnd,
-    /// The body is over.
+    /// The end of the body.
     End,
 }
 
@@ -64,15 +66,15 @@ enum Expects {
     End,
 }
 
-/// Splits a body into its parts, wherever its chunks are cut. It holds one chunk
-/// and at most [`MAX_HEADERS`].
+/// Splits a body into its parts, wherever its chunks begin and end. It buffers one
+/// chunk and at most [`MAX_HEADERS`].
 #[derive(Debug)]
 pub struct Parser {
     /// `\r\n--BOUNDARY`.
     mark: Vec<u8>,
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     expects: Expects,
-    /// How much of the buffer has no end of the headers.
+    /// How many bytes of the buffer have no end of the headers.
     searched: usize,
 }
 
@@ -80,8 +82,8 @@ impl Parser {
     pub fn new(boundary: &str) -> Self {
         Parser {
             mark: format!("\r\n--{boundary}").into_bytes(),
-            // The first boundary has no line before it to end.
-            buffer: b"\r\n".to_vec(),
+            // The first boundary has no line before it.
+            buffer: BytesMut::from("\r\n"),
             expects: Expects::Boundary,
             searched: 0,
         }
@@ -91,8 +93,8 @@ impl Parser {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next token; none until there is more of the body. The error is what
-    /// is wrong with the body.
+    /// Returns the next token; none until there is more of the body. The error
+    /// says what is malformed.
     pub fn next(&mut self) -> Result<Option<Token>, &'static str> {
         match self.expects {
             Expects::End => Ok(Some(Token::End)),
@@ -101,12 +103,12 @@ impl Parser {
         }
     }
 
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(count.min(self.buffer.len()));
-        std::mem::replace(&mut self.buffer, rest)
+    fn take(&mut self, count: usize) -> Bytes {
+        let count = count.min(self.buffer.len());
+        self.buffer.split_to(count).freeze()
     }
 
-    /// A boundary, with the headers of the part after it.
+    /// Reads a boundary, with the headers of the part after it.
     fn boundary(&mut self) -> Result<Option<Token>, &'static str> {
         let length = self.mark.len();
         if self.buffer.len() < length + 2 {
@@ -144,7 +146,7 @@ impl Parser {
         Ok(Some(Token::Part(name)))
     }
 
-    /// Content up to the next boundary, without what may be its beginning.
+    /// Reads content up to the next boundary, without a possible beginning of one.
     fn content(&mut self) -> Option<Token> {
         let (count, ends) = match memmem::find(&self.buffer, &self.mark) {
             Some(0) => {
@@ -175,7 +177,9 @@ mod tests {
             while let Some(token) = parser.next().unwrap() {
                 match (tokens.last_mut(), token) {
                     (Some(Token::End), Token::End) => break,
-                    (Some(Token::Data(all)), Token::Data(more)) => all.extend(more),
+                    (Some(Token::Data(all)), Token::Data(more)) => {
+                        *all = [&all[..], &more[..]].concat().into();
+                    }
                     (_, token) => tokens.push(token),
                 }
             }
@@ -184,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn a_body_may_be_cut_anywhere() {
+    fn chunks_of_a_body_may_end_anywhere() {
         let wanted = [
             Token::Part("files".to_owned()),
-            Token::Data(b"one\r\n--C\r\n\r\n-".to_vec()),
+            Token::Data(Bytes::from_static(b"one\r\n--C\r\n\r\n-")),
             Token::PartEnd,
             Token::Part("empty".to_owned()),
             Token::PartEnd,
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_anything() {
+    fn a_name_may_have_any_characters() {
         assert!(disposition("/a\"b\\").ends_with("filename=\"/a\\\"b\\\\\""));
         assert!(disposition("/a\nb").ends_with("filename*=UTF-8''%2Fa%0Ab"));
     }

@@ -1,4 +1,4 @@
-//! The least rate at which the daemon must deliver.
+//! The minimum rate at which the daemon must deliver.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// Bytes per second; a peer that delivers less over its limit is silent.
-const LEAST_RATE: f64 = 1024.0;
-/// How late a timer may fire before it says more about this program, which did
-/// not run, than about the peer.
+const MIN_RATE: f64 = 1024.0;
+/// How late a timer may fire. A later one means that this program did not run,
+/// not that the peer was silent.
 const LATE: Duration = Duration::from_millis(500);
 
 /// The peer was silent for this long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence(pub Duration);
 
-/// Time that a transfer may still be waited for: waiting uses it up, and every
-/// byte adds what it takes at the least rate, up to the limit.
+/// The time that is left for a transfer: waiting uses it up, and every byte adds
+/// the time that it takes at the minimum rate, up to the limit.
 #[derive(Debug)]
 pub struct Pace {
     limit: Duration,
@@ -65,7 +65,7 @@ impl Pace {
         if bytes == 0 {
             return;
         }
-        let earned = Duration::from_secs_f64(bytes as f64 / LEAST_RATE);
+        let earned = Duration::from_secs_f64(bytes as f64 / MIN_RATE);
         self.left = self.left.saturating_add(earned).min(self.limit);
         self.forgiven = false;
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_below_the_least_rate_is_silent() {
+    async fn a_peer_below_the_minimum_rate_is_silent() {
         assert_eq!(silent_after(0).await, Some(5));
         assert_eq!(silent_after(1).await, Some(5));
         assert_eq!(silent_after(512).await, Some(9));

@@ -15,8 +15,8 @@ struct AddLayer<'a> {
 }
 
 impl Client {
-    /// Adds a layer, YAML text, on top of the others; with `combine` it is
-    /// merged into the one of the same label, if there is one.
+    /// Adds a layer, as YAML text, on top of the others. With `combine`, it is
+    /// merged into an existing one of the same label.
     pub async fn add_layer(&self, label: &str, layer: &str, combine: bool) -> Result<(), Error> {
         let body = AddLayer {
             action: "add",

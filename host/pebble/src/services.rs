@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::client::by_names;
 use crate::{Client, Error};
 
-/// How long services may take to start and stop, as in ops (`pebble §22`).
+/// How long services may take to start and stop: 30 seconds, as in ops
+/// (`pebble §22`).
 const SERVICES: Duration = Duration::from_secs(30);
 
 /// A service of the plan.
@@ -32,36 +33,36 @@ struct Act<'a> {
 }
 
 impl Client {
-    /// Returns the services of these names, or all if none is named, sorted by
-    /// name. Unknown names are left out.
+    /// Returns the services of these names, or all for no names, sorted by name.
+    /// Skips unknown names.
     pub async fn services(&self, names: &[String]) -> Result<Vec<ServiceInfo>, Error> {
         let services: Option<Vec<ServiceInfo>> =
             self.get(&by_names("/v1/services", names)).await?.result;
         Ok(services.unwrap_or_default())
     }
 
-    /// Starts the services that are enabled, and waits for it.
+    /// Starts the services that are enabled, and waits for the change.
     pub async fn autostart(&self) -> Result<(), Error> {
         self.act("autostart", &[]).await
     }
 
     /// Restarts the services whose configuration changed, starts those that
-    /// are enabled, and waits for it.
+    /// are enabled, and waits for the change.
     pub async fn replan(&self) -> Result<(), Error> {
         self.act("replan", &[]).await
     }
 
-    /// Starts services and what they require, and waits for it.
+    /// Starts services and what they require, and waits for the change.
     pub async fn start(&self, services: &[String]) -> Result<(), Error> {
         self.act_on("start", services).await
     }
 
-    /// Stops services and what requires them, and waits for it.
+    /// Stops services and what requires them, and waits for the change.
     pub async fn stop(&self, services: &[String]) -> Result<(), Error> {
         self.act_on("stop", services).await
     }
 
-    /// Stops services if they run, starts them, and waits for it.
+    /// Stops services if they run, starts them, and waits for the change.
     pub async fn restart(&self, services: &[String]) -> Result<(), Error> {
         self.act_on("restart", services).await
     }

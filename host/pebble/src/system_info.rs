@@ -16,7 +16,7 @@ pub struct SystemInfo {
 }
 
 impl Client {
-    /// Returns the daemon's version: the way to ask whether it is there.
+    /// Returns the daemon's version. Also the way to find out whether it runs.
     pub async fn system_info(&self) -> Result<SystemInfo, Error> {
         Ok(self.get("/v1/system-info").await?.result)
     }

@@ -1,6 +1,6 @@
 //! Streams of a command (`pebble §11.2`).
 //!
-//! No closing handshake: the daemon answers none.
+//! There is no closing handshake: the daemon does not respond to one.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -23,14 +23,15 @@ use crate::http::{self, Http, silent};
 use crate::pace::Pace;
 use crate::{CHUNK, Error};
 
-/// Size of a message, in bytes. The daemon's have at most 64 KiB.
+/// The largest message, in bytes. The daemon's have at most 64 KiB.
 const MAX_MESSAGE: usize = 4 * CHUNK;
-/// Messages of one stream that are neither data nor its end. Pebble sends none.
+/// The most messages of one stream that are neither data nor its end. Pebble sends
+/// none.
 const MAX_STRAY: u32 = 1000;
-/// Bytes that one stream holds at most, in both directions.
+/// The most bytes that one stream buffers, in both directions.
 pub const STREAM: usize = MAX_MESSAGE + 6 * CHUNK;
 
-/// A connection that counts the bytes that come.
+/// A connection that counts the received bytes.
 struct Counted {
     stream: UnixStream,
     received: Arc<AtomicUsize>,
@@ -79,7 +80,7 @@ pub struct Receiver {
     stray: u32,
 }
 
-/// Connects to a stream of a task. The caller limits how long.
+/// Connects to a stream of a task, without a time limit.
 pub async fn connect(http: &Http, task: &str, name: &str) -> Result<(Sender, Receiver), Error> {
     let stream = http::connect(http.socket())
         .await
@@ -110,7 +111,7 @@ pub async fn connect(http: &Http, task: &str, name: &str) -> Result<(Sender, Rec
         }
         Err(WebSocketError::Io(error)) => Err(http.not_ready(error)),
         Err(error) => Err(Error::Protocol(format!(
-            "it refuses the stream {name} of a command: {error}"
+            "it rejects the stream {name} of a command: {error}"
         ))),
     }
 }
@@ -121,7 +122,7 @@ impl Sender {
         self.0.send(Message::Binary(chunk)).await
     }
 
-    /// Sends a command of the protocol: JSON text.
+    /// Sends a command of the protocol, as JSON text.
     pub async fn command(&mut self, command: &str) -> Result<(), WebSocketError> {
         self.0.send(Message::Text(command.into())).await
     }
@@ -134,19 +135,19 @@ struct Command {
 
 enum Step {
     Message(Option<Result<Message, WebSocketError>>),
-    /// A part of a message came.
+    /// A part of a message was received.
     Part,
 }
 
 impl Receiver {
-    /// Returns the next data; none when the daemon says that the stream is
-    /// over. Between messages the daemon may be silent, within one it may not.
+    /// Returns the next data; none at the end of the stream. The daemon may be
+    /// silent between messages, but not within one.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             match self.message().await? {
                 Message::Binary(chunk) if !chunk.is_empty() => return Ok(Some(chunk)),
                 Message::Text(text) if is_end(&text) => return Ok(None),
-                Message::Close(_) => return Err(self.cut_off()),
+                Message::Close(_) => return Err(self.unexpected_eof()),
                 _ => self.stray += 1,
             }
             if self.stray > MAX_STRAY {
@@ -164,7 +165,7 @@ impl Receiver {
             match step {
                 Step::Message(Some(Ok(message))) => return Ok(message),
                 Step::Message(Some(Err(error))) => return Err(self.failed(error)),
-                Step::Message(None) => return Err(self.cut_off()),
+                Step::Message(None) => return Err(self.unexpected_eof()),
                 Step::Part => {}
             }
             let received = self.received();
@@ -179,7 +180,7 @@ impl Receiver {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Waits for a message, or for more bytes of it than were seen.
+    /// Waits for a message, or for more bytes of it than `seen`.
     async fn step(&mut self, seen: usize) -> Step {
         poll_fn(|cx| match self.stream.poll_next_unpin(cx) {
             Poll::Ready(message) => Poll::Ready(Step::Message(message)),
@@ -191,9 +192,9 @@ impl Receiver {
         .await
     }
 
-    /// The daemon went away before it said that the stream was over: what came
-    /// so far is not the whole.
-    fn cut_off(&self) -> Error {
+    /// The error of a stream whose connection was closed before its end: the data
+    /// so far is not complete.
+    fn unexpected_eof(&self) -> Error {
         self.http.not_ready("the output of a command was cut off")
     }
 
@@ -207,7 +208,7 @@ impl Receiver {
             {
                 Error::Protocol(format!("a message of a command's output: {detail}"))
             }
-            _ => self.cut_off(),
+            _ => self.unexpected_eof(),
         }
     }
 }

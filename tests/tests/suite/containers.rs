@@ -109,7 +109,7 @@ fn errors_have_the_matching_variant() {
         ),
         (
             "away",
-            "NotReady: cannot talk to Pebble at /charm/containers/two/pebble.socket",
+            "NotReady: cannot connect to Pebble at /charm/containers/two/pebble.socket",
         ),
         ("connect", "false"),
         (

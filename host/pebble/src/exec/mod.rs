@@ -19,7 +19,7 @@ use crate::{Client, Error};
 
 pub use process::{Collected, Process};
 
-/// How long the reason for a refused stream is waited for.
+/// How long to wait for the reason for a rejected stream.
 const REASON: Duration = Duration::from_secs(1);
 
 /// A command, and how it is run.
@@ -33,7 +33,7 @@ pub struct Exec {
     pub environment: Vec<(String, String)>,
     /// The directory it runs in.
     pub working_dir: Option<String>,
-    /// After how long it is killed; none or zero is never.
+    /// The time after which it is killed; none or zero for no limit.
     pub timeout: Option<Duration>,
     /// The number of the user it runs as.
     pub user_id: Option<u32>,
@@ -43,10 +43,10 @@ pub struct Exec {
     pub group_id: Option<u32>,
     /// The name of the group it runs as.
     pub group: Option<String>,
-    /// Whether its error output comes with its output.
+    /// Whether its standard error comes with its standard output.
     pub combine_stderr: bool,
-    /// All of its input, which is held until the process is dropped; without
-    /// it, [`Process::write_input`] adds some.
+    /// All of its input, which stays in memory until the process is dropped;
+    /// without it, [`Process::write_input`] adds input.
     pub input: Option<Bytes>,
 }
 
@@ -74,7 +74,7 @@ struct Started {
 impl Exec {
     fn timeout(&self) -> Option<Duration> {
         let timeout = self.timeout.filter(|timeout| !timeout.is_zero())?;
-        // Pebble takes 0 for no limit.
+        // For Pebble, 0 is no limit.
         Some(timeout.max(Duration::from_millis(1)))
     }
 
@@ -98,9 +98,9 @@ impl Exec {
     }
 }
 
-/// The connections of a command that runs.
+/// The connections of a running command.
 struct Streams {
-    /// Kept open: the daemon kills a command whose caller has gone.
+    /// Must stay open: the daemon kills a command whose caller disconnects.
     control: (Sender, Receiver),
     stdio: (Sender, Receiver),
     stderr: Option<Receiver>,
@@ -122,7 +122,7 @@ impl Client {
         });
         match connected {
             Ok(streams) => Ok(Process::new(self.clone(), change, exec, streams)),
-            Err(error) => Err(self.refused(&change, error).await),
+            Err(error) => Err(self.stream_error(&change, error).await),
         }
     }
 
@@ -137,9 +137,8 @@ impl Client {
         })
     }
 
-    /// The error of a stream that was refused: that of the change, if it has
-    /// one.
-    async fn refused(&self, change: &str, error: Error) -> Error {
+    /// The error for a stream that was rejected: that of the change, if it has one.
+    async fn stream_error(&self, change: &str, error: Error) -> Error {
         match timeout(REASON, self.change(change)).await {
             Ok(Ok(change)) if change.err.is_some() => Error::Change(Box::new(change)),
             _ => error,

@@ -1,4 +1,4 @@
-//! A command that runs.
+//! A running command (`pebble §11`).
 
 use std::future::pending;
 
@@ -8,39 +8,40 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use super::streams::{Input, Kept, Output, send_all};
-use super::watch::{Attended, Watch};
+use super::streams::{Captured, Input, Output, send_all};
+use super::watch::{Watch, While};
 use super::{Exec, Streams};
 use crate::http::{CONNECTION, silent};
 use crate::pace::Silence;
 use crate::websocket::{Receiver, STREAM, Sender};
 use crate::{Client, Error, QUEUE};
 
-/// A command that runs. Dropped before it has ended, it is killed.
+/// A running command. It is killed if this is dropped before the command has
+/// exited.
 ///
-/// A stream that is not read fills its queue, and the command then waits.
+/// A command whose output is not read waits once the queue is full.
 pub struct Process {
     watch: Watch,
     control: (Sender, Receiver),
     input: Option<Input>,
-    /// What sends the input.
-    sends: JoinHandle<()>,
+    /// The task that sends the input.
+    sender: JoinHandle<()>,
     /// Why some input did not reach the command.
     failed: Option<Error>,
     output: Output,
     error_output: Option<Output>,
 }
 
-/// What a command left.
+/// The result of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Its exit code: 128 and the signal's number for one that was killed.
+    /// Its exit code; 128 plus the number of the signal that killed it.
     pub code: i32,
-    /// Its output.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// Its error output, unless that came with the output.
+    /// Its standard error, unless that is part of the standard output.
     pub stderr: Vec<u8>,
-    /// Whether there was more than was wanted.
+    /// Whether there was more output than the limit.
     pub truncated: bool,
 }
 
@@ -56,34 +57,34 @@ struct Signal<'a> {
 }
 
 impl Process {
-    /// Bytes that one holds at most, beside [`Exec::input`].
+    /// The most bytes that one handle buffers, beside [`Exec::input`].
     pub const CAPACITY: usize = CONNECTION + 3 * (QUEUE + STREAM);
 
     pub(super) fn new(client: Client, change: String, exec: &Exec, streams: Streams) -> Self {
         let (sender, receiver) = streams.stdio;
-        let (input, sends) = match &exec.input {
+        let (input, sender) = match &exec.input {
             Some(all) => (None, tokio::spawn(send_all(all.clone(), sender))),
             None => {
-                let (input, sends) = Input::new(sender);
-                (Some(input), sends)
+                let (input, sender) = Input::new(sender);
+                (Some(input), sender)
             }
         };
         Process {
             watch: Watch::new(client, change, exec.timeout()),
             control: streams.control,
             input,
-            sends,
+            sender,
             failed: None,
             output: Output::new(receiver),
             error_output: streams.stderr.map(Output::new),
         }
     }
 
-    /// Adds a chunk of any size to its input: returns once all of it is queued,
-    /// or the command is over and takes no more.
+    /// Adds a chunk of any size to its input. Returns once all of it is queued, or
+    /// the command has exited.
     ///
-    /// An error is final: some of the chunk may have been sent, so nothing can
-    /// be added afterwards, and waiting for the command returns the error too.
+    /// An error is final: a part of the chunk may have been sent, so nothing can be
+    /// added afterwards, and waiting for the command returns the error too.
     pub async fn write_input(&mut self, chunk: impl AsRef<[u8]>) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -94,43 +95,46 @@ impl Process {
         };
         let written = write(&mut self.watch, input, chunk.as_ref()).await;
         if let Err(error) = &written {
-            self.sends.abort();
+            self.sender.abort();
             self.failed = Some(error.clone());
         }
         self.note_end();
         written
     }
 
-    /// Closes its input.
+    /// Ends its input.
     pub fn close_input(&mut self) {
         self.input = None;
     }
 
-    /// Returns the next chunk of its output, of at most `max` bytes; an empty
-    /// one at the end.
+    /// Returns the next chunk of its standard output, of at most `max` bytes; an
+    /// empty one at the end.
     pub async fn read_output(&mut self, max: usize) -> Result<Bytes, Error> {
         let limit = self.watch.left();
-        let read = self.watch.attend(limit, self.output.read(max)).await?;
+        let read = self
+            .watch
+            .while_running(limit, self.output.read(max))
+            .await?;
         match read {
-            Attended::Done(read) => read,
-            Attended::Over => {
+            While::Finished(read) => read,
+            While::Exited => {
                 self.note_end();
                 self.output.read(max).await
             }
         }
     }
 
-    /// The same for its error output; always empty if that comes with the
-    /// output.
+    /// Returns the next chunk of its standard error; always an empty one if that is
+    /// part of the standard output.
     pub async fn read_error_output(&mut self, max: usize) -> Result<Bytes, Error> {
         let limit = self.watch.left();
         let Some(output) = &mut self.error_output else {
             return Ok(Bytes::new());
         };
-        match self.watch.attend(limit, output.read(max)).await? {
-            Attended::Done(read) => read,
-            Attended::Over => {
-                output.command_is_over(self.watch.client.silence());
+        match self.watch.while_running(limit, output.read(max)).await? {
+            While::Finished(read) => read,
+            While::Exited => {
+                output.command_has_exited(self.watch.client.silence());
                 output.read(max).await
             }
         }
@@ -148,19 +152,19 @@ impl Process {
         let doing = format!("send {signal} to a command");
         match timeout(silence, self.control.0.command(&text)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) if self.watch.has_ended().await => {
-                Err(Error::Invalid(format!("cannot {doing} that is over")))
+            Ok(Err(_)) if self.watch.ask_for_exit().await => {
+                Err(Error::Invalid(format!("cannot {doing} that has exited")))
             }
             Ok(Err(error)) => Err(self.watch.client.http().not_ready(error)),
             Err(_) => Err(silent(&doing, Silence(silence))),
         }
     }
 
-    /// Waits for its end and returns its exit code. Output that was not read by
-    /// then is discarded; its input is closed.
+    /// Ends its input, discards the rest of its output, waits until it exits, and
+    /// returns its exit code.
     ///
-    /// A timeout of the command is counted from this call, and a second more:
-    /// Pebble kills it when its own count is over.
+    /// The limit is the timeout of the command and a second more, from this call
+    /// on (`pebble §11.3`): Pebble itself kills the command after the timeout.
     pub async fn wait(mut self) -> Result<i32, Error> {
         self.finish_input()?;
         self.output.discard();
@@ -171,13 +175,13 @@ impl Process {
         self.watch.end(limit).await
     }
 
-    /// Reads both of its outputs to their ends, keeping so much of each, and
-    /// waits for its end as [`Process::wait`] does.
+    /// Reads standard output and standard error to their ends, returns up to `max`
+    /// bytes of each, and waits as [`Process::wait`] does.
     pub async fn collect(mut self, max: usize) -> Result<Collected, Error> {
         self.finish_input()?;
         let started = Instant::now();
         let limit = self.watch.whole();
-        let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
+        let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
         let both = collect_both(
             &mut self.output,
             &mut self.error_output,
@@ -185,10 +189,10 @@ impl Process {
             &mut stdout,
             &mut stderr,
         );
-        let collected = self.watch.attend(limit, both).await?;
+        let collected = self.watch.while_running(limit, both).await?;
         match collected {
-            Attended::Done(read) => read?,
-            Attended::Over => {
+            While::Finished(read) => read?,
+            While::Exited => {
                 self.note_end();
                 let (output, errors) = (&mut self.output, &mut self.error_output);
                 collect_both(output, errors, max, &mut stdout, &mut stderr).await?;
@@ -203,7 +207,7 @@ impl Process {
         })
     }
 
-    /// Closes its input, all of which must have been queued.
+    /// Ends its input; returns the error if a part of it could not be sent.
     fn finish_input(&mut self) -> Result<(), Error> {
         match self.failed.take() {
             Some(error) => Err(error),
@@ -214,15 +218,15 @@ impl Process {
         }
     }
 
-    /// Lets its output end soon if the command is over.
+    /// Limits the time for the rest of its output if the command has exited.
     fn note_end(&mut self) {
-        if !self.watch.is_over() {
+        if !self.watch.has_exited() {
             return;
         }
         let silence = self.watch.client.silence();
-        self.output.command_is_over(silence);
+        self.output.command_has_exited(silence);
         if let Some(output) = &mut self.error_output {
-            output.command_is_over(silence);
+            output.command_has_exited(silence);
         }
     }
 }
@@ -231,27 +235,27 @@ impl Process {
 async fn write(watch: &mut Watch, input: &mut Input, mut rest: &[u8]) -> Result<(), Error> {
     let limit = watch.left();
     while !rest.is_empty() {
-        match watch.attend(limit, input.write(rest)).await? {
-            Attended::Done(Ok(count)) => rest = rest.get(count..).unwrap_or_default(),
-            // The stream is closed: right if the command is over.
-            Attended::Done(Err(_)) => {
-                watch.attend(limit, pending::<()>()).await?;
+        match watch.while_running(limit, input.write(rest)).await? {
+            While::Finished(Ok(count)) => rest = rest.get(count..).unwrap_or_default(),
+            // The stream is closed, which is no error if the command exits.
+            While::Finished(Err(_)) => {
+                watch.while_running(limit, pending::<()>()).await?;
                 return Ok(());
             }
-            Attended::Over => return Ok(()),
+            While::Exited => return Ok(()),
         }
     }
     Ok(())
 }
 
-/// Collects both outputs at the same time: a command that writes much to one
+/// Reads both streams at the same time: a command that fills the queue of one
 /// waits for its reader.
 async fn collect_both(
     output: &mut Output,
     error_output: &mut Option<Output>,
     max: usize,
-    stdout: &mut Kept,
-    stderr: &mut Kept,
+    stdout: &mut Captured,
+    stderr: &mut Captured,
 ) -> Result<(), Error> {
     let errors = async {
         match error_output {
@@ -265,7 +269,7 @@ async fn collect_both(
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.sends.abort();
+        self.sender.abort();
         self.output.abort();
         if let Some(output) = &self.error_output {
             output.abort();

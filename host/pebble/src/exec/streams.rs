@@ -1,4 +1,4 @@
-//! Input and output of a command, each sent or received by a task of its own.
+//! Input and output of a command, each with its own task (`pebble §11.2`).
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::pace::Pace;
 use crate::websocket::{Receiver, Sender};
 use crate::{CHUNK, Error, QUEUE};
 
-/// Bytes of one stream that may come after the command is over. All of it was
-/// sent before, so it is in the buffers of the sockets.
+/// The most bytes of one stream that may come after the command has exited. They
+/// were sent before, so they are in the buffers of the sockets.
 const MAX_REST: usize = 16 << 20;
-/// The command of the protocol that ends input.
+/// The message that ends input.
 const END: &str = r#"{"command":"end"}"#;
 
-/// Input on its way to the command. Dropped, it ends after what was written.
+/// Input of a command. It ends when this is dropped.
 pub struct Input(DuplexStream);
 
 impl Input {
-    /// The task sends what is written, and the end. Aborted, it sends no end:
-    /// half of the input is not to be taken for all of it.
+    /// The task sends the input and its end. If it is aborted, it sends no end:
+    /// half of the input must not pass for all of it.
     pub fn new(sender: Sender) -> (Self, JoinHandle<()>) {
         let (queue, unsent) = duplex(QUEUE);
         (Input(queue), tokio::spawn(send(unsent, sender)))
@@ -41,7 +41,7 @@ async fn send(mut unsent: DuplexStream, mut sender: Sender) {
         chunk.reserve(CHUNK);
         match unsent.read_buf(&mut (&mut chunk).limit(CHUNK)).await {
             Ok(1..) => {}
-            // An end that does not arrive: the command is over anyway.
+            // If the end does not arrive, the command has exited anyway.
             _ => return drop(sender.command(END).await),
         }
         if sender.data(chunk.split().freeze()).await.is_err() {
@@ -50,7 +50,7 @@ async fn send(mut unsent: DuplexStream, mut sender: Sender) {
     }
 }
 
-/// Sends all of the input that a command gets.
+/// Sends all input of a command, and its end.
 pub async fn send_all(mut input: Bytes, mut sender: Sender) {
     while !input.is_empty() {
         let chunk = input.split_to(input.len().min(CHUNK));
@@ -61,14 +61,14 @@ pub async fn send_all(mut input: Bytes, mut sender: Sender) {
     drop(sender.command(END).await);
 }
 
-/// Output on its way from the command.
+/// Output of a command.
 pub struct Output {
     queue: DuplexStream,
     task: JoinHandle<Result<(), Error>>,
-    /// How the stream ended, once it has.
+    /// The result of the stream, once it has ended.
     ended: Option<Result<(), Error>>,
-    /// Once the command is over: how long the rest may take, and how many
-    /// bytes it may have.
+    /// Once the command has exited: the time for the rest, and the most bytes that
+    /// it may have.
     rest: Option<(Pace, usize)>,
 }
 
@@ -83,13 +83,13 @@ impl Output {
         }
     }
 
-    /// Stops what receives it.
+    /// Stops receiving.
     pub fn abort(&self) {
         self.task.abort();
     }
 
-    /// The command is over: the rest must come without a pause.
-    pub fn command_is_over(&mut self, silence: Duration) {
+    /// Limits the rest of the output, after the command has exited.
+    pub fn command_has_exited(&mut self, silence: Duration) {
         self.rest
             .get_or_insert_with(|| (Pace::new(silence), MAX_REST));
     }
@@ -129,41 +129,41 @@ impl Output {
         ended.map(|()| Bytes::new())
     }
 
-    /// Reads to the end, and keeps `max` bytes.
-    pub async fn collect(&mut self, max: usize, kept: &mut Kept) -> Result<(), Error> {
+    /// Reads to the end, and captures up to `max` bytes.
+    pub async fn collect(&mut self, max: usize, captured: &mut Captured) -> Result<(), Error> {
         loop {
             let chunk = self.read(CHUNK).await?;
             if chunk.is_empty() {
                 return Ok(());
             }
-            let room = max.saturating_sub(kept.bytes.len());
-            kept.truncated |= chunk.len() > room;
+            let room = max.saturating_sub(captured.bytes.len());
+            captured.truncated |= chunk.len() > room;
             let wanted = chunk.get(..room).unwrap_or(&chunk);
-            kept.bytes.extend_from_slice(wanted);
+            captured.bytes.extend_from_slice(wanted);
         }
     }
 
-    /// Discards what comes from now on.
+    /// Discards all further output.
     pub fn discard(&mut self) {
-        // Dropped, the reader's end is what the task sees.
+        // The task sees that the other end of its queue is dropped.
         self.queue = duplex(1).0;
     }
 }
 
 fn endless() -> Error {
-    Error::Protocol("output of a command that is over does not end".to_owned())
+    Error::Protocol("the output of a command that has exited does not end".to_owned())
 }
 
-/// What was read of a stream.
+/// The captured output of a stream.
 #[derive(Default)]
-pub struct Kept {
+pub struct Captured {
     pub bytes: Vec<u8>,
     /// Whether there was more.
     pub truncated: bool,
 }
 
-/// Receives a stream to its end. What nobody reads any more is discarded, so
-/// that the command can go on.
+/// Receives a stream to its end. Discards the data once the reader is dropped, so
+/// that the command does not block.
 async fn receive(mut receiver: Receiver, mut unread: Option<DuplexStream>) -> Result<(), Error> {
     while let Some(chunk) = receiver.next().await? {
         if let Some(queue) = &mut unread

@@ -1,4 +1,4 @@
-//! Waiting for a command while the daemon answers.
+//! Waiting for a command as long as the daemon responds (`pebble §11.3`).
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use tokio::time::{Instant, timeout};
 use crate::changes::Waited;
 use crate::{Change, Client, Error};
 
-/// How much longer than its timeout a command is waited for, as in Pebble's own
+/// How much longer than the timeout of a command to wait for it, as in Pebble's own
 /// client (`pebble §11.3`).
 pub const GRACE: Duration = Duration::from_secs(1);
-/// How long a stream may be quiet before the daemon is asked.
+/// How long a stream may have no data before the daemon is asked about the command.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// A command's change, and how long it may take.
+/// The change of a command, and its time limit.
 pub struct Watch {
     pub client: Client,
     change: String,
     timeout: Option<Duration>,
     started: Instant,
-    /// The change, once it is over.
-    over: Option<Change>,
+    /// The change, once the command has exited.
+    exited: Option<Change>,
 }
 
-/// How waiting ended.
-pub enum Attended<T> {
-    /// What was waited for.
-    Done(T),
-    /// The command is over, and it did not happen before.
-    Over,
+/// The result of [`Watch::while_running`].
+pub enum While<T> {
+    /// The work has finished.
+    Finished(T),
+    /// The command has exited before the work finished.
+    Exited,
 }
 
 impl Watch {
@@ -40,75 +40,75 @@ impl Watch {
             change,
             timeout,
             started: Instant::now(),
-            over: None,
+            exited: None,
         }
     }
 
-    pub fn is_over(&self) -> bool {
-        self.over.is_some()
+    pub fn has_exited(&self) -> bool {
+        self.exited.is_some()
     }
 
-    /// How long its end may be waited for, from now on.
+    /// How long to wait for the exit of the command, from now on.
     pub fn whole(&self) -> Option<Duration> {
         Some(self.timeout?.saturating_add(GRACE))
     }
 
-    /// How long its streams may be waited for, from now on: a grandchild may
-    /// hold them open long after it.
+    /// How long to wait for its streams, from now on: a grandchild may keep them
+    /// open long after the command has exited.
     pub fn left(&self) -> Option<Duration> {
         let left = self.whole()?.saturating_sub(self.started.elapsed());
         Some(left.max(GRACE))
     }
 
-    /// Waits for work as long as the command runs, the daemon answers, and the
-    /// limit allows.
-    pub async fn attend<T>(
+    /// Waits for work as long as the command runs, the daemon responds, and the
+    /// limit has not passed.
+    pub async fn while_running<T>(
         &mut self,
         limit: Option<Duration>,
         work: impl Future<Output = T>,
-    ) -> Result<Attended<T>, Error> {
-        if self.is_over() {
-            return Ok(Attended::Over);
+    ) -> Result<While<T>, Error> {
+        if self.has_exited() {
+            return Ok(While::Exited);
         }
         if self.is_overdue() {
             let waited = self.client.wait_ready(&self.change, Some(GRACE)).await?;
-            return self.note(waited).map(|()| Attended::Over);
+            return self.note(waited).map(|()| While::Exited);
         }
         let mut work = pin!(work);
         if let Ok(done) = timeout(QUIET, work.as_mut()).await {
-            return Ok(Attended::Done(done));
+            return Ok(While::Finished(done));
         }
         let waited = {
-            let over = pin!(self.client.wait_ready(&self.change, limit));
-            match select(work, over).await {
-                Either::Left((done, _)) => return Ok(Attended::Done(done)),
+            let exit = pin!(self.client.wait_ready(&self.change, limit));
+            match select(work, exit).await {
+                Either::Left((done, _)) => return Ok(While::Finished(done)),
                 Either::Right((waited, _)) => waited?,
             }
         };
-        self.note(waited).map(|()| Attended::Over)
+        self.note(waited).map(|()| While::Exited)
     }
 
-    /// Remembers that the command is over.
+    /// Stores the change of a command that has exited.
     fn note(&mut self, waited: Waited) -> Result<(), Error> {
         match waited {
             Waited::Ready(change) => {
-                self.over = Some(change);
+                self.exited = Some(change);
                 Ok(())
             }
             Waited::Limit => Err(self.too_long()),
         }
     }
 
-    /// Whether Pebble must have killed the command by now. Its streams are no
-    /// sign that it runs: a grandchild may hold them.
+    /// Whether Pebble must have killed the command by now. Open streams do not mean
+    /// that it runs: a grandchild may keep them open.
     fn is_overdue(&self) -> bool {
         let whole = self.whole();
         whole.is_some_and(|whole| self.started.elapsed() > whole)
     }
 
-    /// Waits for the command's end and returns its exit code.
+    /// Waits until the command exits and returns its exit code.
     pub async fn end(&mut self, limit: Option<Duration>) -> Result<i32, Error> {
-        let change = match self.over.take() {
+        let change = match self.exited.take() {
             Some(change) => change,
             None => match self.client.wait_ready(&self.change, limit).await? {
                 Waited::Ready(change) => change,
@@ -121,19 +121,20 @@ impl Watch {
             (Some(-1), Some(_)) if self.had_time() => Err(self.too_long()),
             (_, Some(_)) => Err(Error::Change(Box::new(change))),
             (None, None) => {
-                let detail = "a command has ended without an exit code";
+                let detail = "a command has exited without an exit code";
                 Err(Error::Protocol(detail.to_owned()))
             }
         }
     }
 
-    /// Whether the command is over, asked with little patience.
-    pub async fn has_ended(&self) -> bool {
+    /// Asks the daemon whether the command has exited; no without a response within
+    /// a second.
+    pub async fn ask_for_exit(&self) -> bool {
         let change = timeout(GRACE, self.client.change(&self.change)).await;
-        self.is_over() || change.is_ok_and(|change| change.is_ok_and(|change| change.ready))
+        self.has_exited() || change.is_ok_and(|change| change.is_ok_and(|change| change.ready))
     }
 
-    /// Whether the command may have run into its timeout.
+    /// Whether the command may have been killed by its timeout.
     fn had_time(&self) -> bool {
         self.timeout
             .is_some_and(|timeout| self.started.elapsed() >= timeout)

@@ -1,14 +1,14 @@
-//! Making directories, and removing files and directories.
+//! Making directories, and removing files and directories (`pebble §10.4`).
 
 use serde::Serialize;
 
-use super::{FileOptions, Made, PathResults, check_path};
+use super::{FileOptions, NewPath, PathResults, check_path};
 use crate::{Client, Error};
 
 #[derive(Serialize)]
 struct MakeDirs<'a> {
     action: &'static str,
-    dirs: [Made<'a>; 1],
+    dirs: [NewPath<'a>; 1],
 }
 
 #[derive(Serialize)]
@@ -26,9 +26,9 @@ struct Removed<'a> {
 impl Client {
     /// Makes a directory. With `make_parents` it may exist already.
     pub async fn make_dir(&self, path: &str, options: &FileOptions) -> Result<(), Error> {
-        let dir = Made {
+        let dir = NewPath {
             make_parents: Some(options.make_parents),
-            ..options.made(path)?
+            ..options.new_path(path)?
         };
         let body = MakeDirs {
             action: "make-dirs",
@@ -37,8 +37,8 @@ impl Client {
         check_path(self.post::<PathResults>("/v1/files", &body).await?.result)
     }
 
-    /// Removes a file or an empty directory; with `recursive` also a full one,
-    /// which need not exist.
+    /// Removes a file or an empty directory; with `recursive`, a directory with its
+    /// contents, and a missing path is no error.
     pub async fn remove_path(&self, path: &str, recursive: bool) -> Result<(), Error> {
         let body = Remove {
             action: "remove",

@@ -1,4 +1,4 @@
-//! Listing files.
+//! Listing files (`pebble §10.3`).
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct FileInfo {
     pub kind: FileKind,
     /// Its size in bytes; only for regular files.
     pub size: Option<u64>,
-    /// Its mode, in octal: `644`.
+    /// Its mode in octal, for example `644`.
     pub permissions: String,
     /// When it was last modified: RFC 3339.
     pub last_modified: String,
@@ -50,9 +50,8 @@ pub struct FileInfo {
 }
 
 impl Client {
-    /// Returns the files of a directory, sorted by name: those whose name
-    /// matches the shell pattern, if there is one. With `itself`, returns the
-    /// path itself only.
+    /// Returns the files of a directory, sorted by name; with a shell pattern, only
+    /// those whose name matches. With `itself`, returns the path itself only.
     pub async fn list_files(
         &self,
         path: &str,
@@ -72,7 +71,8 @@ impl Client {
     }
 }
 
-/// The kind of a path's problem is that of the whole answer here.
+/// Unlike in other responses, the problem of the path is the kind of the whole
+/// error.
 fn as_path(error: Error) -> Error {
     match error {
         Error::Api {

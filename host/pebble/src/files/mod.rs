@@ -13,10 +13,10 @@ pub use list::{FileInfo, FileKind};
 pub use pull::Pull;
 pub use push::Push;
 
-/// Size of what Pebble says about a file that is read or written, in bytes.
+/// The largest result for a file that is read or written, in bytes.
 const MAX_RESULTS: usize = 256 * 1024;
 
-/// How a file or directory is made.
+/// How a file or directory is created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileOptions {
     /// Its mode, for example 0o644; at most 0o777.
@@ -29,19 +29,19 @@ pub struct FileOptions {
     pub group_id: Option<u32>,
     /// Its group's name.
     pub group: Option<String>,
-    /// Whether missing directories on the way are made too.
+    /// Whether missing parent directories are created too.
     pub make_parents: bool,
 }
 
-/// A file or directory to be made, as requests have it.
+/// A file or directory to be created, in the form of requests.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Made<'a> {
+struct NewPath<'a> {
     path: &'a str,
-    /// Files have this one.
+    /// Only for files.
     #[serde(skip_serializing_if = "Option::is_none")]
     make_dirs: Option<bool>,
-    /// Directories have this one.
+    /// Only for directories.
     #[serde(skip_serializing_if = "Option::is_none")]
     make_parents: Option<bool>,
     permissions: Option<String>,
@@ -52,16 +52,17 @@ struct Made<'a> {
 }
 
 impl FileOptions {
-    fn made<'a>(&'a self, path: &'a str) -> Result<Made<'a>, Error> {
+    fn new_path<'a>(&'a self, path: &'a str) -> Result<NewPath<'a>, Error> {
         let permissions = match self.permissions {
             Some(mode) if mode > 0o777 => {
-                let detail =
-                    format!("cannot make {path} with the mode {mode:o}: Pebble takes 000 to 777");
+                let detail = format!(
+                    "cannot create {path} with the mode {mode:o}: Pebble accepts 000 to 777"
+                );
                 return Err(Error::Invalid(detail));
             }
             mode => mode.map(|mode| format!("{mode:03o}")),
         };
-        Ok(Made {
+        Ok(NewPath {
             path,
             make_dirs: None,
             make_parents: None,
@@ -115,11 +116,11 @@ mod tests {
             group: Some("g".to_owned()),
             ..FileOptions::default()
         };
-        let made = Made {
+        let new = NewPath {
             make_dirs: Some(true),
-            ..options.made("/a").unwrap()
+            ..options.new_path("/a").unwrap()
         };
-        let text = serde_json::to_string(&made).unwrap();
+        let text = serde_json::to_string(&new).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             value,
@@ -130,7 +131,7 @@ mod tests {
             permissions: Some(0o4755),
             ..FileOptions::default()
         };
-        assert!(matches!(setuid.made("/a"), Err(Error::Invalid(_))));
+        assert!(matches!(setuid.new_path("/a"), Err(Error::Invalid(_))));
     }
 
     #[test]

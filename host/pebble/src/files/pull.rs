@@ -1,4 +1,4 @@
-//! Reading a file.
+//! Reading a file (`pebble §10.1`).
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::multipart::{MAX_HEADERS, Parser, Token, boundary_of};
 use crate::pace::Pace;
 use crate::{CHUNK, Client, Error};
 
-/// A file that is being read. What Pebble says about the whole file comes at
-/// its end: a failure in the middle is an error of the last read.
+/// A file that is being read. Pebble sends the result for the file at its end: a
+/// failure in the middle is an error of the last read.
 pub struct Pull {
     doing: String,
     http: Http,
@@ -23,7 +23,7 @@ pub struct Pull {
     parser: Parser,
     /// Received, and not yet read by the caller.
     data: Bytes,
-    /// Whether Pebble said that the file is complete.
+    /// Whether Pebble has reported that the file is complete.
     ended: bool,
     pace: Pace,
 }
@@ -48,7 +48,9 @@ impl Client {
             let kind: String = kind.chars().take(80).collect();
             http.answer::<PathResults>(response, MAX_RESULTS, &doing)
                 .await?;
-            return Err(Error::Protocol(format!("a file comes as {kind:?}")));
+            return Err(Error::Protocol(format!(
+                "a file has the content type {kind:?}"
+            )));
         };
         let mut pull = Pull {
             doing,
@@ -64,43 +66,43 @@ impl Client {
             Token::Part(name) if name == "files" => Ok(pull),
             Token::Part(name) if name == "response" => {
                 pull.results().await?;
-                Err(pull.broken("it has no content"))
+                Err(pull.malformed("it has no content"))
             }
-            _ => Err(pull.broken("it does not begin with a part")),
+            _ => Err(pull.malformed("it does not begin with a part")),
         }
     }
 }
 
 impl Pull {
-    /// Bytes that one holds at most.
+    /// The most bytes that one handle buffers.
     pub const CAPACITY: usize = CONNECTION + 2 * CHUNK + MAX_HEADERS + MAX_RESULTS;
 
     /// Returns the next chunk, of at most `max` bytes; an empty one at the end.
     pub async fn read(&mut self, max: usize) -> Result<Bytes, Error> {
         while self.data.is_empty() && !self.ended {
             match self.token().await? {
-                Token::Data(data) => self.data = data.into(),
+                Token::Data(data) => self.data = data,
                 Token::PartEnd => match self.token().await? {
                     Token::Part(name) if name == "response" => {
                         self.results().await?;
                         self.ended = true;
                     }
-                    _ => return Err(self.broken("the part after the content is not Pebble's")),
+                    _ => return Err(self.malformed("an unknown part comes after the content")),
                 },
-                _ => return Err(self.broken("it ends too early")),
+                _ => return Err(self.malformed("it ends early")),
             }
         }
         let count = self.data.len().min(max);
         Ok(self.data.split_to(count))
     }
 
-    /// The next token of the body; the end is one only where it is expected.
+    /// Returns the next token of the body; an error if the body ends before.
     async fn token(&mut self) -> Result<Token, Error> {
         loop {
             match self.parser.next() {
                 Ok(Some(token)) => return Ok(token),
                 Ok(None) => {}
-                Err(detail) => return Err(self.broken(detail)),
+                Err(detail) => return Err(self.malformed(detail)),
             }
             let chunk = self
                 .http
@@ -108,33 +110,33 @@ impl Pull {
                 .await?;
             match chunk {
                 Some(chunk) => self.parser.feed(&chunk),
-                None => return Err(self.broken("it is cut off")),
+                None => return Err(self.malformed("it ends early")),
             }
         }
     }
 
-    /// Reads what Pebble says about the file, and the end of the body.
+    /// Reads the result for the file, and the end of the body.
     async fn results(&mut self) -> Result<(), Error> {
         let mut text = Vec::new();
         loop {
             match self.token().await? {
                 Token::Data(data) if data.len() > MAX_RESULTS - text.len() => {
-                    return Err(self.broken("its end is longer than 256 KiB"));
+                    return Err(self.malformed("its result is longer than 256 KiB"));
                 }
                 Token::Data(data) => text.extend(data),
                 Token::PartEnd => break,
-                _ => return Err(self.broken("its end has another form")),
+                _ => return Err(self.malformed("its result has an unexpected form")),
             }
         }
         if self.token().await? != Token::End {
-            return Err(self.broken("something comes after its end"));
+            return Err(self.malformed("more data comes after its end"));
         }
         // With the body read to its end the connection can be used again.
         let _ = self.body.frame().now_or_never();
         check_path(Answer::<PathResults>::parse(StatusCode::OK, &text)?.result)
     }
 
-    fn broken(&self, detail: &str) -> Error {
+    fn malformed(&self, detail: &str) -> Error {
         Error::Protocol(format!("cannot {}: {detail}", self.doing))
     }
 }

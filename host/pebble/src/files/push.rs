@@ -1,4 +1,4 @@
-//! Writing a file.
+//! Writing a file (`pebble §10.2`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
-use super::{FileOptions, MAX_RESULTS, Made, PathResults, check_path};
+use super::{FileOptions, MAX_RESULTS, NewPath, PathResults, check_path};
 use crate::http::{Answer, CONNECTION, Http, Outgoing, Taken, silent};
 use crate::multipart::{boundary, disposition};
 use crate::{CHUNK, Client, Error, QUEUE};
@@ -19,16 +19,16 @@ use crate::{CHUNK, Client, Error, QUEUE};
 #[derive(Serialize)]
 struct Write<'a> {
     action: &'static str,
-    files: [Made<'a>; 1],
+    files: [NewPath<'a>; 1],
 }
 
-/// A file that is being written. Dropped before it is finished, it leaves the
-/// old file, if there is one, as it was.
+/// A file that is being written. If it is dropped before [`Push::finish`], an
+/// existing file does not change.
 pub struct Push {
     doing: String,
     http: Http,
     boundary: String,
-    /// What waits to be sent; none once the file is finished, or failed.
+    /// Bytes that wait to be sent; none after the end of the file or an error.
     queue: Option<DuplexStream>,
     /// Whether the end of the queue is the end of the file.
     finished: Arc<AtomicBool>,
@@ -37,13 +37,12 @@ pub struct Push {
 }
 
 impl Client {
-    /// Opens a file to write it. [`Push::finish`] is the latest to fail if it
-    /// cannot be written.
+    /// Opens a file to write it. Errors may come later, up to [`Push::finish`].
     pub async fn push(&self, path: &str, options: &FileOptions) -> Result<Push, Error> {
         let boundary = boundary();
-        let file = Made {
+        let file = NewPath {
             make_dirs: Some(options.make_parents),
-            ..options.made(path)?
+            ..options.new_path(path)?
         };
         let request = Write {
             action: "write",
@@ -88,13 +87,13 @@ impl Client {
 }
 
 impl Push {
-    /// Bytes that one holds at most.
+    /// The most bytes that one handle buffers.
     pub const CAPACITY: usize = CONNECTION + QUEUE + 2 * CHUNK + MAX_RESULTS;
 
     /// Adds a chunk of any size. An error is final: nothing can be written
-    /// afterwards, and the old file stays.
+    /// afterwards, and an existing file does not change.
     pub async fn write(&mut self, chunk: impl Into<Bytes>) -> Result<(), Error> {
-        // Failing, or dropped while it waits, it leaves no queue behind.
+        // After an error, or if this future is dropped, there is no queue.
         let Some(mut queue) = self.queue.take() else {
             let detail = format!("cannot {}: it failed before", self.doing);
             return Err(Error::Invalid(detail));
@@ -111,7 +110,7 @@ impl Push {
                 Ok(Either::Left((Ok(count), _))) => {
                     rest = rest.split_off(count);
                 }
-                // The daemon has answered, or closed, before it read all.
+                // The daemon has responded, or closed, before it read everything.
                 Ok(Either::Left((Err(_), answer))) => {
                     let answered = self.http.while_taken(&self.taken, Duration::ZERO, answer);
                     let answer = answered
@@ -127,7 +126,7 @@ impl Push {
         Ok(())
     }
 
-    /// Puts the file in its place.
+    /// Completes the file, which replaces an existing one.
     pub async fn finish(mut self) -> Result<(), Error> {
         self.write(format!("\r\n--{}--\r\n", self.boundary)).await?;
         self.finished.store(true, Ordering::Release);
@@ -142,7 +141,7 @@ impl Push {
         }
     }
 
-    /// The error of an answer that came before the file was sent.
+    /// The error of a response that came before the whole file was sent.
     fn early(
         &self,
         answer: Result<Result<Answer<PathResults>, Error>, tokio::task::JoinError>,
@@ -152,7 +151,10 @@ impl Push {
             Err(_) => return self.stopped(),
         };
         match answer.and_then(|answer| check_path(answer.result)) {
-            Ok(()) => Error::Protocol(format!("cannot {}: it accepts half of it", self.doing)),
+            Ok(()) => Error::Protocol(format!(
+                "cannot {}: Pebble accepted only a part of it",
+                self.doing
+            )),
             Err(error) => error,
         }
     }
