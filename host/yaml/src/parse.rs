@@ -1,4 +1,4 @@
-//! From events to a tree.
+//! Builds values from the events of the parser.
 
 use std::collections::HashMap;
 use std::iter::Peekable;
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::resolve::resolve;
 
-/// How many nodes a document may have, counting what aliases repeat; a long
-/// text counts as one for every 64 bytes.
+/// The most nodes of a document, including those that aliases repeat; a long text
+/// counts as one for every 64 bytes.
 const MAX_NODES: usize = 1_000_000;
-/// How deeply a document may nest.
+/// The deepest nesting of a document.
 const MAX_DEPTH: usize = 100;
 
-/// What is wrong with a document.
+/// Why a document cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct Error {
@@ -22,7 +22,7 @@ pub struct Error {
     pub line: usize,
     /// From 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The problem at this position.
     pub message: String,
 }
 
@@ -36,18 +36,17 @@ impl Error {
     }
 }
 
-/// Reads the first document of a text; an empty one is null.
+/// Parses the first document of a text; an empty one is null.
 ///
-/// Keys must be strings: one that YAML reads as something else, such as an
-/// unquoted `on`, is an error that says so. Infinite numbers and dates stay
-/// the strings they are written as. Of a key that stands twice the last
-/// counts.
+/// Keys must be strings: a key that YAML reads as another type, for example an
+/// unquoted `on`, is an error. Infinite numbers and dates are strings. The last
+/// value of a repeated key wins.
 pub fn parse(text: &str) -> Result<Value, Error> {
     read(text, false)
 }
 
-/// The same for a document whose keys may be numbers: they become the strings
-/// they are written as.
+/// Parses a document whose keys may be numbers, which become strings as they are
+/// written.
 pub fn parse_with_number_keys(text: &str) -> Result<Value, Error> {
     read(text, true)
 }
@@ -118,7 +117,7 @@ impl<'input> Tree<'input> {
         Ok(value)
     }
 
-    /// Bounds what a few aliases of aliases could blow up.
+    /// Counts nodes: a few aliases of aliases could be exponentially many.
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Error> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {

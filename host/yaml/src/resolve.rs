@@ -1,9 +1,9 @@
-//! What a plain scalar means.
+//! Types of plain scalars in YAML 1.1 (`archive §4`).
 
 use serde_json::{Number, Value};
 
-/// Resolves a plain scalar as YAML 1.1 has it: booleans by many names, octal
-/// by a leading zero, base 60, underscores in numbers.
+/// Resolves a plain scalar as in YAML 1.1: `yes`, `no`, `on` and `off` are booleans,
+/// a leading zero means octal, colons mean base 60, numbers may have underscores.
 pub fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -77,7 +77,7 @@ fn base_60(first: i128, rest: &str) -> Option<i128> {
     })
 }
 
-/// A number with a point; an exponent must have a sign.
+/// A number with a decimal point; an exponent must have a sign.
 fn float(text: &str) -> Option<f64> {
     let (negative, rest) = unsigned(text);
     let (mantissa, exponent) = match rest.split_once(['e', 'E']) {

@@ -1,19 +1,15 @@
-//! A tree as text that cannot be misread.
+//! Writes values as text that every reader of YAML 1.1 reads the same way.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// The longest key, in written characters, that stands before its colon on one
-/// line: readers take only the last 1,024 characters before a colon for a key
-/// (YAML 1.1 §7.4.2).
+/// The longest key, in written characters, on one line with its colon: readers
+/// accept at most 1,024 characters (YAML 1.1 §7.4.2).
 const SIMPLE_KEY: usize = 1000;
 
-/// Writes a value as YAML: one item a line, keys in their order, every string
-/// in double quotes.
-///
-/// The text means the same to every reader of YAML 1.1, whatever the strings
-/// hold: characters that a reader may refuse or fold are escaped.
+/// Writes a value as YAML: one item per line, keys in their order, every string in
+/// double quotes. Escapes characters that a reader may reject or fold.
 pub fn to_string(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -27,7 +23,7 @@ pub fn to_string(value: &Value) -> String {
     out
 }
 
-/// Writes a text as [`to_string`] writes it as a value, without a line break.
+/// Quotes a text as [`to_string`] does, without a line break.
 pub fn quote(text: &str) -> String {
     let mut out = String::new();
     quoted(&mut out, text);
@@ -45,7 +41,7 @@ fn mapping(out: &mut String, map: &Map<String, Value>, depth: usize) {
     for (name, value) in map {
         indent(out, depth);
         key(out, name, depth);
-        below(out, value, depth);
+        nested(out, value, depth);
     }
 }
 
@@ -66,12 +62,12 @@ fn sequence(out: &mut String, items: &[Value], depth: usize) {
     for item in items {
         indent(out, depth);
         out.push('-');
-        below(out, item, depth);
+        nested(out, item, depth);
     }
 }
 
-/// What stands after a key or a dash.
-fn below(out: &mut String, value: &Value, depth: usize) {
+/// Writes the value after a key or a dash.
+fn nested(out: &mut String, value: &Value, depth: usize) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             out.push('\n');
@@ -104,8 +100,8 @@ fn inline(out: &mut String, value: &Value) {
     }
 }
 
-/// YAML 1.1 takes a number with an exponent for a string unless it has a point
-/// and the exponent a sign.
+/// Writes a number. In YAML 1.1 a number with an exponent is a string unless it has
+/// a decimal point and the exponent has a sign.
 fn number_text(out: &mut String, number: &serde_json::Number) {
     let text = number.to_string();
     match text.split_once('e') {
@@ -134,8 +130,8 @@ fn quoted(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             ' '..='~' => out.push(c),
-            // Readable letters stay; anything a reader might refuse or fold
-            // (controls, line separators, byte order marks) is escaped.
+            // Letters stay readable; characters that a reader may reject or fold
+            // (control characters, line separators, byte order marks) are escaped.
             _ if c.is_alphanumeric() && (c as u32) < 0x1_0000 => out.push(c),
             _ => escape(out, c as u32),
         }
