@@ -1,4 +1,4 @@
-//! The documents of an archive have the values charmcraft 4.5.0 writes.
+//! The documents of an archive have the values that charmcraft 4.5.0 writes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,14 +20,14 @@ const METADATA: &str = "assumes:\n- juju >= 3.6\n- any-of:\n  - k8s-api\ncharm-u
 const CONFIG: &str = "options:\n  level:\n    default: 'on'\n    type: string\n  port:\n    default: 8080\n    description: Port\n    type: int\n  token:\n    type: secret\n";
 const ACTIONS: &str = "backup:\n  additionalProperties: false\n  description: Make a backup\n  params:\n    to:\n      type: string\n  required:\n  - to\n";
 
-/// Equal values with equal order of keys: a map alone compares without.
+/// Compares values and the order of keys, which maps alone ignore.
 fn assert_same(ours: &str, theirs: &str) {
     let (ours, theirs) = (parse(ours).unwrap(), parse(theirs).unwrap());
     assert_eq!(ours.to_string(), theirs.to_string());
 }
 
 #[test]
-fn the_worked_example_has_charmcrafts_values() {
+fn the_worked_example_equals_charmcrafts_output() {
     let project = project(&[("charmcraft.yaml", DEMO)]).1.unwrap();
     let documents = project.documents("amd64").unwrap();
     assert_same(&documents.metadata, METADATA);
@@ -46,7 +46,7 @@ fn the_worked_example_has_charmcrafts_values() {
 }
 
 #[test]
-fn loading_twice_gives_the_same_bytes() {
+fn documents_are_reproducible() {
     let documents = || {
         let project = project(&[("charmcraft.yaml", DEMO)]).1.unwrap();
         project.documents("amd64").unwrap()
@@ -85,7 +85,7 @@ fn empty_and_null_sections() {
 }
 
 #[test]
-fn documents_of_their_own_files_are_taken_over() {
+fn documents_in_separate_files_are_copied() {
     let charmcraft = "type: charm\nbase: ubuntu@24.04\nplatforms: {amd64: }\n";
     let metadata = format!("{PLAIN}name: old\nmaintainer: Jane\nrequires: {{db: pg}}\n");
     let files = [
@@ -134,7 +134,7 @@ fn platforms_become_architectures_bases_and_file_names() {
 }
 
 #[test]
-fn the_files_users_expect_are_shipped() {
+fn default_files_are_copied() {
     let text = with("");
     let files = [
         ("charmcraft.yaml", text.as_str()),
@@ -150,7 +150,7 @@ fn the_files_users_expect_are_shipped() {
 }
 
 #[test]
-fn a_shipped_file_may_not_be_a_link_out_of_the_project() {
+fn a_copied_file_may_not_be_a_link_out_of_the_project() {
     let text = with("");
     let (dir, project) = project(&[("charmcraft.yaml", &text)]);
     std::os::unix::fs::symlink("/etc/hostname", dir.path().join("LICENSE")).unwrap();
@@ -159,7 +159,7 @@ fn a_shipped_file_may_not_be_a_link_out_of_the_project() {
 }
 
 #[test]
-fn values_keep_their_types_on_the_way() {
+fn values_keep_their_types() {
     let text = with(
         "config: {options: {f: {type: float, default: 1.0e+300}, b: {type: boolean, default: no}, \
          s: {type: string, default: 'ö 😀 a/b \"q\" 1e3'}}}\n",

@@ -1,4 +1,4 @@
-//! Archives are reproducible, complete or not there, and what goes in comes out.
+//! Packing is reproducible and atomic, and unpacking restores the same files.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -44,7 +44,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_same_entries_in_any_order_give_the_same_bytes() {
+fn the_order_of_entries_does_not_matter() {
     let mut reversed = charm();
     reversed.reverse();
     assert_eq!(bytes(charm()), bytes(reversed));
@@ -72,7 +72,7 @@ fn members_are_sorted_deflated_and_dated_1980_with_unix_modes() {
 }
 
 #[test]
-fn what_goes_in_comes_out() {
+fn a_packed_charm_unpacks_to_the_same_files() {
     let dir = TempDir::new().unwrap();
     let program = dir.path().join("program");
     fs::write(&program, "#!").unwrap();
@@ -95,7 +95,7 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
-fn names_and_files_that_would_not_survive_are_refused() {
+fn names_and_files_that_juju_would_lose_are_rejected() {
     for (name, wanted) in [
         ("../evil", "`..`"),
         ("a/../b", "`..`"),
@@ -129,7 +129,7 @@ fn names_and_files_that_would_not_survive_are_refused() {
 }
 
 #[test]
-fn a_charm_without_its_essentials_is_refused() {
+fn a_charm_without_metadata_or_dispatch_is_rejected() {
     for (gone, wanted) in [
         ("metadata.yaml", "Juju reads no charm"),
         ("dispatch", "the program Juju runs"),
@@ -154,7 +154,7 @@ fn a_charm_without_its_essentials_is_refused() {
 }
 
 #[test]
-fn a_failure_leaves_what_was_there() {
+fn a_failure_leaves_the_old_archive() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("demo.charm");
     fs::write(&path, "before").unwrap();
@@ -171,7 +171,7 @@ fn a_failure_leaves_what_was_there() {
 }
 
 #[test]
-fn files_keep_whether_they_can_be_run_and_links_stay_inside() {
+fn files_stay_executable_and_links_stay_inside() {
     let dir = TempDir::new().unwrap();
     let root = dir.path().join("project");
     fs::create_dir(&root).unwrap();
@@ -215,7 +215,7 @@ fn foreign(dir: &Path, system: System, members: &[Foreign]) -> PathBuf {
 const DISPATCH: Foreign = ("dispatch", 0o100_755, b"x");
 
 #[test]
-fn archives_that_would_do_harm_or_not_run_are_refused() {
+fn archives_that_are_unsafe_or_cannot_run_are_rejected() {
     let cases: &[(&[Foreign], &str)] = &[
         (&[], "no dispatch at its root"),
         (
@@ -274,7 +274,7 @@ fn archives_that_would_do_harm_or_not_run_are_refused() {
 }
 
 #[test]
-fn modes_are_those_juju_gives() {
+fn modes_are_those_of_juju() {
     let dir = TempDir::new().unwrap();
     let windows = foreign(dir.path(), System::Dos, &[DISPATCH]);
     let error = Archive::open(&windows).unwrap_err().to_string();
@@ -284,7 +284,7 @@ fn modes_are_those_juju_gives() {
 }
 
 #[test]
-fn links_inside_and_folders_are_kept() {
+fn links_inside_and_directories_are_unpacked() {
     let dir = TempDir::new().unwrap();
     let members: [Foreign; 5] = [
         DISPATCH,
@@ -304,7 +304,7 @@ fn links_inside_and_folders_are_kept() {
 }
 
 #[test]
-fn damaged_archives_say_so() {
+fn damaged_archives_are_rejected() {
     let dir = TempDir::new().unwrap();
     let whole = bytes(charm());
     let path = dir.path().join("x.charm");

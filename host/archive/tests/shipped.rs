@@ -1,4 +1,4 @@
-//! Which files of a project its charm has.
+//! Which files of a project are copied to its charm.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -11,7 +11,7 @@ use charmhost_archive::{Content, Mode, Project};
 use common::{problems, with};
 use tempfile::TempDir;
 
-/// A project with a file of every kind, and a list of the charm's part.
+/// A project with a file of every kind, and a list under `prime`.
 fn project(prime: &str) -> TempDir {
     let dir = TempDir::new().unwrap();
     for (name, text) in [
@@ -57,7 +57,7 @@ const USUAL: [&str; 5] = [
 ];
 
 #[test]
-fn a_charm_has_the_usual_files_and_those_that_its_part_names() {
+fn default_files_and_those_under_prime_are_copied() {
     let data = ["data/deep/three.json", "data/one.json", "data/two.json"];
     for (prime, more, without) in [
         ("null", &[][..], &[][..]),
@@ -104,7 +104,7 @@ fn a_charm_has_the_usual_files_and_those_that_its_part_names() {
 }
 
 #[test]
-fn what_can_be_executed_stays_so() {
+fn executable_files_stay_executable() {
     let dir = project("[]");
     let entries = Project::load(dir.path()).unwrap().files().unwrap();
     let mode = |name: &str| {
@@ -119,7 +119,7 @@ fn what_can_be_executed_stays_so() {
 }
 
 #[test]
-fn links_inside_the_project_become_what_they_lead_to() {
+fn links_inside_the_project_become_their_targets() {
     let dir = project("[linked]");
     symlink("install", dir.path().join("hooks/start")).unwrap();
     symlink("../dispatch", dir.path().join("hooks/stop")).unwrap();
@@ -139,7 +139,7 @@ fn links_inside_the_project_become_what_they_lead_to() {
 }
 
 #[test]
-fn links_that_cannot_be_followed_are_refused() {
+fn links_that_cannot_be_followed_are_rejected() {
     for (target, wanted) in [
         (
             "/etc",
@@ -158,7 +158,7 @@ fn links_that_cannot_be_followed_are_refused() {
 }
 
 #[test]
-fn a_list_that_cannot_be_is_refused() {
+fn an_invalid_list_under_prime_is_rejected() {
     for (prime, wanted) in [
         ("x", "cannot use `parts.charm.prime`: it must be a list"),
         ("[1]", "cannot use `parts.charm.prime`: it must be a string"),
@@ -185,7 +185,7 @@ fn a_list_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn the_part_is_the_one_named_charm_or_the_only_one() {
+fn the_part_is_called_charm_or_is_the_only_one() {
     for (parts, is_shipped) in [
         ("{it: {plugin: nil, prime: [data/one.json]}}", true),
         (

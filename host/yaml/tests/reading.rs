@@ -1,5 +1,5 @@
-//! What a document means, as Python's safe loader reads it: `pyyaml.json` was
-//! written by PyYAML 6, but for infinite numbers and dates, which stay text.
+//! Documents have the values that Python's safe loader reads: `pyyaml.json` was
+//! written by PyYAML 6, except infinite numbers and dates, which are strings.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ fn table() -> Value {
 }
 
 #[test]
-fn plain_scalars_mean_what_they_mean_to_charmcraft() {
+fn plain_scalars_resolve_as_with_pyyaml() {
     for row in table()["scalars"].as_array().unwrap() {
         let text = row[0].as_str().unwrap();
         let read = parse(&format!("k: {text}")).unwrap();
@@ -24,7 +24,7 @@ fn plain_scalars_mean_what_they_mean_to_charmcraft() {
 }
 
 #[test]
-fn documents_mean_what_they_mean_to_charmcraft() {
+fn documents_are_read_as_with_pyyaml() {
     for row in table()["documents"].as_array().unwrap() {
         let text = row[0].as_str().unwrap();
         assert_eq!(parse(text).unwrap(), row[1], "{text}");
@@ -32,7 +32,7 @@ fn documents_mean_what_they_mean_to_charmcraft() {
 }
 
 #[test]
-fn what_is_written_reads_back_as_it_was() {
+fn written_values_can_be_read() {
     let strings = [
         "y",
         "no",
@@ -102,7 +102,7 @@ fn every_string_is_written_in_quotes() {
 }
 
 #[test]
-fn long_keys_stand_on_lines_of_their_own() {
+fn long_keys_are_on_separate_lines() {
     let [short, long, longest] = [998, 999, 20_000].map(|length| "k".repeat(length));
     let escaped = "\u{1f600}".repeat(101);
     let value = json!({&short: 1, &long: {&longest: [{&escaped: "a"}], "b": {}}});
@@ -117,7 +117,7 @@ fn long_keys_stand_on_lines_of_their_own() {
 }
 
 #[test]
-fn errors_say_where_and_what_to_do() {
+fn errors_have_a_position_and_advice() {
     for (text, wanted) in [
         (
             "on: 1",
@@ -149,7 +149,7 @@ fn errors_say_where_and_what_to_do() {
 }
 
 #[test]
-fn a_document_cannot_blow_up() {
+fn aliases_and_nesting_are_limited() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..12 {
         let previous = vec![format!("*a{}", n - 1); 10].join(", ");
@@ -177,7 +177,7 @@ fn a_document_cannot_blow_up() {
 }
 
 #[test]
-fn keys_may_be_numbers_where_that_is_wanted() {
+fn keys_may_be_numbers_if_allowed() {
     let text = "units: {0: {port: 1}, 10: {}}";
     let value = charmhost_yaml::parse_with_number_keys(text).unwrap();
     assert_eq!(

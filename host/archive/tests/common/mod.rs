@@ -7,7 +7,7 @@ use charmhost_archive::{Error, Project};
 use charmhost_error_chain::ErrorChain;
 use tempfile::TempDir;
 
-/// The smallest project that packs, without `name`, `base` and `platforms`.
+/// The smallest valid project, without `name`, `base` and `platforms`.
 pub const PLAIN: &str = "type: charm\nsummary: A demo\ndescription: One.\n";
 
 /// A project of these files.
@@ -20,7 +20,7 @@ pub fn project(files: &[(&str, &str)]) -> (TempDir, Result<Project, Error>) {
     (dir, project)
 }
 
-/// What is wrong with a project of these files.
+/// The error of a project of these files.
 pub fn problems(files: &[(&str, &str)]) -> Vec<String> {
     match project(files).1 {
         Ok(_) => Vec::new(),
@@ -29,7 +29,7 @@ pub fn problems(files: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
-/// The smallest project that packs, with more keys.
+/// The smallest valid project, with more keys.
 pub fn with(more: &str) -> String {
     format!("{PLAIN}name: demo\nbase: ubuntu@24.04\nplatforms: {{amd64: }}\n{more}")
 }

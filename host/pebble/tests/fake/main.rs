@@ -1,4 +1,4 @@
-//! The client against a daemon that misbehaves, with a short patience. The
+//! The client against a daemon that misbehaves, with a short limit of silence. The
 //! black-box suite has every operation against every fault.
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use fake_pebble::{FakePebble, Fault, Point, Pulled, Script};
 
 const SILENCE: Duration = Duration::from_millis(400);
 
-/// Runs a test against a daemon whose answer to a request meets a fault.
+/// Runs a test against a daemon whose response to a request has a fault.
 fn with<T>(target: &'static str, fault: Fault, test: impl AsyncFnOnce(Client) -> T) -> T {
     let script = Script {
         target,
@@ -49,7 +49,7 @@ async fn command(client: &Client, timeout: Option<Duration>) -> Process {
 }
 
 #[test]
-fn silence_is_limited_by_the_setting_and_names_it() {
+fn the_error_for_silence_names_its_limit() {
     with(
         "GET /v1/plan",
         Fault::Stalls(Point::Before),
@@ -67,7 +67,7 @@ fn silence_is_limited_by_the_setting_and_names_it() {
 }
 
 #[test]
-fn a_timeout_names_the_limit_of_the_command_and_not_what_was_left() {
+fn a_timeout_names_the_limit_of_the_command_not_the_rest_of_it() {
     let limit = Duration::from_secs(1);
     with("stdio", Fault::NoRead, async |client| {
         let mut process = command(&client, Some(limit)).await;
@@ -84,7 +84,7 @@ fn a_timeout_names_the_limit_of_the_command_and_not_what_was_left() {
 }
 
 #[test]
-fn a_command_without_a_timeout_runs_while_the_daemon_answers() {
+fn a_command_without_a_timeout_runs_while_the_daemon_responds() {
     with("stdio", Fault::NoRead, async |client| {
         let mut process = command(&client, None).await;
         let read = process.read_output(10);
@@ -94,7 +94,7 @@ fn a_command_without_a_timeout_runs_while_the_daemon_answers() {
 }
 
 #[test]
-fn after_a_write_that_failed_nothing_goes_on() {
+fn nothing_can_be_written_after_an_error() {
     with("stdio", Fault::NoRead, async |client| {
         let mut process = command(&client, Some(Duration::from_millis(100))).await;
         let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
@@ -106,13 +106,13 @@ fn after_a_write_that_failed_nothing_goes_on() {
 }
 
 #[test]
-fn only_a_change_that_is_over_ends_a_write() {
+fn only_the_end_of_the_change_ends_a_write() {
     with("stdio", Fault::Stalls(Point::Before), async |client| {
         let mut process = command(&client, None).await;
         let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
         assert!(matches!(error, Error::Silent { .. }), "{error:?}");
     });
-    // The command is over: what it takes no longer is no error.
+    // The command has exited: input that it does not read is no error.
     let script = Script {
         target: "stdio",
         fault: Fault::NoRead,
@@ -128,7 +128,7 @@ fn only_a_change_that_is_over_ends_a_write() {
 }
 
 #[test]
-fn a_signal_to_a_command_that_is_over_is_an_error_of_the_caller() {
+fn a_signal_to_a_command_that_has_exited_is_invalid() {
     let script = Script {
         target: "control",
         fault: Fault::Closes(Point::Before),
@@ -147,7 +147,7 @@ fn a_signal_to_a_command_that_is_over_is_an_error_of_the_caller() {
 }
 
 #[test]
-fn a_write_that_is_not_taken_ends() {
+fn a_write_to_a_stalled_daemon_fails() {
     with("POST /v1/files", Fault::NoRead, async |client| {
         let mut push = client.push("/a", &FileOptions::default()).await.unwrap();
         let error = push.write(vec![0; 8 << 20]).await.unwrap_err();
@@ -158,7 +158,7 @@ fn a_write_that_is_not_taken_ends() {
 }
 
 #[test]
-fn what_comes_around_a_file_has_bounds() {
+fn headers_and_results_of_a_file_are_limited() {
     for pulled in [Pulled::EndlessPartHeader, Pulled::EndlessResults] {
         let script = Script {
             target: "GET /nothing",

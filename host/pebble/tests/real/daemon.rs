@@ -1,4 +1,4 @@
-//! A daemon of its own for each test.
+//! A separate daemon for each test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use charmhost_pebble::{Client, Error};
 use tempfile::TempDir;
 
-/// A running daemon. Everything it touches is in its directory.
+/// A running daemon. All of its files are in its directory.
 pub struct Daemon {
     pub dir: TempDir,
     child: Option<Child>,
 }
 
-/// Where `scripts/setup pebble` puts the daemon, or where it is said to be.
+/// The path of the daemon that `scripts/setup pebble` installs, or that the
+/// environment names.
 fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("CHARMHOST_PEBBLE") {
         return path.into();
@@ -95,8 +96,8 @@ pub fn with<T>(test: impl AsyncFnOnce(&mut Daemon, Client) -> T) -> T {
     })
 }
 
-/// The status and the text of a refusal.
-pub fn refusal<T>(result: Result<T, Error>) -> (u16, String) {
+/// The status and the message of an error response.
+pub fn error_response<T>(result: Result<T, Error>) -> (u16, String) {
     match result {
         Err(Error::Api {
             status, message, ..

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use charmhost_pebble::{Client, Collected, Error, Exec, Process};
 
-use crate::daemon::{refusal, with};
+use crate::daemon::{error_response, with};
 
 fn sh(script: &str) -> Exec {
     Exec {
@@ -20,7 +20,7 @@ async fn collect(client: &Client, exec: &Exec) -> Result<Collected, Error> {
 }
 
 #[test]
-fn a_command_leaves_its_code_and_both_outputs() {
+fn a_command_returns_its_code_and_both_outputs() {
     with(async |_, client| {
         let left = collect(&client, &sh("echo out; echo err >&2; exit 3"))
             .await
@@ -45,7 +45,7 @@ fn a_command_leaves_its_code_and_both_outputs() {
 }
 
 #[test]
-fn environment_directory_and_user_are_followed() {
+fn environment_directory_and_user_are_set() {
     with(async |daemon, client| {
         let exec = Exec {
             environment: vec![("K".to_owned(), "v w".to_owned())],
@@ -62,7 +62,7 @@ fn environment_directory_and_user_are_followed() {
 }
 
 #[test]
-fn input_is_streamed_and_what_is_not_taken_is_dropped() {
+fn input_is_streamed_and_unread_input_is_dropped() {
     with(async |_, client| {
         let mut process = start(&client, "wc -c").await;
         for _ in 0..100 {
@@ -85,7 +85,7 @@ fn input_is_streamed_and_what_is_not_taken_is_dropped() {
 }
 
 #[test]
-fn output_that_nobody_reads_does_not_hold_up_the_end() {
+fn unread_output_does_not_block_the_exit() {
     with(async |_, client| {
         let much = "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 5";
         assert_eq!(start(&client, much).await.wait().await.unwrap(), 5);
@@ -103,7 +103,7 @@ fn output_that_nobody_reads_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_conversation() {
+fn input_and_output_alternate() {
     with(async |_, client| {
         let mut process = start(&client, "while read line; do echo \"got $line\"; done").await;
         for word in ["one", "two"] {
@@ -133,7 +133,7 @@ fn signals_arrive() {
 }
 
 #[test]
-fn a_command_that_takes_too_long_is_killed() {
+fn a_command_is_killed_after_its_timeout() {
     with(async |_, client| {
         for script in ["exec sleep 60", "sleep 8 & exec sleep 60"] {
             let started = Instant::now();
@@ -157,7 +157,7 @@ fn a_command_that_takes_too_long_is_killed() {
 }
 
 #[test]
-fn a_command_without_a_caller_is_killed() {
+fn a_command_is_killed_when_its_handle_is_dropped() {
     with(async |daemon, client| {
         let file = daemon.path("pid");
         let mut process = start(
@@ -180,13 +180,13 @@ fn a_command_without_a_caller_is_killed() {
 }
 
 #[test]
-fn commands_that_cannot_run_say_why() {
+fn commands_that_cannot_run_have_an_error() {
     with(async |_, client| {
         let exec = Exec {
             command: vec!["no-such-program".to_owned()],
             ..Exec::default()
         };
-        let (status, message) = refusal(client.exec(&exec).await.map(drop));
+        let (status, message) = error_response(client.exec(&exec).await.map(drop));
         assert_eq!(status, 400);
         assert!(
             message.contains("cannot find executable \"no-such-program\""),
@@ -196,12 +196,12 @@ fn commands_that_cannot_run_say_why() {
             user: Some("nobody-of-that-name".to_owned()),
             ..sh("true")
         };
-        assert_eq!(refusal(client.exec(&exec).await.map(drop)).0, 400);
+        assert_eq!(error_response(client.exec(&exec).await.map(drop)).0, 400);
         let exec = Exec {
             working_dir: Some("/nowhere".to_owned()),
             ..sh("true")
         };
-        assert_eq!(refusal(client.exec(&exec).await.map(drop)).0, 500);
+        assert_eq!(error_response(client.exec(&exec).await.map(drop)).0, 500);
         assert!(matches!(
             client.exec(&Exec::default()).await.map(drop),
             Err(Error::Invalid(_))
@@ -210,7 +210,7 @@ fn commands_that_cannot_run_say_why() {
 }
 
 #[test]
-fn output_that_is_cut_off_is_not_taken_for_the_whole() {
+fn incomplete_output_is_an_error() {
     with(async |daemon, client| {
         let mut process = start(&client, "echo begun; exec sleep 60").await;
         assert_eq!(process.read_output(100).await.unwrap(), "begun\n");

@@ -35,7 +35,7 @@ fn problem<T>(result: Result<T, Error>) -> PathProblem {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_written_file_can_be_read() {
     with(async |daemon, client| {
         let tricky = b"a\r\n--b\r\n\r\n--".repeat(100);
         for (name, content) in [
@@ -54,7 +54,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn options_are_followed() {
+fn options_are_applied() {
     use std::os::unix::fs::PermissionsExt;
     with(async |daemon, client| {
         let path = daemon.path("new/dirs/file");
@@ -80,7 +80,7 @@ fn options_are_followed() {
 }
 
 #[test]
-fn paths_that_cannot_be_used_say_why() {
+fn errors_of_paths_have_their_problem() {
     with(async |daemon, client| {
         let missing = daemon.path("missing");
         assert_eq!(
@@ -121,7 +121,7 @@ fn paths_that_cannot_be_used_say_why() {
 }
 
 #[test]
-fn a_write_that_is_given_up_leaves_what_was_there() {
+fn an_aborted_write_leaves_the_old_file() {
     with(async |daemon, client| {
         let path = daemon.path("file");
         push(&client, &path, b"old").await.unwrap();

@@ -1,6 +1,6 @@
 use charmhost_pebble::{Client, Error};
 
-use crate::daemon::{refusal, with};
+use crate::daemon::{error_response, with};
 
 const LAYER: &str = "services:
   a: {override: replace, command: sleep 1000, startup: enabled}
@@ -23,7 +23,7 @@ async fn running(client: &Client) -> Vec<String> {
 }
 
 #[test]
-fn a_daemon_that_is_not_there_is_one_error() {
+fn a_missing_daemon_is_one_error() {
     with(async |daemon, client| {
         assert_eq!(client.system_info().await.unwrap().version, "v1.32.1");
         daemon.stop();
@@ -35,18 +35,18 @@ fn a_daemon_that_is_not_there_is_one_error() {
             assert!(matches!(error, Error::NotReady { .. }), "{error:?}");
             assert!(error.to_string().contains("pebble.socket"), "{error}");
         }
-        // One that is there again is found again.
+        // The client connects again once the daemon runs again.
         daemon.run();
         client.system_info().await.unwrap();
     });
 }
 
 #[test]
-fn layers_make_a_plan() {
+fn layers_are_combined_to_a_plan() {
     with(async |_, client| {
         assert_eq!(client.plan().await.unwrap(), "{}\n");
         client.add_layer("one", LAYER, false).await.unwrap();
-        let (status, message) = refusal(client.add_layer("one", LAYER, false).await);
+        let (status, message) = error_response(client.add_layer("one", LAYER, false).await);
         assert_eq!(
             (status, message.as_str()),
             (400, "layer \"one\" already exists")
@@ -64,7 +64,7 @@ fn layers_make_a_plan() {
             plan.contains("K: v") && plan.contains("command: sleep 1000"),
             "{plan}"
         );
-        let (status, _) = refusal(client.add_layer("two", "services: [", false).await);
+        let (status, _) = error_response(client.add_layer("two", "services: [", false).await);
         assert_eq!(status, 400);
     });
 }
@@ -88,7 +88,7 @@ fn services_start_and_stop() {
 }
 
 #[test]
-fn a_service_that_does_not_start_says_why() {
+fn a_service_that_does_not_start_has_an_error() {
     with(async |_, client| {
         client.add_layer("one", LAYER, false).await.unwrap();
         let error = client.start(&names(&["bad"])).await.unwrap_err();
@@ -102,7 +102,7 @@ fn a_service_that_does_not_start_says_why() {
         ] {
             assert!(text.contains(wanted), "{wanted:?} is not in {text}");
         }
-        let (status, message) = refusal(client.start(&names(&["nobody"])).await);
+        let (status, message) = error_response(client.start(&names(&["nobody"])).await);
         assert_eq!(status, 400);
         assert!(
             message.contains("service \"nobody\" does not exist"),
@@ -124,7 +124,7 @@ fn checks_and_notices() {
             .await
             .unwrap();
         assert_eq!(client.notify("example.com/done", []).await.unwrap(), id);
-        let (status, _) = refusal(client.notify("nonsense", []).await);
+        let (status, _) = error_response(client.notify("nonsense", []).await);
         assert_eq!(status, 400);
     });
 }

@@ -1,4 +1,4 @@
-//! What Juju or charmcraft refuse later is refused at once, with advice.
+//! Projects that Juju or charmcraft would reject later are rejected, with advice.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@ use charmhost_archive::check_name;
 use charmhost_error_chain::ErrorChain;
 use common::{PLAIN, problems, project, with};
 
-/// Keys added to a project that packs, and a part of the one problem they make.
+/// Keys that are added to a valid project, and a part of the only problem.
 const REFUSED: &[(&str, &str)] = &[
     (
         "tags: [a]",
@@ -288,7 +288,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_mistake_makes_one_problem_that_teaches() {
+fn each_mistake_is_one_problem_with_advice() {
     for (more, wanted) in REFUSED {
         let found = problems(&[("charmcraft.yaml", &with(more))]);
         assert_eq!(found.len(), 1, "{more} gave {found:#?}");
@@ -349,7 +349,7 @@ const PLATFORMS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn platforms_that_cannot_be_packed_are_refused() {
+fn platforms_that_cannot_be_packed_are_rejected() {
     for (more, wanted) in PLATFORMS {
         let text = format!("{PLAIN}name: demo\n{more}\n");
         let found = problems(&[("charmcraft.yaml", &text)]);
@@ -359,7 +359,7 @@ fn platforms_that_cannot_be_packed_are_refused() {
 }
 
 #[test]
-fn all_problems_are_said_at_once() {
+fn all_problems_are_reported_at_once() {
     let text = "type: rock\nname: Demo\nseries: [x]\nplatforms: {any: }\nrequires: {a: 1, b: 2}\n";
     let found = problems(&[("charmcraft.yaml", text)]);
     for wanted in [
@@ -479,7 +479,7 @@ fn files_beside_charmcraft_yaml_may_not_contradict_it() {
 }
 
 #[test]
-fn what_juju_takes_passes() {
+fn valid_projects_pass() {
     for more in [
         "requires: {db: pg}",
         "requires: {db: {interface: pg, limit: , scope: global}}",
@@ -510,7 +510,7 @@ fn what_juju_takes_passes() {
 }
 
 #[test]
-fn a_charm_named_as_jujus_own_may_use_its_names() {
+fn a_charm_of_juju_may_use_reserved_names() {
     let text = with("provides: {juju-x: juju-y}\nactions: {juju-z: {}}\n")
         .replace("name: demo", "name: juju-own");
     assert_eq!(problems(&[("charmcraft.yaml", &text)]), [""; 0]);
@@ -533,7 +533,7 @@ fn names() {
 }
 
 #[test]
-fn what_is_no_project_says_so() {
+fn other_directories_are_rejected() {
     let (_dir, missing) = project(&[]);
     assert!(
         missing
