@@ -1,35 +1,35 @@
-# Everything a person or a machine does with the project. `make help` lists it.
+# Entry points for people and CI. `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# One directory for everything that Cargo builds, also for guests of the tests.
+# One directory for all builds, also of the tests' guests.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TOOLS := $(CURDIR)/target/tools
 
 MACHINE := $(shell uname -m)
 MUSL := $(MACHINE)-unknown-linux-musl
-# What `cargo build` makes for this machine: .cargo/config.toml names a target.
+# Output of `cargo build` for this machine: .cargo/config.toml sets a target.
 RELEASE := target/$(shell rustc --print host-tuple 2>/dev/null)/release
-# Programs that units run are static, small, and have features of their own.
+# Programs that run on units are static and small, and have other features.
 BUILD_DIST := cargo build --release --config host/dispatch/dist.toml --target $(MUSL)
 
 .PHONY: help
-help: ## List what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: dist ## Set up, build, and run a charm through the life of a unit (about 12 minutes the first time)
-	@scripts/say "charms/web serves a page, and another one after a change of its configuration"
+demo: dist ## Set up, build, and run a charm through the lifecycle of a unit (about 12 minutes the first time)
+	@scripts/say "running charms/web under the simulated agent"
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
 .PHONY: test
-test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run every test (about 40 minutes the first time)
+test: setup-tests dist test-rust test-sdk test-suites differential test-crash test-escape test-files-tenth ## Set up and run all tests (about 40 minutes the first time)
 	@scripts/say "all tests passed"
 
 .PHONY: dist
-dist: dist/dispatch dist/charmhost dist/pebble ## Build what ships, and Pebble for sim, to dist/
+dist: dist/dispatch dist/charmhost dist/pebble ## Build the programs that ship, and Pebble for sim, to dist/
 
 .PHONY: dist/dispatch
 dist/dispatch: setup-rust
@@ -78,18 +78,18 @@ test-sdk: setup-rust ## Test and lint the guest SDK
 	cd guest-sdk/rust && cargo fmt --check && cargo clippy --all-targets -- -D warnings && cargo test
 
 .PHONY: test-suites
-test-suites: setup-tests dist ## Run the black-box suites over what ships
+test-suites: setup-tests dist ## Run the black-box suites over the programs that ship
 	@scripts/say "running the black-box suites (about 3 minutes the first time)"
 	PATH="$(TOOLS):$$PATH" cargo test --release -p charmhost-tests
 
 .PHONY: differential
-differential: setup-tests dist ## Compare charms with their twins on Python ops, scenario by scenario
+differential: setup-tests dist ## Compare charms with their references on Python ops, scenario by scenario
 	@scripts/say "running the scenarios through both (about 2 minutes)"
 	cargo build --release -p charmhost-differential
 	$(RELEASE)/charmhost-differential
 
 .PHONY: test-crash
-test-crash: setup-tests dist ## Kill dispatches wherever they change something, and look at what is left
+test-crash: setup-tests dist ## Kill dispatches at every change that they make, and check the state
 	@scripts/say "killing dispatches (about 2 minutes)"
 	cargo build --release -p charmhost-crash
 	$(RELEASE)/charmhost-crash
@@ -102,30 +102,30 @@ test-kills: setup-tests dist ## Kill 4,500 dispatches at random times (KILLS and
 	$(RELEASE)/charmhost-crash random
 
 .PHONY: test-escape
-test-escape: setup-tests dist ## Let a guest try to get out of its sandbox, and a program out of the kernel's
+test-escape: setup-tests dist ## Run a guest that tries to leave the sandbox, and a program that tries to leave the kernel's
 	@scripts/say "trying to escape (about 3 minutes)"
 	cargo build --release -p charmhost-escape
 	$(RELEASE)/probe
 	$(RELEASE)/charmhost-escape
 
 .PHONY: escape-control
-escape-control: setup-tests dist ## Remove the guards of the sandbox and see every way out succeed
+escape-control: setup-tests dist ## Remove guards of the sandbox, and check that every escape then succeeds
 	@scripts/say "removing guards (about 10 minutes)"
 	cargo build --release -p charmhost-escape
 	scripts/escape-control
 
 .PHONY: test-files
-test-files: files-runner ## Compare 100,000 random steps on a guest's files with the kernel's
-	@scripts/say "100,000 steps on files (about 2 minutes)"
+test-files: files-runner ## Compare 100,000 random file operations of a guest with the kernel's
+	@scripts/say "100,000 file operations (about 2 minutes)"
 	$(RELEASE)/charmhost-files 100000
 
 .PHONY: test-files-tenth
 test-files-tenth: files-runner
-	@scripts/say "10,000 steps on files (about 15 seconds)"
+	@scripts/say "10,000 file operations (about 15 seconds)"
 	$(RELEASE)/charmhost-files 10000
 
 .PHONY: test-files-mutant
-test-files-mutant: files-runner ## Let a guest replace what it was granted, and see the random steps notice
+test-files-mutant: files-runner ## Build hosts with faults in file access, and check that the random operations find them
 	scripts/files-mutant
 
 .PHONY: files-runner
@@ -133,13 +133,13 @@ files-runner: setup-tests dist
 	cargo build --release -p charmhost-files
 
 .PHONY: soak
-soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and see that nothing grows
+soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and check that nothing grows
 	@scripts/say "20,000 dispatches (about 2 minutes)"
 	cargo build --release -p charmhost-soak
 	$(RELEASE)/charmhost-soak
 
 .PHONY: mutants
-mutants: setup-tests dist ## Break eight rules of the host and see a scenario fail for each
+mutants: setup-tests dist ## Break eight rules of the host, and check that a scenario fails for each
 	@scripts/say "breaking rules (about 5 minutes)"
 	cargo build --release -p charmhost-differential
 	scripts/mutants

@@ -1,4 +1,4 @@
-//! Says hello, on a port of the operator's choice.
+//! Logs a greeting, and opens a configurable port.
 
 use charmhost::prelude::*;
 use serde::Deserialize;

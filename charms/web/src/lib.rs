@@ -1,5 +1,5 @@
-//! Serves a page from a container: its greeting is the operator's, and the
-//! units tell each other theirs over the peer relation.
+//! Serves a page from a container. Its greeting is configurable, and units share
+//! theirs over the peer relation.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const SERVICE: &str = "web";
 const RING: &str = "ring";
 const ROOT: &str = "/srv/web";
 
-/// Prints what a visitor gets.
+/// Prints the page.
 const FETCH: &str = "import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode(), end='')";
 
@@ -130,7 +130,7 @@ impl Web {
         })
     }
 
-    /// Makes the container serve what is to be served now.
+    /// Configures the container to serve the current page.
     fn serve(&self) -> Result<()> {
         let Config { greeting, port } = config()?;
         let container = unit().container(CONTAINER);

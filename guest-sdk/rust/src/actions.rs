@@ -1,4 +1,4 @@
-//! What an action can ask and tell.
+//! Parameters, results and progress of an action.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,8 +9,8 @@ use crate::error::ModelResult;
 use crate::{ActionEvent, Error, Result, normalise};
 
 impl ActionEvent {
-    /// Reads the parameters into a struct of the charm's own: each field is
-    /// the parameter of its name, `_` in it standing for `-`.
+    /// Reads the parameters into a struct of the charm: each field is the
+    /// parameter with its name, with `-` for `_`.
     #[track_caller]
     pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
         let params: Map<String, Value> = serde_json::from_str(&wit::params().model()?)?;
@@ -33,13 +33,13 @@ impl ActionEvent {
         }
     }
 
-    /// Shows a line of progress to the operator at once.
+    /// Shows a line of progress to the operator immediately.
     #[track_caller]
     pub fn log(&self, message: impl AsRef<str>) -> Result<()> {
         wit::log(message.as_ref()).model()
     }
 
-    /// Marks the action as failed. Does not end it.
+    /// Marks the action as failed. The handler continues.
     #[track_caller]
     pub fn fail(&self, message: impl AsRef<str>) -> Result<()> {
         wit::fail(message.as_ref()).model()

@@ -8,9 +8,9 @@ use crate::bindings::errors;
 use crate::error::ModelResult;
 use crate::{Result, normalise};
 
-/// Reads the configuration into a struct of the charm's own: each field is the
-/// option of its name, `_` in it standing for `-`. An option without a value
-/// needs a field that is an `Option` or has a default.
+/// Reads the configuration into a struct of the charm: each field is the option
+/// with its name, with `-` for `_`. An option without a value needs a field that is
+/// an `Option` or has a default.
 ///
 /// ```
 /// # use charmhost::prelude::*;
@@ -37,7 +37,7 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
     normalise::deserialise(&document, values.collect(), without_value)
 }
 
-/// Why there is no value for a field: its option has none, or does not exist.
+/// Returns why a field has no value: its option has none, or does not exist.
 fn without_value(field: &str) -> Option<String> {
     let names = [field.replace('_', "-"), field.to_owned()];
     let answers = names.each_ref().map(|name| wit::get(name));

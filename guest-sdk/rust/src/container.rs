@@ -7,22 +7,21 @@ use crate::error::ModelResult;
 use crate::layer::LayerText;
 use crate::{Command, Error, FileInfo, FileOptions, FileReader, FileWriter, Result, files};
 
-/// A workload container of this unit, by the name that it has in the charm's
-/// metadata.
+/// A workload container of this unit, by its name in the charm's metadata.
 ///
-/// When its Pebble is not running, every call fails with
-/// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady): do the work in the
-/// handler of `pebble_ready`, or ask [`Container::can_connect`] first.
+/// If its Pebble is not running, every call fails with
+/// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady): do the work in the handler
+/// of `pebble_ready`, or check [`Container::can_connect`] first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     name: String,
 }
 
-/// What a container's Pebble says of itself.
+/// System information of a container's Pebble.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SystemInfo {
-    /// Its version, as `v1.32.1`.
+    /// Version, for example `v1.32.1`.
     pub version: String,
     /// Changes with every start of the container.
     pub boot_id: String,
@@ -34,14 +33,14 @@ pub struct SystemInfo {
 pub struct ServiceInfo {
     /// Its name.
     pub name: String,
-    /// `enabled` or `disabled`: whether it starts by itself.
+    /// `enabled` or `disabled`: whether it starts automatically.
     pub startup: String,
     /// `active`, `inactive`, `backoff` or `error`.
     pub current: String,
 }
 
 impl ServiceInfo {
-    /// Whether it runs.
+    /// Whether it is running.
     pub fn is_running(&self) -> bool {
         self.current == "active"
     }
@@ -57,9 +56,9 @@ pub struct CheckInfo {
     pub level: String,
     /// `up`, `down` or `inactive`.
     pub status: String,
-    /// How often it failed in a row.
+    /// Number of consecutive failures.
     pub failures: u32,
-    /// With how many failures in a row it is down.
+    /// Number of consecutive failures at which it is down.
     pub threshold: u32,
 }
 
@@ -80,13 +79,13 @@ impl Container {
         &self.name
     }
 
-    /// Whether its Pebble answers now. It may be gone with the next call.
+    /// Whether Pebble answers now. It may be gone at the next call.
     #[track_caller]
     pub fn can_connect(&self) -> Result<bool> {
         wit::can_connect(&self.name).model()
     }
 
-    /// What its Pebble says of itself.
+    /// Returns system information of Pebble.
     #[track_caller]
     pub fn system_info(&self) -> Result<SystemInfo> {
         let info = wit::system_info(&self.name).model()?;
@@ -96,92 +95,91 @@ impl Container {
         })
     }
 
-    /// Adds a layer, a [`Layer`](crate::Layer) or YAML text, under a label
-    /// that no layer has yet. Services are not touched before
-    /// [`Container::replan`].
+    /// Adds a layer, a [`Layer`](crate::Layer) or YAML text, with a new label.
+    /// Services do not change before [`Container::replan`].
     #[track_caller]
     pub fn add_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
         wit::add_layer(&self.name, label, &layer.into().0, false).model()
     }
 
-    /// The same, merging it into the layer that has the label, if one does.
+    /// The same, but merges it into the layer with the label, if there is one.
     #[track_caller]
     pub fn combine_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
         wit::add_layer(&self.name, label, &layer.into().0, true).model()
     }
 
-    /// All layers combined: YAML text.
+    /// Returns all layers combined, as YAML text.
     #[track_caller]
     pub fn plan(&self) -> Result<String> {
         wit::plan(&self.name).model()
     }
 
-    /// Every service.
+    /// Returns all services.
     #[track_caller]
     pub fn services(&self) -> Result<Vec<ServiceInfo>> {
         let services = wit::services(&self.name, &[]).model()?;
         Ok(services.into_iter().map(service).collect())
     }
 
-    /// One service, if there is one of the name.
+    /// Returns the service with a name, if it exists.
     #[track_caller]
     pub fn service(&self, name: &str) -> Result<Option<ServiceInfo>> {
         let services = wit::services(&self.name, &[name.to_owned()]).model()?;
         Ok(services.into_iter().map(service).next())
     }
 
-    /// Every check.
+    /// Returns all checks.
     #[track_caller]
     pub fn checks(&self) -> Result<Vec<CheckInfo>> {
         let checks = wit::checks(&self.name, &[]).model()?;
         Ok(checks.into_iter().map(check).collect())
     }
 
-    /// One check, if there is one of the name.
+    /// Returns the check with a name, if it exists.
     #[track_caller]
     pub fn check(&self, name: &str) -> Result<Option<CheckInfo>> {
         let checks = wit::checks(&self.name, &[name.to_owned()]).model()?;
         Ok(checks.into_iter().map(check).next())
     }
 
-    /// Starts the services that start by themselves, and waits for it.
+    /// Starts the services with `startup: enabled`, and waits for that.
     #[track_caller]
     pub fn autostart(&self) -> Result<()> {
         wit::autostart(&self.name).model()
     }
 
-    /// Restarts the services whose configuration changed, starts those that
-    /// start by themselves, and waits for it.
+    /// Restarts services whose configuration changed, starts those with `startup:
+    /// enabled`, and waits for that.
     #[track_caller]
     pub fn replan(&self) -> Result<()> {
         wit::replan(&self.name).model()
     }
 
-    /// Starts services and what they require, and waits for it.
+    /// Starts services and their requirements, and waits for that.
     #[track_caller]
     pub fn start<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
         wit::start_services(&self.name, &names(services)).model()
     }
 
-    /// Stops services and what requires them, and waits for it.
+    /// Stops services and those that require them, and waits for that.
     #[track_caller]
     pub fn stop<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
         wit::stop_services(&self.name, &names(services)).model()
     }
 
-    /// Stops services if they run, starts them, and waits for it.
+    /// Restarts services, starts those that are stopped, and waits for that.
     #[track_caller]
     pub fn restart<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
         wit::restart_services(&self.name, &names(services)).model()
     }
 
-    /// All of a file.
+    /// Reads a whole file.
     #[track_caller]
     pub fn pull(&self, path: &str) -> Result<Vec<u8>> {
         self.open(path)?.read_all()
     }
 
-    /// All of a file, which must be UTF-8 text.
+    /// Reads a whole file, which must be UTF-8 text.
     #[track_caller]
     pub fn pull_text(&self, path: &str) -> Result<String> {
         let bytes = self.pull(path)?;
@@ -193,19 +191,19 @@ impl Container {
         })
     }
 
-    /// Opens a file to read it piece by piece.
+    /// Opens a file for reading in chunks.
     #[track_caller]
     pub fn open(&self, path: &str) -> Result<FileReader> {
         wit::pull(&self.name, path).model().map(FileReader::new)
     }
 
-    /// Writes a file, making the directories on the way.
+    /// Writes a file and creates its parent directories.
     #[track_caller]
     pub fn push(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
         self.push_with(path, content, &FileOptions::new().parents())
     }
 
-    /// Writes a file with a mode or an owner of its own.
+    /// Writes a file with a mode or an owner.
     #[track_caller]
     pub fn push_with(
         &self,
@@ -218,7 +216,7 @@ impl Container {
         writer.close()
     }
 
-    /// Opens a file to write it piece by piece. It is in its place only after
+    /// Opens a file for writing in chunks. The file is replaced only by
     /// [`FileWriter::close`].
     #[track_caller]
     pub fn create(&self, path: &str, options: &FileOptions) -> Result<FileWriter> {
@@ -226,7 +224,7 @@ impl Container {
         Ok(FileWriter::new(writer))
     }
 
-    /// Whether there is something at the path.
+    /// Whether the path exists.
     #[track_caller]
     pub fn exists(&self, path: &str) -> Result<bool> {
         match wit::list_files(&self.name, path, None, true).model() {
@@ -236,27 +234,28 @@ impl Container {
         }
     }
 
-    /// The files of a directory, sorted by name.
+    /// Returns the entries of a directory, sorted by name.
     #[track_caller]
     pub fn list_files(&self, path: &str) -> Result<Vec<FileInfo>> {
         let found = wit::list_files(&self.name, path, None, false).model()?;
         Ok(found.into_iter().map(files::from_wit).collect())
     }
 
-    /// The files of a directory whose names match a shell pattern, as `*.log`.
+    /// Returns the entries of a directory whose names match a shell pattern, for
+    /// example `*.log`.
     #[track_caller]
     pub fn list_matching(&self, path: &str, pattern: &str) -> Result<Vec<FileInfo>> {
         let found = wit::list_files(&self.name, path, Some(pattern), false).model()?;
         Ok(found.into_iter().map(files::from_wit).collect())
     }
 
-    /// Makes a directory, and those on the way to it. It may exist already.
+    /// Creates a directory and its parents. It may exist already.
     #[track_caller]
     pub fn make_dir(&self, path: &str) -> Result<()> {
         self.make_dir_with(path, &FileOptions::new().parents())
     }
 
-    /// Makes a directory with a mode or an owner of its own.
+    /// Creates a directory with a mode or an owner.
     #[track_caller]
     pub fn make_dir_with(&self, path: &str, options: &FileOptions) -> Result<()> {
         wit::make_dir(&self.name, path, &files::to_wit(options)).model()
@@ -268,14 +267,13 @@ impl Container {
         wit::remove_path(&self.name, path, false).model()
     }
 
-    /// Removes whatever is at the path, and everything in it. It need not
-    /// exist.
+    /// Removes a file, or a directory with its content. It need not exist.
     #[track_caller]
     pub fn remove_all(&self, path: &str) -> Result<()> {
         wit::remove_path(&self.name, path, true).model()
     }
 
-    /// A command to be run: a program and its arguments.
+    /// Prepares a command: a program and its arguments.
     ///
     /// ```
     /// # use charmhost::prelude::*;
@@ -312,7 +310,7 @@ fn check(check: wit::CheckStatus) -> CheckInfo {
     }
 }
 
-/// Seconds as the host takes them.
+/// Converts a duration to the host's seconds.
 pub(crate) fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }

@@ -1,13 +1,13 @@
-//! Where and why the charm runs.
+//! Environment of the dispatch.
 
 use crate::bindings::context as wit;
 
 /// Facts about this dispatch.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// This unit, as `hello/0`.
+    /// This unit, for example `hello/0`.
     pub unit_name: String,
-    /// This application, as `hello`.
+    /// This application, for example `hello`.
     pub app_name: String,
     /// The charm's name in its metadata.
     pub charm_name: String,
@@ -15,15 +15,15 @@ pub struct Context {
     pub model_name: String,
     /// The model's UUID.
     pub model_uuid: String,
-    /// The agent's version, as `3.6.28`.
+    /// The agent's version, for example `3.6.28`.
     pub juju_version: String,
-    /// The charm's directory, which the charm can read.
+    /// The charm's directory.
     pub charm_dir: String,
-    /// What Juju asked to run, as `hooks/start`.
+    /// The dispatch path, for example `hooks/start`.
     pub dispatch_path: String,
-    /// The hook's name, as `start`; empty in an action.
+    /// The hook's name, for example `start`; empty in an action.
     pub hook_name: String,
-    /// The machine, as `0`; none on Kubernetes.
+    /// The machine, for example `0`; `None` on Kubernetes.
     pub machine_id: Option<String>,
     /// The cloud's availability zone.
     pub availability_zone: Option<String>,
@@ -33,7 +33,7 @@ pub struct Context {
     pub debug: bool,
 }
 
-/// The context of this dispatch.
+/// Returns the context of this dispatch.
 pub fn context() -> Context {
     let info = wit::get();
     Context {

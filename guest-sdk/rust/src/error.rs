@@ -5,14 +5,14 @@ use std::panic::Location;
 
 use crate::bindings::errors;
 
-/// The result of what a charm does.
+/// Result with an error of the SDK.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a charm can act on.
+/// Kinds of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The thing does not exist.
+    /// It does not exist.
     NotFound,
     /// Juju does not allow it.
     PermissionDenied,
@@ -20,26 +20,25 @@ pub enum ErrorKind {
     NotLeader,
     /// The relation does not exist any more.
     RelationGone,
-    /// The other side is not up yet.
+    /// The other side is not running yet.
     NotReady,
     /// It took too long.
     Timeout,
-    /// There is no such file or directory in the container.
+    /// The file or directory does not exist in the container.
     NoFile,
     /// A file or directory in the container cannot be used.
     Path,
-    /// Something begun in a container did not succeed, as the start of a
-    /// service.
+    /// A change in a container failed, for example the start of a service.
     Change,
-    /// The arguments cannot be right.
+    /// An argument is invalid.
     InvalidInput,
-    /// The sandbox refused.
+    /// The sandbox denied it.
     Denied,
-    /// Anything else, and every error of the charm's own.
+    /// Any other error, and every error of the charm itself.
     Other,
 }
 
-/// Why something failed, and where in the charm. Any error becomes one by `?`.
+/// An error with its location in the charm. `?` converts any error to this type.
 pub struct Error {
     repr: Repr,
     place: &'static Location<'static>,
@@ -61,32 +60,32 @@ impl Error {
         }
     }
 
-    /// The line of the charm that it came up in.
+    /// The line of the charm in which it occurred.
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
     }
 
-    /// An error of the charm's own.
+    /// Creates an error with a message.
     #[track_caller]
     pub fn msg(message: impl Into<String>) -> Self {
         Error::new(Repr::Own(message.into().into()))
     }
 
-    /// Returned by a handler: ends the dispatch with this exit code, without
-    /// saving state.
+    /// Creates an error that ends the dispatch with an exit code, if a handler
+    /// returns it. Local state is not saved.
     #[track_caller]
     pub fn exit(code: u8) -> Self {
         Error::new(Repr::Exit(code, String::new()))
     }
 
-    /// Returned by a handler: ends the dispatch early and successfully. What
-    /// was written through Juju is applied; local state is not saved.
+    /// Creates an error that ends the dispatch early and successfully, if a handler
+    /// returns it. Juju applies changes; local state is not saved.
     #[track_caller]
     pub fn abort() -> Self {
         Error::new(Repr::Abort)
     }
 
-    /// What to act on.
+    /// Its kind.
     pub fn kind(&self) -> ErrorKind {
         match &self.repr {
             Repr::Model(kind, _) => *kind,
@@ -94,7 +93,7 @@ impl Error {
         }
     }
 
-    /// Whether it says that there is nothing at a path of a container.
+    /// Whether the error is that a path of a container does not exist.
     pub(crate) fn is_no_file(&self) -> bool {
         matches!(self.kind(), ErrorKind::NoFile | ErrorKind::NotFound)
     }
@@ -152,8 +151,8 @@ impl<E: std::error::Error + 'static> From<E> for Error {
     }
 }
 
-/// Turns results of the bindings into results of the SDK. Not a `From`:
-/// generated errors implement `std::error::Error`, and would lose their case.
+/// Converts results of the bindings to results of the SDK. Not a `From`: generated
+/// errors implement `std::error::Error`, and would lose their case.
 pub(crate) trait ModelResult<T> {
     #[track_caller]
     fn model(self) -> Result<T>;

@@ -1,4 +1,4 @@
-//! The events, a type for each kind.
+//! The events, one type per kind.
 
 use std::cell::RefCell;
 
@@ -7,16 +7,16 @@ use crate::error::ModelResult;
 use crate::{Container, Relation, Result, Status, status};
 
 thread_local! {
-    /// Why the event being handled shall come again, if a handler said so.
+    /// Reason of the running handler's deferral, if it deferred its event.
     static DEFERRED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What the handler that has just run said about its event.
+/// Takes the deferral of the handler that has just run.
 pub(crate) fn take_deferral() -> Option<String> {
     DEFERRED.with_borrow_mut(Option::take)
 }
 
-/// The same, and puts back what another handler had said before.
+/// Takes the deferral of a nested handler, and restores that of the outer one.
 pub(crate) fn put_deferral(outer: Option<String>) -> Option<String> {
     DEFERRED.with_borrow_mut(|deferred| std::mem::replace(deferred, outer))
 }
@@ -25,13 +25,13 @@ pub(crate) fn defer(reason: String) {
     DEFERRED.with_borrow_mut(|deferred| *deferred = Some(reason));
 }
 
-/// An event that a handler can take.
+/// Type of an event that a handler can take.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
-    note = "the events are in `charmhost::prelude`, as `ConfigChangedEvent`"
+    note = "the events are in `charmhost::prelude`, for example `ConfigChangedEvent`"
 )]
 pub trait FromEvent: Sized {
-    /// The event, if it is of this kind.
+    /// Converts an event, if it is of this kind.
     fn from_event(event: Event) -> Option<Self>;
 }
 
@@ -56,8 +56,8 @@ macro_rules! events {
 
             $(
                 impl $event {
-                    /// Asks for the event again in the next dispatch. The
-                    /// handler should return afterwards.
+                    /// Defers the event to the next dispatch. The handler
+                    /// should return afterwards.
                     pub fn $can_defer(&self, reason: impl Into<String>) {
                         defer(reason.into());
                     }
@@ -65,7 +65,7 @@ macro_rules! events {
             )?
         )*
 
-        /// Any event, for handlers that take them all.
+        /// Any event, for handlers of all kinds.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Event {
@@ -97,9 +97,9 @@ events! {
     PreSeriesUpgrade(PreSeriesUpgradeEvent) defer defer;
     /// The machine's series was upgraded (Juju before 4.0).
     PostSeriesUpgrade(PostSeriesUpgradeEvent) defer defer;
-    /// Metrics are wanted (Juju before 3.6.11).
+    /// Juju collects metrics (Juju before 3.6.11).
     CollectMetrics(CollectMetricsEvent) defer defer;
-    /// A relation was made.
+    /// A relation was created.
     RelationCreated(RelationCreatedEvent {
         /// The endpoint's name.
         endpoint: String,
@@ -127,7 +127,7 @@ events! {
         relation_id: u32,
         /// The remote application.
         app: Option<String>,
-        /// The remote unit; none when the application's data changed.
+        /// The remote unit; `None` if the application's data changed.
         unit: Option<String>,
     }) defer defer;
     /// A remote unit left a relation, or this unit is leaving it.
@@ -140,7 +140,7 @@ events! {
         app: Option<String>,
         /// The remote unit.
         unit: Option<String>,
-        /// The unit that leaves; this one, when it goes itself.
+        /// The departing unit, which may be this one.
         departing_unit: Option<String>,
     }) defer defer;
     /// A relation is gone.
@@ -151,7 +151,7 @@ events! {
         relation_id: u32,
         /// The remote application, if Juju still knows it.
         app: Option<String>,
-        /// The remote unit; Juju rarely says.
+        /// The remote unit, which Juju rarely reports.
         unit: Option<String>,
     }) defer defer;
     /// A storage instance was attached.
@@ -160,7 +160,7 @@ events! {
         name: String,
         /// The instance's number.
         index: u32,
-        /// Where it is.
+        /// Its path.
         location: Option<String>,
     }) defer defer;
     /// A storage instance is about to be detached.
@@ -169,7 +169,7 @@ events! {
         name: String,
         /// The instance's number.
         index: u32,
-        /// Where it is.
+        /// Its path.
         location: Option<String>,
     }) defer defer;
     /// Pebble of a workload container started, or restarted.
@@ -243,7 +243,7 @@ events! {
     });
     /// The status of the unit or the application is being evaluated.
     CollectStatus(CollectStatusEvent);
-    /// The last chance to change state before it is saved.
+    /// Local state is about to be saved.
     PreCommit(PreCommitEvent);
     /// State is being saved.
     Commit(CommitEvent);
@@ -259,7 +259,7 @@ events! {
 macro_rules! relation_events {
     ($($event:ident)*) => {
         $(impl $event {
-            /// The relation that it is about.
+            /// The relation of the event.
             pub fn relation(&self) -> Relation {
                 Relation::of_event(&self.endpoint, self.relation_id, self.app.as_ref())
             }
@@ -275,7 +275,7 @@ relation_events! {
 macro_rules! container_events {
     ($($event:ident)*) => {
         $(impl $event {
-            /// The container that it is about.
+            /// The container of the event.
             pub fn workload(&self) -> Container {
                 Container::named(&self.container)
             }
@@ -288,8 +288,8 @@ container_events! {
 }
 
 impl CollectStatusEvent {
-    /// Adds a status. When every handler has run, the most pressing one is
-    /// set: blocked before maintenance before waiting before active.
+    /// Adds a status. When every handler has run, the one with the highest
+    /// priority is set: blocked, maintenance, waiting, active.
     #[track_caller]
     pub fn add_status(&self, status: Status) -> Result<()> {
         wit_status::collect(&status::to_wit(status)).model()
@@ -426,7 +426,7 @@ fn of_storage_or_secret(event: wit::Event) -> Event {
             label: e.label,
             revision: e.revision,
         }),
-        // Every other case is taken before it comes here.
+        // All other cases are handled before.
         _ => Event::Custom(CustomEvent {
             name: String::new(),
             snapshot: String::new(),

@@ -7,10 +7,10 @@ use crate::container::seconds;
 use crate::error::ModelResult;
 use crate::{Error, Result};
 
-/// How much of each output stream is kept unless told otherwise: 16 MiB.
+/// Default limit of each output stream: 16 MiB.
 const KEPT: u32 = 16 * 1024 * 1024;
 
-/// A command to be run in a container.
+/// A command in a container.
 #[derive(Debug, Clone)]
 pub struct Command {
     container: String,
@@ -41,7 +41,7 @@ impl Command {
         }
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.variables.push(wit::EnvironmentVariable {
             name: name.into(),
@@ -50,13 +50,13 @@ impl Command {
         self
     }
 
-    /// Sets the directory it runs in.
+    /// Sets the working directory.
     pub fn working_dir(mut self, dir: impl Into<String>) -> Self {
         self.options.working_dir = Some(dir.into());
         self
     }
 
-    /// Kills it after so long.
+    /// Sets a time limit, after which it is killed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(seconds(timeout));
         self
@@ -86,36 +86,36 @@ impl Command {
         self
     }
 
-    /// Gives it the environment, user and directory of a service, where it is
-    /// not told others.
+    /// Uses the environment, user and directory of a service, unless others are
+    /// set.
     pub fn service_context(mut self, service: impl Into<String>) -> Self {
         self.options.service_context = Some(service.into());
         self
     }
 
-    /// Gives it all of its input.
+    /// Sets its standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.options.input = Some(input.into());
         self
     }
 
-    /// Lets its error output come with its output.
+    /// Combines standard error with standard output.
     pub fn combine_output(mut self) -> Self {
         self.options.combine_output = true;
         self
     }
 
-    /// How many bytes of each output stream [`Command::run`] keeps, instead of
-    /// 16 MiB.
+    /// Sets the limit of each output stream of [`Command::run`] in bytes, instead
+    /// of 16 MiB.
     pub fn keep(mut self, bytes: u32) -> Self {
         self.keep = bytes;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it and waits for its end.
     #[track_caller]
     pub fn run(mut self) -> Result<Output> {
-        // Without it a command that reads its input would wait for ever.
+        // Otherwise a command that reads its input would wait without end.
         self.options.input.get_or_insert_default();
         let process = wit::exec(&self.container, &self.command, &self.options).model()?;
         let output = process.collect(self.keep).model()?;
@@ -128,7 +128,7 @@ impl Command {
         })
     }
 
-    /// Starts it, to talk to it while it runs.
+    /// Starts it without waiting for its end.
     #[track_caller]
     pub fn start(self) -> Result<Process> {
         let process = wit::exec(&self.container, &self.command, &self.options).model()?;
@@ -136,80 +136,80 @@ impl Command {
     }
 }
 
-/// What a command left.
+/// Result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
     program: String,
-    /// Its exit code: 128 and the signal's number for one that was killed.
+    /// Exit code; 128 plus the signal's number if it was killed.
     pub code: i32,
-    /// What it printed.
+    /// Standard output.
     pub stdout: Vec<u8>,
-    /// Its complaints.
+    /// Standard error.
     pub stderr: Vec<u8>,
-    /// Whether it printed more than was kept.
+    /// Whether output was dropped because of the limit.
     pub truncated: bool,
 }
 
 impl Output {
-    /// Itself if the exit code is 0, else an error with what it complained of.
+    /// Returns itself if the exit code is 0, otherwise an error with standard error.
     #[track_caller]
     pub fn success(self) -> Result<Self> {
         if self.code == 0 {
             return Ok(self);
         }
-        let complaint = String::from_utf8_lossy(&self.stderr);
-        let complaint: String = complaint.trim_end().chars().take(1024).collect();
+        let stderr = String::from_utf8_lossy(&self.stderr);
+        let stderr: String = stderr.trim_end().chars().take(1024).collect();
         Err(Error::msg(format!(
-            "cannot run {}: it exited with {}: {complaint}",
+            "cannot run {}: it exited with {}: {stderr}",
             self.program, self.code
         )))
     }
 
-    /// What it printed as text; what is not UTF-8 is replaced.
+    /// Returns standard output as text, with invalid UTF-8 replaced.
     pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
 
-/// A command that runs. Dropped before it has ended, it is killed.
+/// A running command. It is killed if this is dropped before its end.
 #[derive(Debug)]
 pub struct Process {
     process: wit::Process,
 }
 
 impl Process {
-    /// Gives it some input.
+    /// Writes to its standard input.
     #[track_caller]
     pub fn write(&self, input: &[u8]) -> Result<()> {
         self.process.write_input(input).model()
     }
 
-    /// Ends its input.
+    /// Closes its standard input.
     #[track_caller]
     pub fn close_input(&self) -> Result<()> {
         self.process.close_input().model()
     }
 
-    /// Some of its output, at most `max` bytes; nothing at the end.
+    /// Reads at most `max` bytes of standard output; none at the end.
     #[track_caller]
     pub fn read(&self, max: u32) -> Result<Vec<u8>> {
         self.process.read_output(max).model()
     }
 
-    /// Some of its error output, at most `max` bytes; nothing at the end.
+    /// Reads at most `max` bytes of standard error; none at the end.
     #[track_caller]
     pub fn read_error(&self, max: u32) -> Result<Vec<u8>> {
         self.process.read_error_output(max).model()
     }
 
-    /// Sends it a signal, as `SIGTERM`.
+    /// Sends a signal, for example `SIGTERM`.
     #[track_caller]
     pub fn signal(&self, signal: &str) -> Result<()> {
         self.process.send_signal(signal).model()
     }
 
-    /// Waits for its end and gives its exit code.
+    /// Waits for its end and returns its exit code.
     #[track_caller]
     pub fn wait(self) -> Result<i32> {
         self.process.wait().model()

@@ -6,10 +6,10 @@ use crate::Result;
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
 
-/// How many bytes cross to the host and back at once.
+/// Size of a chunk in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// How a file or directory is made.
+/// Options for creating a file or directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileOptions {
     permissions: Option<u32>,
@@ -21,42 +21,42 @@ pub struct FileOptions {
 }
 
 impl FileOptions {
-    /// Pebble's mode and owner, and no directories on the way.
+    /// Pebble's default mode and owner, without parent directories.
     pub fn new() -> Self {
         FileOptions::default()
     }
 
-    /// The same with a mode, as `0o600`.
+    /// Sets the mode, for example `0o600`.
     pub fn mode(mut self, permissions: u32) -> Self {
         self.permissions = Some(permissions);
         self
     }
 
-    /// The same with an owner, by name.
+    /// Sets the owner, by name.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// The same with an owner, by number.
+    /// Sets the owner, by id.
     pub fn user_id(mut self, id: u32) -> Self {
         self.user_id = Some(id);
         self
     }
 
-    /// The same with a group, by name.
+    /// Sets the group, by name.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// The same with a group, by number.
+    /// Sets the group, by id.
     pub fn group_id(mut self, id: u32) -> Self {
         self.group_id = Some(id);
         self
     }
 
-    /// The same, making the directories on the way.
+    /// Creates parent directories.
     pub fn parents(mut self) -> Self {
         self.parents = true;
         self
@@ -74,7 +74,7 @@ pub(crate) fn to_wit(options: &FileOptions) -> wit::FileOptions {
     }
 }
 
-/// What a path is.
+/// Type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is the kind of its name")]
@@ -96,19 +96,19 @@ pub struct FileInfo {
     pub path: String,
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its type.
     pub kind: FileKind,
     /// Its size in bytes; only for regular files.
     pub size: Option<u64>,
-    /// Its mode, as 0o644.
+    /// Its mode, for example 0o644.
     pub permissions: u32,
-    /// When it was last modified: RFC 3339.
+    /// Time of the last modification, in RFC 3339.
     pub last_modified: String,
-    /// Its owner's number.
+    /// Its owner's id.
     pub user_id: Option<u32>,
     /// Its owner's name.
     pub user: Option<String>,
-    /// Its group's number.
+    /// Its group's id.
     pub group_id: Option<u32>,
     /// Its group's name.
     pub group: Option<String>,
@@ -138,7 +138,7 @@ pub(crate) fn from_wit(info: wit::FileInfo) -> FileInfo {
     }
 }
 
-/// A file of a container that is being read, whatever its size.
+/// A file of a container that is being read in chunks.
 #[derive(Debug)]
 pub struct FileReader {
     reader: wit::FileReader,
@@ -188,8 +188,8 @@ impl Read for FileReader {
     }
 }
 
-/// A file of a container that is being written. Dropped before it is closed,
-/// it leaves what was there.
+/// A file of a container that is being written. If this is dropped before it is
+/// closed, the file is unchanged.
 #[derive(Debug)]
 pub struct FileWriter {
     writer: wit::FileWriter,
@@ -208,7 +208,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Puts the file in its place.
+    /// Replaces the file.
     #[track_caller]
     pub fn close(self) -> Result<()> {
         self.writer.close().model()

@@ -1,4 +1,4 @@
-//! Layers: what a container's Pebble is to run and to check.
+//! Layers: services and checks of a container's Pebble.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Layer {
-    /// What the layer is for, in a line.
+    /// Summary in one line.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// The services by name.
@@ -24,13 +24,13 @@ pub struct Layer {
     /// The checks by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, Check>,
-    /// Sections and keys that have no field here.
+    /// Other sections and keys.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Layer {
-    /// An empty layer.
+    /// Creates an empty layer.
     pub fn new() -> Self {
         Layer::default()
     }
@@ -48,42 +48,42 @@ impl Layer {
     }
 }
 
-/// What a layer says of a key that is in a lower layer too.
+/// How an entry is combined with the one of a lower layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Override {
-    /// This one counts alone.
+    /// It replaces the lower one.
     #[default]
     Replace,
-    /// What is said here is added to the lower one.
+    /// It is merged into the lower one.
     Merge,
 }
 
 /// A service of a layer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Service {
-    /// What becomes of a service of this name in a lower layer.
+    /// How it is combined with a service of a lower layer.
     #[serde(rename = "override")]
     pub override_with: Override,
-    /// The command with its arguments, as one would type it.
+    /// The command with its arguments.
     pub command: String,
-    /// A line that says what it is.
+    /// Summary in one line.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
-    /// `enabled` to start by itself, else `disabled`.
+    /// `enabled` to start automatically, otherwise `disabled`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub startup: String,
-    /// Variables of its environment.
+    /// Environment variables.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Keys that have no field here, as `on-failure` or `user`.
+    /// Other keys, for example `on-failure` or `user`.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Service {
-    /// A service that replaces one of the same name and does not start by
-    /// itself.
+    /// Creates a service that replaces one of a lower layer and does not start
+    /// automatically.
     pub fn new(command: impl Into<String>) -> Self {
         Service {
             command: command.into(),
@@ -91,25 +91,25 @@ impl Service {
         }
     }
 
-    /// The same, starting by itself.
+    /// Makes it start automatically.
     pub fn enabled(mut self) -> Self {
         self.startup = "enabled".to_owned();
         self
     }
 
-    /// The same with a line that says what it is.
+    /// Sets the summary.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = summary.into();
         self
     }
 
-    /// The same with a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.insert(name.into(), value.into());
         self
     }
 
-    /// The same with any key.
+    /// Sets any other key.
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.other.insert(key.into(), value.into());
         self
@@ -119,22 +119,22 @@ impl Service {
 /// A check of a layer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Check {
-    /// What becomes of a check of this name in a lower layer.
+    /// How it is combined with a check of a lower layer.
     #[serde(rename = "override")]
     pub override_with: Override,
     /// `alive` or `ready`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub level: String,
-    /// The time between two runs, as `10s`.
+    /// Time between two runs, for example `10s`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub period: String,
-    /// How long a run may take, as `3s`.
+    /// Time limit of a run, for example `3s`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub timeout: String,
-    /// With how many failures in a row it is down.
+    /// Number of consecutive failures at which it is down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<u32>,
-    /// `http`, `tcp` or `exec` with their keys, and others without a field.
+    /// `http`, `tcp` or `exec` with their keys, and other keys.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -146,54 +146,55 @@ impl Check {
         check
     }
 
-    /// Succeeds when a request for the URL is answered with a status 2xx.
+    /// Creates a check that succeeds if the response to a request has status 2xx.
     pub fn http(url: impl Into<String>) -> Self {
         Check::of_kind("http", serde_json::json!({ "url": url.into() }))
     }
 
-    /// Succeeds when a TCP port of the container can be connected to.
+    /// Creates a check that succeeds if a TCP port of the container accepts
+    /// connections.
     pub fn tcp(port: u16) -> Self {
         Check::of_kind("tcp", serde_json::json!({ "port": port }))
     }
 
-    /// Succeeds when a command exits with 0.
+    /// Creates a check that succeeds if a command exits with 0.
     pub fn exec(command: impl Into<String>) -> Self {
         Check::of_kind("exec", serde_json::json!({ "command": command.into() }))
     }
 
-    /// The same with a level, `alive` or `ready`.
+    /// Sets the level, `alive` or `ready`.
     pub fn level(mut self, level: impl Into<String>) -> Self {
         self.level = level.into();
         self
     }
 
-    /// The same with a time between two runs, as `10s`.
+    /// Sets the time between two runs, for example `10s`.
     pub fn period(mut self, period: impl Into<String>) -> Self {
         self.period = period.into();
         self
     }
 
-    /// The same with a time that a run may take, as `3s`.
+    /// Sets the time limit of a run, for example `3s`.
     pub fn timeout(mut self, timeout: impl Into<String>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// The same with a number of failures in a row.
+    /// Sets the number of consecutive failures at which it is down.
     pub fn threshold(mut self, failures: u32) -> Self {
         self.threshold = Some(failures);
         self
     }
 }
 
-/// A layer's text, which [`Container::add_layer`](crate::Container::add_layer)
-/// takes: made of a [`Layer`], or YAML as it is.
+/// Text of a layer for [`Container::add_layer`](crate::Container::add_layer): from a
+/// [`Layer`], or YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerText(pub(crate) String);
 
 impl From<&Layer> for LayerText {
     fn from(layer: &Layer) -> Self {
-        // All that is in a layer can be written as JSON, which is YAML too.
+        // JSON is valid YAML.
         LayerText(serde_json::to_string(layer).unwrap_or_default())
     }
 }

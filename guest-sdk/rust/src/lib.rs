@@ -1,8 +1,8 @@
 //! Write Juju charms in Rust.
 //!
-//! A charm is a struct. Its [`Charm::new`] says which events it observes, each
-//! with a method that handles it; [`main!`] makes a component of it that
-//! `charmhost build` turns into a charm.
+//! A charm is a struct. Its [`Charm::new`] registers a method for each event that it
+//! observes; [`main!`] makes a component of it that `charmhost build` turns into a
+//! charm.
 //!
 //! ```
 //! use charmhost::prelude::*;
@@ -32,13 +32,13 @@
 //! charmhost::main!(Hello);
 //! ```
 //!
-//! An error that a handler returns, or a panic, fails the hook: Juju shows it
-//! in `juju debug-log` and runs the hook again later.
+//! An error that a handler returns, or a panic, fails the hook: it is in `juju
+//! debug-log`, and Juju retries the hook.
 //!
 //! # Logging
 //!
-//! Records of the `log` crate go to Juju's log, from DEBUG on, as with ops.
-//! [`log::set_max_level`] in [`Charm::new`] sets another limit:
+//! Records of the `log` crate are written to Juju's log from level DEBUG up, as
+//! with ops. [`log::set_max_level`] in [`Charm::new`] sets another limit:
 //!
 //! ```
 //! # use charmhost::prelude::*;
@@ -52,9 +52,9 @@
 //! # }
 //! ```
 //!
-//! With `LevelFilter::Trace` the charm's own crate can write TRACE too. That of
-//! other crates never goes to Juju: HTTP clients, for one, write there whatever
-//! they send and receive, and each record is a call to the agent.
+//! With `LevelFilter::Trace`, TRACE records of the charm's own crate are written too.
+//! Those of other crates never are: HTTP clients, for example, write the data that
+//! they send and receive at this level, and each record is a call to the agent.
 
 mod actions;
 mod bindings;
@@ -101,7 +101,7 @@ pub use log;
 pub use serde;
 pub use serde_json;
 
-/// Everything a charm usually needs.
+/// The items that most charms need.
 pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
@@ -112,7 +112,7 @@ pub mod prelude {
     pub use serde_json::json;
 }
 
-/// Not for charms: what [`main!`] expands to.
+/// Items that [`main!`] expands to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::{Guest, Outcome, export, exports};

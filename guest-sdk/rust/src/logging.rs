@@ -1,12 +1,11 @@
-//! The `log` crate's records in Juju's log.
+//! Records of the `log` crate in Juju's log.
 
 use crate::bindings::log as wit;
 
-/// Sends records to Juju, TRACE only of the charm's own crate: those of other
-/// crates show what they send and receive, secrets too, and each is a call to
-/// the agent.
+/// Sends records to Juju. TRACE records only of the charm's own crate: those of
+/// other crates may contain secrets, and each is a call to the agent.
 struct JujuLog {
-    /// The charm's crate, as in the targets of its records.
+    /// The charm's crate, by its name in the targets of records.
     own_crate: &'static str,
 }
 
@@ -32,7 +31,7 @@ impl log::Log for JujuLog {
     fn flush(&self) {}
 }
 
-/// Whether a module is a crate's.
+/// Whether a module belongs to a crate.
 fn is_within(module: &str, crate_name: &str) -> bool {
     let rest = module.strip_prefix(crate_name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
@@ -42,13 +41,13 @@ fn is_within(module: &str, crate_name: &str) -> bool {
 /// charm's modules.
 pub fn install(module: &'static str) {
     let own_crate = module.split("::").next().unwrap_or(module);
-    // A charm that brings its own logger keeps it.
+    // A charm may have set its own logger.
     if log::set_boxed_logger(Box::new(JujuLog { own_crate })).is_ok() {
-        // As ops has it.
+        // The default of ops.
         log::set_max_level(log::LevelFilter::Debug);
     }
     std::panic::set_hook(Box::new(|info| {
-        let message = info.payload_as_str().unwrap_or("a value that is no text");
+        let message = info.payload_as_str().unwrap_or("a value that is not text");
         let (file, line) = match info.location() {
             Some(place) => (place.file().to_owned(), place.line()),
             None => (String::new(), 0),
@@ -57,7 +56,7 @@ pub fn install(module: &'static str) {
     }));
 }
 
-/// Tells the host why the charm is about to fail.
+/// Reports to the host why the charm is about to fail.
 pub fn report(kind: &str, message: &str, file: String, line: u32) {
     wit::report_crash(&wit::CrashReport {
         kind: kind.to_owned(),

@@ -1,4 +1,4 @@
-//! Names of options and parameters as names of fields.
+//! Maps names of options and parameters to names of fields.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// What a struct is read from, as errors name it.
+/// Source of a struct, for error messages.
 pub struct Document {
     /// For example `the configuration`.
     pub name: &'static str,
@@ -16,9 +16,9 @@ pub struct Document {
     pub entry: &'static str,
 }
 
-/// Reads a struct from a map whose keys may contain hyphens, which names of
-/// fields cannot. `missing` says why there is no entry for a field, if it can
-/// say more than which entries there are.
+/// Reads a struct from a map whose keys may contain hyphens, which names of fields
+/// cannot. `missing` returns why there is no entry for a field, if it knows more
+/// than the list of entries.
 #[track_caller]
 pub fn deserialise<T: DeserializeOwned>(
     document: &Document,
@@ -53,9 +53,9 @@ pub fn deserialise<T: DeserializeOwned>(
     Err(Error::invalid(format!("cannot read {name}: {detail}")))
 }
 
-/// The entry whose value does not fit its field: the one after which reading
-/// stopped. None if all values were read, or if the struct is of a kind that
-/// can only be read from JSON.
+/// Returns the entry whose value does not fit its field: the one at which reading
+/// stopped. `None` if all values were read, or if the struct can only be read from
+/// JSON.
 fn culprit<T: DeserializeOwned>(map: &Map<String, Value>) -> Option<String> {
     let current = RefCell::new(None);
     let mut pairs = map.iter();
@@ -68,14 +68,14 @@ fn culprit<T: DeserializeOwned>(map: &Map<String, Value>) -> Option<String> {
     read.err().and_then(|_| current.take())
 }
 
-/// The field that serde did not find an entry for.
+/// Returns the field for which serde found no entry.
 fn missing_field(error: &str) -> Option<&str> {
     let rest = error.strip_prefix("missing field `")?;
     rest.split('`').next()
 }
 
-/// The name that was probably meant: at most a third of its letters differ, but
-/// may be two.
+/// Returns the name that was probably meant: at most a third of its letters differ,
+/// or two.
 fn closest<'a>(field: &str, names: &[&'a str]) -> Option<&'a str> {
     let field: Vec<char> = field.replace('_', "-").chars().collect();
     let distance = |name: &str| distance(&field, &name.chars().collect::<Vec<char>>());
@@ -85,7 +85,7 @@ fn closest<'a>(field: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance <= allowed && distance < closest.chars().count()).then_some(closest)
 }
 
-/// How many letters must be added, removed or replaced.
+/// Edit distance of two names.
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (number, letter) in from.iter().enumerate() {

@@ -1,5 +1,4 @@
-//! The charm and its libraries while they run: who observes what, and how an
-//! event finds its handler.
+//! The charm and its libraries at run time: observers, and the call of a handler.
 
 use std::cell::{OnceCell, RefCell};
 use std::panic::Location;
@@ -14,27 +13,26 @@ use crate::{Charm, Error, Event, Result, Stored, events};
 
 /// The charm, or a library that is part of it.
 pub enum Holder<O> {
-    /// The charm, whose handlers may change it.
+    /// The charm, whose handlers may take `&mut self`.
     Charm(RefCell<O>),
-    /// A library, which the charm shares.
+    /// A library, shared with the charm.
     Library(Rc<O>),
 }
 
 type Call = Box<dyn Fn(Event) -> Result<()>>;
 
-/// One registration: an event, the method that handles it, and where that is
-/// said.
+/// One registration: an event, its handler, and the location of the registration.
 pub(crate) struct Observer {
     pub source: String,
     pub event: String,
     pub observer: String,
     pub method: String,
     pub place: &'static Location<'static>,
-    /// Set once the object is made whose method it is.
+    /// Set when the object of the method is created.
     call: OnceCell<Call>,
 }
 
-/// A custom event that an object has.
+/// A custom event of an object.
 struct Defined {
     source: String,
     event: String,
@@ -53,18 +51,18 @@ thread_local! {
     static REGISTRY: RefCell<Registry> = RefCell::default();
 }
 
-/// Takes a path for an object; two objects with one path would mix up what is
-/// saved for them.
+/// Reserves a path for an object; two objects with one path would overwrite each
+/// other's state.
 pub(crate) fn claim(path: &str) {
     REGISTRY.with_borrow_mut(|registry| {
         if registry.paths.iter().any(|other| other == path) {
-            panic!("there are two objects {path}: give each library a key of its own");
+            panic!("two objects have the path {path}: give each library its own key");
         }
         registry.paths.push(path.to_owned());
     });
 }
 
-/// Adds a registration whose call is not known yet; gives its number.
+/// Adds a registration without its handler; returns its number.
 pub(crate) fn register(
     source: String,
     event: String,
@@ -85,18 +83,18 @@ pub(crate) fn register(
     })
 }
 
-/// Says what a registration calls.
+/// Sets the handler of a registration.
 pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<()> + 'static) {
     REGISTRY.with_borrow(|registry| {
         if let Some(observer) = registry.observers.get(number) {
-            // A registration belongs to one object, which is made once.
+            // A registration belongs to one object, which is created once.
             let _ = observer.call.set(Box::new(call));
         }
     });
 }
 
-/// Tells the host of all events and observers; the error comes with the line of
-/// the charm.
+/// Registers all events and observers with the host; errors have the line of the
+/// charm.
 pub(crate) fn announce() -> Result<(), (Error, &'static Location<'static>)> {
     REGISTRY.with_borrow(|registry| {
         for Defined {
@@ -124,7 +122,7 @@ pub(crate) fn announce() -> Result<(), (Error, &'static Location<'static>)> {
     })
 }
 
-/// Calls the handler of a delivery, and tells the host what it made of it.
+/// Calls the handler of a delivery, and settles the delivery.
 pub(crate) fn deliver(delivery: Delivery) -> Result<()> {
     let is_meant = |observer: &&Rc<Observer>| {
         observer.method == delivery.method
@@ -133,7 +131,7 @@ pub(crate) fn deliver(delivery: Delivery) -> Result<()> {
             && observer.observer == delivery.observer
     };
     let observer = REGISTRY.with_borrow(|r| r.observers.iter().find(is_meant).cloned());
-    // An event can be handled while another one is.
+    // Handlers can be nested.
     let outer = events::take_deferral();
     if let Some(call) = observer.as_ref().and_then(|observer| observer.call.get()) {
         call(events::from_wit(delivery.event))?;
@@ -145,8 +143,7 @@ pub(crate) fn deliver(delivery: Delivery) -> Result<()> {
     wit::done(delivery.id, &settlement).model()
 }
 
-/// An object's place among the objects of the charm, to which its state
-/// belongs.
+/// Path of an object, to which its state belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     path: String,
@@ -157,12 +154,12 @@ impl Object {
         Object { path }
     }
 
-    /// The path, as `MyCharm/Database[db]`.
+    /// The path, for example `MyCharm/Database[db]`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What the object has saved under a name, or the type's default.
+    /// Loads the value that the object saved under a name, or the type's default.
     #[track_caller]
     pub fn stored<T: Serialize + DeserializeOwned + Default>(
         &self,
@@ -188,7 +185,7 @@ impl Object {
     }
 }
 
-/// A custom event of an object: made by [`Observe::define`](crate::Observe::define),
+/// A custom event of an object: created by [`Observe::define`](crate::Observe::define),
 /// observed with [`Observe::custom`](crate::Observe::custom).
 #[derive(Debug)]
 pub struct Source<E> {
@@ -208,9 +205,8 @@ impl<E> Clone for Source<E> {
 }
 
 impl<E: Serialize> Source<E> {
-    /// Emits the event: every observer handles it before this returns, each
-    /// with a copy of its own. An observer that has deferred an equal event, or
-    /// handles one right now, is left out.
+    /// Emits the event: every observer handles a copy of it before this returns,
+    /// except observers that have deferred an equal event or are handling one.
     #[track_caller]
     pub fn emit(&self, data: E) -> Result<()> {
         let snapshot = match serde_json::to_string(&data) {
@@ -227,7 +223,7 @@ impl<E: Serialize> Source<E> {
     }
 }
 
-/// A custom event as its handlers get it.
+/// A custom event, as passed to its handlers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Custom<E> {
     data: E,
@@ -239,8 +235,7 @@ impl<E> Custom<E> {
         self.data
     }
 
-    /// Asks for the event again in the next dispatch. The handler should
-    /// return afterwards.
+    /// Defers the event to the next dispatch. The handler should return afterwards.
     pub fn defer(&self, reason: impl Into<String>) {
         events::defer(reason.into());
     }
@@ -255,11 +250,11 @@ impl<E> std::ops::Deref for Custom<E> {
 }
 
 impl<E: DeserializeOwned> Custom<E> {
-    /// Reads the event's data again, as it was when it was emitted.
+    /// Restores the event's data from the time when it was emitted.
     pub(crate) fn read(event: Event, source: &Source<E>) -> Result<Self> {
         let Event::Custom(event) = event else {
             return Err(Error::msg(format!(
-                "{} of {} is no custom event",
+                "{} of {} is not a custom event",
                 source.event, source.object
             )));
         };
@@ -273,7 +268,7 @@ impl<E: DeserializeOwned> Custom<E> {
     }
 }
 
-/// Makes the charm; it lives until the dispatch ends.
+/// Creates the charm; it is dropped when the dispatch ends.
 pub(crate) fn make<C: Charm>() {
     let mut on = crate::Observe::root();
     let charm = C::new(&mut on);

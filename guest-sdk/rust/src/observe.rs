@@ -1,4 +1,4 @@
-//! Which events a charm observes, and with which methods.
+//! Registration of handlers for events.
 
 use std::any::type_name;
 use std::panic::Location;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::objects::{self, Holder};
 use crate::*;
 
-/// What a handler may return: nothing, or a result of nothing.
+/// Return type of a handler: `()` or `Result<()>`.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     note = "a handler returns nothing or `Result<()>`"
@@ -35,7 +35,7 @@ impl<E: Into<Error>> IntoResult for Result<(), E> {
 /// A method that handles an event, returning nothing or a [`Result`]:
 /// `fn(&self, event: E)`, or, in a charm, `fn(&mut self, event: E)`.
 ///
-/// `How` is [`Reads`] or [`Changes`], which the compiler finds out.
+/// `How` is [`Reads`] or [`Changes`], which the compiler infers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{E}` for `{O}`",
     label = "this is not a handler of `{E}`",
@@ -78,7 +78,7 @@ where
                 Ok(mut charm) => self(&mut charm, event).into_result(),
                 Err(_) => Err(busy::<F>()),
             },
-            // `Charm::new` makes charms only.
+            // `Charm::new` creates charms only.
             Holder::Library(_) => Err(busy::<F>()),
         }
     }
@@ -93,25 +93,25 @@ fn busy<F>() -> Error {
 
 type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<()>>;
 
-/// What the charm, or a library, observes: methods for events, named in
-/// [`Charm::new`] or in the library's constructor.
+/// Registers handlers of the charm, in [`Charm::new`], or of a library, in its
+/// constructor.
 ///
-/// Handlers of one event are called in the order in which they are named.
+/// Handlers of one event are called in the order of registration.
 pub struct Observe<O> {
     object: Object,
-    /// The charm's path, whose the events of Juju are.
+    /// The charm's path, which is the source of Juju's events.
     charm: &'static str,
-    /// The numbers of the registrations, and what they call.
+    /// Registrations by number, with their handlers.
     calls: Vec<(usize, Call<O>)>,
 }
 
-/// The last part of a type's path, without its parameters.
+/// Returns the last part of a type's path, without its parameters.
 fn bare_name(path: &'static str) -> &'static str {
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// The name of the method that a type of function stands for.
+/// Returns the name of the method of a function type.
 fn method_name(path: &'static str) -> Option<&'static str> {
     let name = path.rsplit("::").next().unwrap_or(path);
     let is_identifier = name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -131,7 +131,7 @@ macro_rules! base_events {
 }
 
 impl<C: Charm> Observe<C> {
-    /// What the charm observes: nothing yet.
+    /// Creates it without handlers.
     pub(crate) fn root() -> Self {
         let charm = bare_name(type_name::<C>());
         stored::set_owner(charm);
@@ -149,7 +149,7 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// Connects what was registered with the object that it is about.
+    /// Connects the registrations with their object.
     pub(crate) fn bind(self, object: Rc<Holder<O>>) {
         for (number, call) in self.calls {
             let object = Rc::clone(&object);
@@ -157,16 +157,16 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// The object that observes: its path, and the state that it has saved.
+    /// The observing object: its path and its saved state.
     pub fn object(&self) -> Object {
         self.object.clone()
     }
 
-    /// Makes a library part of the charm: an object with observers, events and
-    /// state of its own.
+    /// Adds a library to the charm: an object with its own observers, events and
+    /// state.
     ///
-    /// The type's name and the key, which tells two of one type apart, are its
-    /// path in saved state. A library's handlers take `&self`.
+    /// The type's name and the key, which distinguishes two of one type, are its path
+    /// in saved state. Handlers of a library take `&self`.
     ///
     /// ```
     /// use charmhost::prelude::*;
@@ -217,13 +217,13 @@ impl<O: 'static> Observe<O> {
         library
     }
 
-    /// Gives the object a custom event, with data of any type of serde's.
+    /// Defines a custom event of the object, with data of any serde type.
     #[track_caller]
     pub fn define<E: Serialize + DeserializeOwned>(&mut self, name: &str) -> Source<E> {
         self.object.define(name)
     }
 
-    /// A custom event of a library, or of the charm.
+    /// Observes a custom event of a library or of the charm.
     #[track_caller]
     pub fn custom<E, H>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>, H>)
     where
@@ -258,7 +258,7 @@ impl<O: 'static> Observe<O> {
         pre_series_upgrade(PreSeriesUpgradeEvent);
         /// The machine's series was upgraded (Juju before 4.0).
         post_series_upgrade(PostSeriesUpgradeEvent);
-        /// Metrics are wanted (Juju before 3.6.11).
+        /// Juju collects metrics (Juju before 3.6.11).
         collect_metrics(CollectMetricsEvent);
         /// A secret that this unit observes has a new revision.
         secret_changed(SecretChangedEvent);
@@ -274,7 +274,7 @@ impl<O: 'static> Observe<O> {
         collect_unit_status(CollectStatusEvent);
     }
 
-    /// The last chance to change state before it is saved.
+    /// Local state is about to be saved.
     #[track_caller]
     pub fn pre_commit<H>(&mut self, handler: impl Handler<O, PreCommitEvent, H>) {
         self.add_to(String::new(), "pre_commit".to_owned(), handler);
@@ -316,8 +316,8 @@ impl<O: 'static> Observe<O> {
         }
     }
 
-    /// An event by the name that ops gives it, as `db_relation_changed`, for
-    /// handlers that take any [`Event`].
+    /// Observes an event by its name in ops, for example `db_relation_changed`, with
+    /// a handler that takes any [`Event`].
     #[track_caller]
     pub fn event<H>(&mut self, name: &str, handler: impl Handler<O, Event, H>) {
         self.add(name.to_owned(), handler);
@@ -386,7 +386,7 @@ macro_rules! owned_events {
 owned_events! {
     /// The events of a relation's endpoint.
     ObserveRelation {
-        /// A relation was made.
+        /// A relation was created.
         created(RelationCreatedEvent) = "relation_created";
         /// A remote unit joined.
         joined(RelationJoinedEvent) = "relation_joined";
@@ -453,8 +453,7 @@ mod tests {
         fn on_commit(&mut self, _: CommitEvent) {}
     }
 
-    /// What was registered since the test began: each runs in a thread of its
-    /// own.
+    /// Registrations of the running test: each test has its own thread.
     fn registered() -> Vec<String> {
         objects::names()
     }
@@ -549,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "there are two objects Shop/Outer[o]")]
+    #[should_panic(expected = "two objects have the path Shop/Outer[o]")]
     fn two_libraries_with_one_path_are_refused() {
         let mut on = Observe::<Shop>::root();
         on.library("o", |_| Outer);

@@ -43,7 +43,7 @@ impl Port {
         }
     }
 
-    /// ICMP as a whole.
+    /// All of ICMP.
     pub const fn icmp() -> Self {
         Port {
             protocol: Protocol::Icmp,
@@ -52,8 +52,8 @@ impl Port {
         }
     }
 
-    /// The range that begins here and ends with another port. Kubernetes
-    /// models take single ports only.
+    /// The range from this port to another one. Kubernetes models accept single
+    /// ports only.
     pub const fn to(self, last: u16) -> Self {
         Port { last, ..self }
     }

@@ -6,13 +6,13 @@ use crate::Result;
 use crate::bindings::relations as wit;
 use crate::error::ModelResult;
 
-/// What a databag holds.
+/// Content of a databag.
 pub type Databag = BTreeMap<String, String>;
 
 /// A relation with another application, or between the units of this one.
 ///
-/// What is written takes effect when the hook succeeds, and is seen at once by
-/// reads in the same dispatch.
+/// Writes take effect when the hook succeeds, and are visible to reads in the same
+/// dispatch immediately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
     endpoint: String,
@@ -20,7 +20,7 @@ pub struct Relation {
     app: Option<String>,
 }
 
-/// The relations of an endpoint. One that is being broken is left out.
+/// Returns the relations of an endpoint, without one that is being broken.
 ///
 /// ```
 /// # use charmhost::prelude::*;
@@ -38,8 +38,8 @@ pub fn relations(endpoint: &str) -> Result<Vec<Relation>> {
     Ok(listed.into_iter().map(from_wit).collect())
 }
 
-/// The only relation of an endpoint, as of one among peers; none if there is
-/// none, the one with the lowest number if there are several.
+/// Returns the relation of an endpoint, if there is one; the one with the lowest id
+/// if there are several.
 #[track_caller]
 pub fn relation(endpoint: &str) -> Result<Option<Relation>> {
     let listed = relations(endpoint)?;
@@ -68,13 +68,13 @@ impl Relation {
         &self.endpoint
     }
 
-    /// The relation's number: the 7 of `db:7`.
+    /// The relation's id, for example 7 of `db:7`.
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// The remote application, the own one among peers; none if Juju no longer
-    /// knows it.
+    /// The remote application, which is this application in a peer relation; `None`
+    /// if Juju no longer knows it.
     pub fn app(&self) -> Option<&str> {
         self.app.as_deref()
     }
@@ -85,7 +85,7 @@ impl Relation {
         Ok(self.info()?.units)
     }
 
-    /// Whether it exists: not while it is being broken, nor afterwards.
+    /// Whether it exists; `false` while it is being broken, and afterwards.
     #[track_caller]
     pub fn is_active(&self) -> Result<bool> {
         Ok(self.info()?.active)
@@ -102,8 +102,8 @@ impl Relation {
         self.read(&wit::DatabagOwner::ThisUnit)
     }
 
-    /// This application's databag, which only the leader may read, but among
-    /// peers.
+    /// This application's databag. Only the leader may read it, except in a peer
+    /// relation.
     #[track_caller]
     pub fn app_data(&self) -> Result<Databag> {
         self.read(&wit::DatabagOwner::ThisApp)
@@ -115,7 +115,7 @@ impl Relation {
         self.read(&wit::DatabagOwner::Unit(unit.into()))
     }
 
-    /// The remote application's databag; empty if Juju no longer knows that
+    /// The remote application's databag; empty if Juju no longer knows the
     /// application.
     #[track_caller]
     pub fn remote_app_data(&self) -> Result<Databag> {
@@ -142,8 +142,8 @@ impl Relation {
         self.write(wit::OwnDatabag::Unit, data)
     }
 
-    /// Sets keys of this application's databag, which only the leader may; an
-    /// empty value removes the key.
+    /// Sets keys of this application's databag; an empty value removes the key. Only
+    /// the leader may.
     #[track_caller]
     pub fn set_app_data<K, V>(&self, data: impl IntoIterator<Item = (K, V)>) -> Result<()>
     where

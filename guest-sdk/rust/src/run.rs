@@ -1,12 +1,12 @@
-//! The loop that every charm runs.
+//! The loop of a charm.
 
 use crate::bindings::framework as wit;
 use crate::bindings::{Outcome, exports};
 use crate::error::{Ending, ModelResult};
 use crate::{Charm, Error, Result, logging, objects};
 
-/// Makes the charm and hands it its events until there are none. `module` is
-/// the one that has the charm.
+/// Creates the charm and delivers events to it until there are none. `module` is the
+/// charm's module.
 pub fn run<C: Charm>(module: &'static str) -> Outcome {
     logging::install(module);
     objects::make::<C>();

@@ -2,17 +2,17 @@
 
 use crate::bindings::status as wit;
 
-/// What a status says.
+/// Kind of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusKind {
     /// Ready and doing its work.
     Active,
-    /// An operator has to act.
+    /// An operator must act.
     Blocked,
     /// The charm is at work on the unit.
     Maintenance,
-    /// Something else has to happen first.
+    /// The charm waits for something else.
     Waiting,
     /// The unit failed; set by Juju.
     Error,
@@ -25,7 +25,7 @@ pub enum StatusKind {
 /// A status and its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// What it says.
+    /// Its kind.
     pub kind: StatusKind,
     /// Text for the operator.
     pub message: String,
@@ -44,7 +44,7 @@ impl Status {
         Status::new(StatusKind::Active, message)
     }
 
-    /// An operator has to act.
+    /// An operator must act.
     pub fn blocked(message: impl Into<String>) -> Self {
         Status::new(StatusKind::Blocked, message)
     }
@@ -54,7 +54,7 @@ impl Status {
         Status::new(StatusKind::Maintenance, message)
     }
 
-    /// Something else has to happen first.
+    /// The charm waits for something else.
     pub fn waiting(message: impl Into<String>) -> Self {
         Status::new(StatusKind::Waiting, message)
     }

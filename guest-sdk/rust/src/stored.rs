@@ -1,4 +1,4 @@
-//! What a charm remembers from one dispatch to the next.
+//! State that a charm saves between dispatches.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -11,7 +11,7 @@ use crate::error::ModelResult;
 use crate::{Error, Result};
 
 thread_local! {
-    /// The path of the charm, to which the states belong.
+    /// Path of the charm, to which the state belongs.
     static OWNER: Cell<&'static str> = const { Cell::new("Charm") };
 }
 
@@ -19,10 +19,10 @@ pub(crate) fn set_owner(charm: &'static str) {
     OWNER.set(charm);
 }
 
-/// A value that is remembered: any type of serde's with a default.
+/// A saved value: any serde type with a default.
 ///
-/// What is saved is kept when the dispatch succeeds. On Kubernetes it is lost
-/// with the pod.
+/// It is committed when the dispatch succeeds. On Kubernetes it is lost with the pod,
+/// unless `storage = "juju"` is set.
 ///
 /// ```
 /// # use charmhost::prelude::*;
@@ -44,8 +44,8 @@ pub struct Stored<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
-    /// The value that the charm saved under a name, or the type's default. A
-    /// library has [`Object::stored`](crate::Object::stored) for its own.
+    /// Loads the value that the charm saved under a name, or the type's default. A
+    /// library uses [`Object::stored`](crate::Object::stored).
     #[track_caller]
     pub fn load(name: &str) -> Result<Self> {
         Stored::load_of(OWNER.get(), name)
@@ -68,7 +68,7 @@ impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
         Ok(Stored { name, value })
     }
 
-    /// Keeps the value as it is now.
+    /// Saves the current value.
     #[track_caller]
     pub fn save(&self) -> Result<()> {
         let text = match serde_json::to_string(&self.value) {

@@ -1,22 +1,22 @@
-//! Hook tools as they are.
+//! Raw hook tools.
 
 use crate::Result;
 use crate::bindings::hook_tools as wit;
 use crate::error::ModelResult;
 
-/// What a hook tool gave back.
+/// Result of a hook tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolOutput {
     /// The exit code.
     pub code: i32,
-    /// What it printed.
+    /// Standard output.
     pub stdout: Vec<u8>,
-    /// Its complaints.
+    /// Standard error.
     pub stderr: Vec<u8>,
 }
 
-/// Runs a hook tool that this SDK has no function for. A tool that ran and
-/// failed is not an error: see [`ToolOutput::code`].
+/// Runs a hook tool for which this SDK has no function. A tool that ran and failed is
+/// not an error: see [`ToolOutput::code`].
 #[track_caller]
 pub fn hook_tool(tool: &str, args: &[&str], stdin: Option<&[u8]>) -> Result<ToolOutput> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();

@@ -8,7 +8,7 @@ use crate::{Container, Port, Result, Status, ports, status};
 #[derive(Debug, Clone, Copy)]
 pub struct Unit(());
 
-/// This application, as far as this unit may act for it.
+/// This application.
 #[derive(Debug, Clone, Copy)]
 pub struct App(());
 
@@ -23,18 +23,18 @@ pub fn app() -> App {
 }
 
 impl Unit {
-    /// Whether it leads its application.
+    /// Whether it is the leader of its application.
     #[track_caller]
     pub fn is_leader(self) -> Result<bool> {
         wit_unit::is_leader().model()
     }
 
-    /// One of its workload containers, by the name in the charm's metadata.
+    /// Returns a workload container, by its name in the charm's metadata.
     pub fn container(self, name: impl Into<String>) -> Container {
         Container::named(name)
     }
 
-    /// Its status.
+    /// Returns its status.
     #[track_caller]
     pub fn status(self) -> Result<Status> {
         wit_status::get(wit_status::Scope::Unit)
@@ -42,13 +42,13 @@ impl Unit {
             .map(status::from_wit)
     }
 
-    /// Sets its status, at once.
+    /// Sets its status, immediately.
     #[track_caller]
     pub fn set_status(self, status: Status) -> Result<()> {
         wit_status::set(wit_status::Scope::Unit, &status::to_wit(status)).model()
     }
 
-    /// Sets the workload's version that `juju status` shows.
+    /// Sets the workload version that `juju status` shows.
     #[track_caller]
     pub fn set_workload_version(self, version: impl AsRef<str>) -> Result<()> {
         wit_unit::set_workload_version(version.as_ref()).model()
@@ -66,14 +66,14 @@ impl Unit {
         wit_ports::close(ports::to_wit(port)).model()
     }
 
-    /// What is open.
+    /// Returns the opened ports.
     #[track_caller]
     pub fn opened_ports(self) -> Result<Vec<Port>> {
         let opened = wit_ports::opened().model()?;
         Ok(opened.into_iter().map(ports::from_wit).collect())
     }
 
-    /// Opens and closes what is needed so that exactly these are open.
+    /// Opens and closes ports so that exactly these are open.
     #[track_caller]
     pub fn set_ports(self, ports: impl IntoIterator<Item = Port>) -> Result<()> {
         let ports: Vec<_> = ports.into_iter().map(ports::to_wit).collect();
@@ -82,7 +82,7 @@ impl Unit {
 }
 
 impl App {
-    /// Its status. Only the leader may read it.
+    /// Returns its status. Only the leader may read it.
     #[track_caller]
     pub fn status(self) -> Result<Status> {
         wit_status::get(wit_status::Scope::App)
@@ -90,7 +90,7 @@ impl App {
             .map(status::from_wit)
     }
 
-    /// Sets its status, at once. Only the leader may.
+    /// Sets its status, immediately. Only the leader may.
     #[track_caller]
     pub fn set_status(self, status: Status) -> Result<()> {
         wit_status::set(wit_status::Scope::App, &status::to_wit(status)).model()

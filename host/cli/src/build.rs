@@ -7,29 +7,29 @@ use charmhost_builder::{Architecture, Options};
 
 use crate::{output, project};
 
-/// What to build, and where to.
+/// Arguments of `charmhost build`.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Where the built charm goes [default: DIR/build]
+    /// Output directory [default: DIR/build]
     #[arg(long, short, value_name = "OUT")]
     output: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
 }
 
-/// For which units.
+/// Options that select what a charm is built from and for.
 #[derive(clap::Args)]
 pub struct Target {
-    /// The architecture of the units: amd64 or arm64 [default: this machine's]
+    /// Architecture of the units: amd64 or arm64 [default: this machine's]
     #[arg(long = "target", value_name = "ARCH")]
     pub architecture: Option<Architecture>,
-    /// The dispatch program to put in [default: the one beside this program]
+    /// Path of the dispatch program to include [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     pub dispatch: Option<PathBuf>,
-    /// The component of the charm, if another toolchain has built it
+    /// Path of the charm's component, if another toolchain has built it
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
 }

@@ -11,40 +11,40 @@ use serde_json::{Value, json};
 
 use crate::{output, project};
 
-/// What to look at.
+/// Arguments of `charmhost inspect`.
 #[derive(clap::Args)]
 pub struct Args {
     /// A .charm archive, an unpacked charm, or a project
     #[arg(default_value = ".")]
     target: PathBuf,
-    /// Show what this file of an operator leaves of it
+    /// Apply the operator policy in this file
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
-    /// How it is told
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Lines for people
+    /// Text
     Text,
     /// One JSON document
     Json,
 }
 
-/// Says what a charm asks of the machine that it runs on.
+/// Prints the limits, state settings and grants of a charm.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = &args.target;
-    let (name, wanted) = match target.is_dir() {
+    let (name, requested) = match target.is_dir() {
         true => (name_in(target)?, Settings::load(target)?),
         false => in_archive(target)?,
     };
     let settings = match &args.operator {
-        Some(file) => wanted.narrowed(&OperatorPolicy::load(Some(file.clone()))?),
-        None => wanted.clone(),
+        Some(file) => requested.narrowed(&OperatorPolicy::load(Some(file.clone()))?),
+        None => requested.clone(),
     };
-    let refused = without(&wanted.grants, &settings.grants);
+    let refused = without(&requested.grants, &settings.grants);
     match args.format {
         Format::Json => {
             let mut report = json!({
@@ -61,16 +61,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Format::Text => {
             let mut lines = vec![format!("name: {name}")];
-            for (title, values, stated) in [
-                ("limits", json!(settings.limits), json!(wanted.limits)),
-                ("state", json!(settings.state), json!(wanted.state)),
+            for (title, values, requested) in [
+                ("limits", json!(settings.limits), json!(requested.limits)),
+                ("state", json!(settings.state), json!(requested.state)),
                 (
                     "hook-tools",
                     json!(settings.hook_tools),
-                    json!(wanted.hook_tools),
+                    json!(requested.hook_tools),
                 ),
             ] {
-                lines.extend(section(title, &values, &stated));
+                lines.extend(section(title, &values, &requested));
             }
             lines.push(output::grants(&settings.grants));
             if let (Some(file), false) = (&args.operator, refused.is_empty()) {
@@ -84,12 +84,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lines with values, and with what the charm states where it gets another.
-fn section(title: &str, values: &Value, stated: &Value) -> Vec<String> {
+/// Lines with effective values, and the charm's own where those differ.
+fn section(title: &str, values: &Value, requested: &Value) -> Vec<String> {
     let values = values.as_object().into_iter().flatten();
-    let line = |(key, value): (&String, &Value)| match stated.get(key) {
-        Some(stated) if stated != value => {
-            format!("  {key} = {value}  # the charm states {stated}")
+    let line = |(key, value): (&String, &Value)| match requested.get(key) {
+        Some(requested) if requested != value => {
+            format!("  {key} = {value}  # the charm requests {requested}")
         }
         _ => format!("  {key} = {value}"),
     };
@@ -99,7 +99,7 @@ fn section(title: &str, values: &Value, stated: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The grants that are not among others as they are.
+/// Grants that are not identical to one of others.
 fn without(grants: &Grants, others: &Grants) -> Grants {
     fn rest<T: Clone + PartialEq>(items: &[T], others: &[T]) -> Vec<T> {
         let missing = items.iter().filter(|item| !others.contains(item));

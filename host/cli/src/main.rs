@@ -26,15 +26,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a new charm in Rust that builds, runs and packs at once
+    /// Create a new charm in Rust, ready to build, run and pack
     New(new::Args),
     /// Build a charm project: `dispatch`, the compiled charm, and its settings
     Build(build::Args),
     /// Build a charm project and pack it as a .charm archive
     Pack(pack::Args),
-    /// Say what a charm asks of its machine: limits, state, grants
+    /// Print the limits, state settings and grants of a charm
     Inspect(inspect::Args),
-    /// Run a charm through the life of a unit, without Juju
+    /// Run a charm through the lifecycle of a unit, without Juju
     Sim(sim::Args),
 }
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let error: &dyn std::error::Error = error.as_ref();
-            output::note(&format!("ERROR {}", error.chain()));
+            output::print_error(&format!("ERROR {}", error.chain()));
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,5 @@
-//! Projects whose charm is not a component: Python on `ops`, or shell. They are
-//! laid out as charmcraft would pack them, and run as they are.
+//! Projects whose charm is not a component, for example Python on `ops`, or shell.
+//! They are laid out as charmcraft would pack them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 
 use crate::{project, python};
 
-/// What never is a part of a charm.
-const LEFT_OUT: [&str; 6] = [
+/// Directories that are never part of a charm.
+const EXCLUDED: [&str; 6] = [
     "venv",
     "build",
     "dist",
@@ -20,8 +20,8 @@ const LEFT_OUT: [&str; 6] = [
 
 /// How a native project is run.
 pub enum Kind {
-    /// By a program of this path in the project, on the project's own Python
-    /// packages.
+    /// By the Python program at this path in the project, with the packages that
+    /// the project requires.
     Python(PathBuf),
     /// By `dispatch`, or by the programs in `hooks/` and `actions/`.
     Programs,
@@ -38,7 +38,7 @@ pub fn kind(dir: &Path) -> Option<Kind> {
     python::entry_point(dir).map(Kind::Python)
 }
 
-/// Lays a project out in `charm` as Juju would have it unpacked.
+/// Lays a project out in `charm` like an unpacked archive.
 pub fn stage(dir: &Path, kind: &Kind, charm: &Path) -> anyhow::Result<()> {
     copy(dir, charm)?;
     project::write_documents(dir, charm)?;
@@ -64,7 +64,7 @@ fn make_executable(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make {} executable", path.display()))
 }
 
-/// Copies a project without what is hidden or was built.
+/// Copies a project without hidden files and build output.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
@@ -72,7 +72,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if text.starts_with('.') || LEFT_OUT.contains(&text.as_ref()) || text.ends_with(".charm") {
+        if text.starts_with('.') || EXCLUDED.contains(&text.as_ref()) || text.ends_with(".charm") {
             continue;
         }
         let (source, target) = (entry.path(), to.join(&name));
@@ -90,8 +90,8 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a directory that is no charm and no project of any kind.
-pub fn refuse(dir: &Path) -> anyhow::Result<()> {
+/// Rejects a directory that is neither a charm nor a project of a known kind.
+pub fn reject(dir: &Path) -> anyhow::Result<()> {
     bail!(
         "cannot run {}: it has charmcraft.yaml, but no Cargo.toml (a charm in Rust), no src/charm.py (a charm in Python), and no dispatch or hooks/ (a charm of programs)",
         dir.display()

@@ -9,7 +9,7 @@ use crate::output;
 
 include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 
-/// Where a new charm keeps the SDK it is built with.
+/// Directory in a new charm for the SDK that it is built with.
 const SDK_DIR: &str = ".charmhost/sdk";
 
 /// Files of every new charm.
@@ -42,22 +42,22 @@ const K8S: &[(&str, &str)] = &[
     ("README.md", include_str!("../templates/k8s/README.md")),
 ];
 
-/// The package of the SDK. A lock file cannot have two of one name, neither of
-/// them from a registry.
+/// Package name of the SDK. A lock file cannot have two packages of one name
+/// that are both from paths.
 const SDK_PACKAGE: &str = "charmhost";
 
-/// What to call it.
+/// Arguments of `charmhost new`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The charm's name, for example my-app; also the directory that is made
+    /// Name of the charm, for example my-app; also the directory to create
     name: String,
-    /// Make a Kubernetes charm: with a workload container, and a scenario that
+    /// Create a Kubernetes charm, with a workload container and a scenario that
     /// has a stand-in for its image
     #[arg(long)]
     k8s: bool,
 }
 
-/// Makes a new charm.
+/// Creates a new charm.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let name = &args.name;
     charmhost_archive::check_name(name)?;
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         false => String::new(),
     };
     output::print(&format!(
-        "Made {name}. Next:\n  charmhost sim {name}{scenario}     run it through the life of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
+        "Made {name}. Next:\n  charmhost sim {name}{scenario}     run it through the lifecycle of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -105,7 +105,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     attempt().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Fills the placeholders of the template.
+/// Replaces the placeholders of a template.
 fn fill(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
         .replace("{{Name}}", &struct_name(name))
@@ -113,8 +113,8 @@ fn fill(text: &str, name: &str) -> String {
         .replace("{{sdk}}", SDK_DIR)
 }
 
-/// The name of the charm's struct, which ends with `Charm` as charmcraft has
-/// it, and so is no name of the prelude's.
+/// Name of the charm's struct. It ends with `Charm`, as in charmcraft's templates,
+/// so that it cannot collide with a name of the prelude.
 fn struct_name(name: &str) -> String {
     match camel_case(name) {
         name if name.ends_with("Charm") && name != "Charm" => name,

@@ -1,4 +1,4 @@
-//! What the commands print.
+//! Output of the commands.
 
 use std::io::{ErrorKind, Write};
 
@@ -6,30 +6,30 @@ use anyhow::Context;
 use charmhost_builder::{Architecture, Built, Step};
 use charmhost_sandbox::Grants;
 
-/// Prints what a step of a build does, on standard error.
+/// Prints a step of a build to standard error.
 pub fn progress(step: &Step) {
     match step {
         Step::Component => {
-            note("Building the component with Cargo (the first time takes about a minute)");
+            print_error("Building the component with Cargo (the first time takes about a minute)");
         }
         Step::Compile(architecture) => {
-            note(&format!("Compiling the component for {architecture}"));
+            print_error(&format!("Compiling the component for {architecture}"));
         }
-        Step::Stage => note("Putting the files in place"),
+        Step::Stage => print_error("Writing the files"),
     }
 }
 
-/// Prints a line on standard error. Who closed that is left alone.
-pub fn note(text: &str) {
+/// Prints a line to standard error, and ignores that it may be closed.
+pub fn print_error(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// Prints a result on standard output. A reader that has gone away, as `head`
-/// does, has read what it wanted.
+/// Prints a result to standard output. A reader that closed it, for example
+/// `head`, is no error.
 ///
 /// # Errors
 ///
-/// If it cannot be written for another reason: a full disk.
+/// If it cannot be written for another reason, for example a full disk.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(format!("{text}\n").as_bytes());
@@ -41,7 +41,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// What a build made, in one line.
+/// Summary of a build, in one line.
 pub fn built(built: &Built, architecture: Architecture) -> String {
     format!(
         "component {}, compiled for {architecture} {} in {:.1} s",
@@ -51,7 +51,7 @@ pub fn built(built: &Built, architecture: Architecture) -> String {
     )
 }
 
-/// What a charm may do beyond its sandbox, a line for each kind.
+/// Grants of a charm, one line for each kind.
 pub fn grants(grants: &Grants) -> String {
     let lines = grants.lines();
     match lines.is_empty() {
@@ -60,7 +60,7 @@ pub fn grants(grants: &Grants) -> String {
     }
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),

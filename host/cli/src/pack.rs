@@ -9,7 +9,7 @@ use charmhost_runtime::Settings;
 use crate::build::Target;
 use crate::{output, project, staged};
 
-/// What to pack, and where to.
+/// Arguments of `charmhost pack`.
 #[derive(clap::Args)]
 pub struct Args {
     /// The charm project

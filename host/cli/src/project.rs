@@ -1,4 +1,4 @@
-//! What the commands have in common about a project.
+//! Charm projects: checks and documents that several commands need.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use charmhost_archive::{Content, Error, Project};
 
-/// Rejects a directory that is no charm project, in the same words for every
+/// Rejects a directory that is no charm project, with the same message in every
 /// command.
 pub fn require(dir: &Path) -> Result<(), Error> {
     match dir.join("charmcraft.yaml").is_file() {
@@ -15,8 +15,8 @@ pub fn require(dir: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes the documents that Juju reads of a charm into a directory. They need
-/// no build.
+/// Writes `metadata.yaml`, `config.yaml` and `actions.yaml` of a project into a
+/// directory. This needs no build.
 pub fn write_documents(dir: &Path, to: &Path) -> anyhow::Result<()> {
     if !dir.join("charmcraft.yaml").is_file() {
         return copy_documents(dir, to);
@@ -33,7 +33,7 @@ pub fn write_documents(dir: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Older projects have the documents themselves.
+/// Copies the documents of a project that has no `charmcraft.yaml`.
 fn copy_documents(dir: &Path, to: &Path) -> anyhow::Result<()> {
     if !dir.join("metadata.yaml").is_file() {
         require(dir)?;

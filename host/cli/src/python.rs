@@ -1,5 +1,5 @@
-//! Charms in Python that run on an interpreter of this machine: where they
-//! begin, and the packages they need.
+//! Charms in Python that run on an interpreter of this machine: their entry point
+//! and the packages that they require.
 
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,28 +10,28 @@ use anyhow::{Context, bail};
 
 use crate::output;
 
-/// The program of a charm that does not say another.
+/// Default entry point.
 const ENTRY_POINT: &str = "src/charm.py";
 
-/// The program that a Python project begins with, by its path in the project.
+/// The entry point of a Python project, as a path in the project.
 pub fn entry_point(dir: &Path) -> Option<PathBuf> {
-    let told = told_entry_point(dir).map(PathBuf::from);
-    let path = told.unwrap_or_else(|| PathBuf::from(ENTRY_POINT));
+    let declared = declared_entry_point(dir).map(PathBuf::from);
+    let path = declared.unwrap_or_else(|| PathBuf::from(ENTRY_POINT));
     dir.join(&path).is_file().then_some(path)
 }
 
-/// What a part of `charmcraft.yaml` says.
-fn told_entry_point(dir: &Path) -> Option<String> {
+/// `charm-entrypoint` of a part of `charmcraft.yaml`.
+fn declared_entry_point(dir: &Path) -> Option<String> {
     let text = std::fs::read_to_string(dir.join("charmcraft.yaml")).ok()?;
     let project = charmhost_yaml::parse(&text).ok()?;
     let parts = project.get("parts")?.as_object()?;
-    let mut told = parts
+    let mut declared = parts
         .values()
         .filter_map(|part| part.get("charm-entrypoint")?.as_str());
-    told.next().map(str::to_owned)
+    declared.next().map(str::to_owned)
 }
 
-/// What runs such a charm, as charmcraft's does.
+/// Text of the `dispatch` of such a charm, like charmcraft's.
 pub fn dispatch(program: &Path) -> String {
     format!(
         "#!/bin/sh\ncharm=$(dirname \"$(realpath \"$0\")\")\nexport PYTHONPATH=\"$charm/lib:$charm/src\"\nexec \"$charm/venv/bin/python\" \"$charm/{}\"\n",
@@ -39,10 +39,10 @@ pub fn dispatch(program: &Path) -> String {
     )
 }
 
-/// An environment with the packages that a project asks for. It is kept in the
-/// user's cache for all projects that ask for the same.
+/// Returns a virtual environment with the packages that a project requires. It is
+/// in the user's cache, and shared by all projects with the same requirements.
 pub fn venv(dir: &Path) -> anyhow::Result<PathBuf> {
-    let wanted = Packages::of(dir)?;
+    let required = Packages::of(dir)?;
     let python = Command::new("python3").arg("--version").output();
     let version = match python {
         Ok(output) if output.status.success() => output.stdout,
@@ -52,21 +52,22 @@ pub fn venv(dir: &Path) -> anyhow::Result<PathBuf> {
         ),
     };
     let mut hasher = DefaultHasher::new();
-    (&wanted, &version, dir_of_relative(&wanted, dir)).hash(&mut hasher);
+    (&required, &version, dir_of_relative(&required, dir)).hash(&mut hasher);
     let cache = cache_dir()?;
     let venv = cache.join(format!("{:016x}", hasher.finish()));
     if venv.join("complete").is_file() {
         return Ok(venv);
     }
-    output::note("Installing the Python packages that the charm needs (once; some seconds)");
-    install(dir, &wanted, &venv)?;
+    output::print_error("Installing the Python packages that the charm needs (once; some seconds)");
+    install(dir, &required, &venv)?;
     Ok(venv)
 }
 
-/// Requirements may name files beside them, and are then this project's own.
-fn dir_of_relative<'a>(wanted: &Packages, dir: &'a Path) -> Option<&'a Path> {
+/// The project's directory, if its requirements name files relative to it, so that
+/// they are not shared with other projects.
+fn dir_of_relative<'a>(required: &Packages, dir: &'a Path) -> Option<&'a Path> {
     let names_files = |line: &String| line.starts_with(['-', '.', '/']) || line.contains("file:");
-    wanted.lines.iter().any(names_files).then_some(dir)
+    required.lines.iter().any(names_files).then_some(dir)
 }
 
 fn cache_dir() -> anyhow::Result<PathBuf> {
@@ -74,13 +75,13 @@ fn cache_dir() -> anyhow::Result<PathBuf> {
     let base = set("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache")))
-        .context("cannot find a place for Python packages: set HOME or XDG_CACHE_HOME")?;
+        .context("cannot choose a directory for Python packages: set HOME or XDG_CACHE_HOME")?;
     let dir = base.join("charmhost").join("python");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     Ok(dir)
 }
 
-fn install(dir: &Path, wanted: &Packages, venv: &Path) -> anyhow::Result<()> {
+fn install(dir: &Path, required: &Packages, venv: &Path) -> anyhow::Result<()> {
     if venv.exists() {
         std::fs::remove_dir_all(venv)
             .with_context(|| format!("cannot remove {}", venv.display()))?;
@@ -92,9 +93,9 @@ fn install(dir: &Path, wanted: &Packages, venv: &Path) -> anyhow::Result<()> {
         dir,
         "python3 -m venv failed; on Debian and Ubuntu `sudo apt-get install python3-venv` provides it",
     )?;
-    if !wanted.lines.is_empty() {
-        let list = venv.join("wanted.txt");
-        std::fs::write(&list, wanted.lines.join("\n"))
+    if !required.lines.is_empty() {
+        let list = venv.join("required.txt");
+        std::fs::write(&list, required.lines.join("\n"))
             .with_context(|| format!("cannot write {}", list.display()))?;
         let mut pip = Command::new(venv.join("bin/python"));
         pip.args([
@@ -105,15 +106,11 @@ fn install(dir: &Path, wanted: &Packages, venv: &Path) -> anyhow::Result<()> {
             "--disable-pip-version-check",
             "-r",
         ]);
-        pip.arg(match &wanted.file {
+        pip.arg(match &required.file {
             Some(file) => file.as_os_str(),
             None => list.as_os_str(),
         });
-        run(
-            pip,
-            dir,
-            "pip could not install the packages that it asks for",
-        )?;
+        run(pip, dir, "pip could not install the required packages")?;
     }
     let complete = venv.join("complete");
     std::fs::write(&complete, "").with_context(|| format!("cannot write {}", complete.display()))
@@ -129,29 +126,29 @@ fn run(mut command: Command, dir: &Path, failed: &str) -> anyhow::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = if said.trim().is_empty() {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let message = if stderr.trim().is_empty() {
         String::from_utf8_lossy(&output.stdout)
     } else {
-        said
+        stderr
     };
     bail!(
         "cannot run {}: {failed}:\n{}",
         dir.display(),
-        said.trim_end()
+        message.trim_end()
     )
 }
 
-/// The packages that a project asks for.
+/// The packages that a project requires.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Packages {
-    /// The file that pip can read itself.
+    /// The file that pip reads, if there is one.
     file: Option<PathBuf>,
     lines: Vec<String>,
 }
 
 impl Packages {
-    /// From `requirements.txt`, else from the project's `pyproject.toml`.
+    /// Reads `requirements.txt`, otherwise `pyproject.toml`.
     fn of(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("requirements.txt");
         if path.is_file() {
@@ -201,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charm_begins_where_charmcraft_says() {
+    fn the_entry_point_is_the_one_in_charmcraft_yaml() {
         for (files, wanted) in [
             (vec![("src/charm.py", "")], Some("src/charm.py")),
             (

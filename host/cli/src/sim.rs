@@ -12,59 +12,61 @@ use signal_hook::iterator::Signals;
 use crate::build::Target;
 use crate::{native, output, project, staged};
 
-/// What to run, and through which events.
+/// Arguments of `charmhost sim`.
 #[derive(clap::Args)]
 pub struct Args {
     /// A charm project, a directory with an unpacked charm, or a .charm archive;
     /// several are deployed in one model and related
     #[arg(default_value = ".")]
     targets: Vec<PathBuf>,
-    /// A YAML file with the model, the events, and what is expected of them
+    /// A YAML file with the model, the events and the expectations
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Two endpoints to relate, as APP:ENDPOINT APP:ENDPOINT; can be given several
-    /// times [default: each endpoint with the only one that fits]
+    /// Two endpoints to relate, in the form APP:ENDPOINT APP:ENDPOINT; can be given several
+    /// times [default: each endpoint with the only one that matches]
     #[arg(long, num_args = 2, value_names = ["APP:ENDPOINT", "APP:ENDPOINT"])]
     relate: Vec<String>,
-    /// An event to run instead of the default life; can be given several times.
-    /// A hook's name, as config-changed, or an action's followed by -action
+    /// An event to run instead of the default lifecycle; can be given several
+    /// times. A hook name, for example config-changed, or an action name followed
+    /// by -action
     #[arg(long = "event", value_name = "NAME")]
     events: Vec<String>,
-    /// A configuration option's value; can be given several times
+    /// A configuration option and its value; can be given several times
     #[arg(long = "config", value_name = "K=V", value_parser = pair)]
     config: Vec<(String, String)>,
     /// The unit is not the leader
     #[arg(long)]
     follower: bool,
-    /// How hook tools are called: by the agent's socket, or as programs. Charms
-    /// of other kinds call them as they like [default: the charm's choice]
+    /// Transport of hook tools: the agent's socket, or programs. It has no effect
+    /// on charms that are not run by charmhost's dispatch [default: the charm's
+    /// choice]
     #[arg(long, value_enum, value_name = "HOW")]
     hook_tools: Option<Tools>,
     /// Run the charm on this machine itself: it can then change and delete
     /// every file that you can
     #[arg(long)]
     unconfined: bool,
-    /// The network of the isolated unit [default: private for a Kubernetes
-    /// charm; host for a machine charm, as most install packages]
+    /// Network of the isolated unit [default: private for a Kubernetes charm; host
+    /// for a machine charm, because most install packages]
     #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "unconfined")]
     network: Option<Net>,
-    /// How many seconds a hook or action may take
+    /// Time limit of a hook or action in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300.0, value_parser = seconds)]
     timeout: f64,
-    /// How often a hook that failed is run again
+    /// Number of retries of a failed hook
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
-    /// Go on with the next event although a hook has failed
+    /// Continue with the next event after a failed hook
     #[arg(long)]
     keep_going: bool,
-    /// Show what secrets hold, instead of digests
+    /// Print the content of secrets instead of digests
     #[arg(long)]
     show_secrets: bool,
     /// The Pebble program for workload containers [default: the one beside this
     /// program, or on PATH]
     #[arg(long, value_name = "FILE")]
     pebble: Option<PathBuf>,
-    /// How the result is told
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten)]
@@ -73,9 +75,9 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A timeline, while it runs
+    /// A timeline, printed while the simulation runs
     Text,
-    /// One JSON document, at the end
+    /// One JSON document, printed at the end
     Json,
 }
 
@@ -89,11 +91,11 @@ enum Tools {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Net {
-    /// The machine's: a charm then also reaches what listens on its loopback,
-    /// and its abstract sockets, as of X11 and D-Bus. Not for charms that you
-    /// do not trust
+    /// The machine's, including services on its loopback interface and abstract
+    /// sockets, for example of X11 and D-Bus. Not for charms that you do not
+    /// trust
     Host,
-    /// Its own, with nothing but loopback
+    /// A new one with only a loopback interface
     Private,
 }
 
@@ -107,7 +109,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("it must be an option and its value, as port=8080".to_owned()),
+        _ => Err("it must be an option and its value, for example port=8080".to_owned()),
     }
 }
 
@@ -147,7 +149,7 @@ fn run_unit(
     }
     let kind = kind(target, &args.build)?;
     if !matches!(kind, Kind::Charm) {
-        // What is wrong with the options is known before a build begins.
+        // Invalid options are reported before a build begins.
         options.target = scratch.join("documents");
         std::fs::create_dir(&options.target).context("cannot make a temporary directory")?;
         project::write_documents(target, &options.target)?;
@@ -231,11 +233,11 @@ impl Args {
     }
 }
 
-/// How long a simulation that was interrupted may take to remove what it made.
+/// Time that an interrupted simulation has to clean up.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Ends the simulation when a user stops it. One that does not end soon is left
-/// behind with the process: its namespaces end by themselves.
+/// Ends the simulation on a signal. If it does not end in time, the process exits
+/// anyway; its namespaces end by themselves.
 fn interrupted_by_signals(scratch: PathBuf) -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::new().context("cannot make an event file")?;
     let hangup = (!ignores_hangup()).then_some(SIGHUP);
@@ -253,14 +255,14 @@ fn interrupted_by_signals(scratch: PathBuf) -> anyhow::Result<Interrupt> {
             }
         }
         raised.remove_link();
-        // What cannot be removed now is in the system's place for such.
+        // Whatever cannot be removed is in the system's temporary directory.
         let _ = std::fs::remove_dir_all(&scratch);
         std::process::exit(128 + signal);
     });
     Ok(interrupt)
 }
 
-/// Whether this process goes on when its terminal is gone, as under `nohup`.
+/// Whether this process ignores SIGHUP, for example under `nohup`.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
@@ -315,11 +317,11 @@ fn options(args: &Args) -> anyhow::Result<Options> {
     })
 }
 
-/// What a target is.
+/// Kind of a target.
 enum Kind {
-    /// A charm as Juju has it: an archive, or a directory.
+    /// A packed charm: an archive, or an unpacked one in a directory.
     Charm,
-    /// A project that is run as it is.
+    /// A project that runs without a build.
     Native(native::Kind),
     /// A project that is compiled.
     Compiled,
@@ -347,12 +349,12 @@ fn kind(target: &Path, build: &Target) -> anyhow::Result<Kind> {
     }
     project::require(target)?;
     if !is_project {
-        native::refuse(target)?;
+        native::reject(target)?;
     }
     Ok(Kind::Compiled)
 }
 
-/// A charm that can be run: built first, if the target is a project.
+/// Builds or lays out the target, and returns the directory or archive to run.
 fn prepare(target: &Path, build: &Target, kind: Kind, scratch: &Path) -> anyhow::Result<PathBuf> {
     let charm = scratch.join("charm");
     match kind {

@@ -1,4 +1,4 @@
-//! A charm project as Juju would have it unpacked.
+//! Files of a built charm project, with their names in the charm.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,7 @@ use charmhost_builder::{Architecture, Built};
 use crate::build::Target;
 use crate::output;
 
-/// A project that was built: its files under the names that they have in the
-/// charm.
+/// A built project.
 pub struct Staged {
     pub project: Project,
     pub architecture: Architecture,
@@ -18,7 +17,7 @@ pub struct Staged {
     pub entries: Vec<Entry>,
 }
 
-/// Builds a project into `scratch` and gathers everything a charm is made of.
+/// Builds a project into `scratch` and collects all files of the charm.
 pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Staged> {
     let project = Project::load(dir)?;
     let architecture = choose(&project, target)?;
@@ -39,8 +38,8 @@ pub fn stage(dir: &Path, target: &Target, scratch: &Path) -> anyhow::Result<Stag
     })
 }
 
-/// The architecture that was asked for; else this machine's, if the project
-/// has a platform for it; else the project's first.
+/// Returns the requested architecture; otherwise this machine's, if the project
+/// has a platform for it; otherwise the project's first.
 fn choose(project: &Project, target: &Target) -> anyhow::Result<Architecture> {
     if let Some(architecture) = target.architecture {
         return Ok(architecture);
@@ -55,7 +54,7 @@ fn choose(project: &Project, target: &Target) -> anyhow::Result<Architecture> {
 }
 
 impl Staged {
-    /// Writes the files into a directory, as the agent unpacks them.
+    /// Writes the files into a directory, as the unit agent unpacks them.
     pub fn unpack(&self, dir: &Path) -> anyhow::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         for entry in &self.entries {

@@ -1,64 +1,64 @@
-//! Why there is no world.
+//! Errors of isolation.
 
 use std::path::PathBuf;
 
-/// What can go wrong with a world.
+/// Isolation could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The machine does not allow worlds.
+    /// The machine does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A file or directory of the machine cannot be shared with the world.
-    #[error("cannot start the world: {what}")]
+    /// A file or directory of the machine cannot be bind-mounted.
+    #[error("cannot set up isolation: {what}")]
     Bind {
-        /// What was attempted, with both paths.
+        /// The attempted operation, with both paths.
         what: String,
-        /// The kernel's reason.
+        /// The kernel's error.
         source: std::io::Error,
     },
-    /// The kernel refused a step that should always work.
-    #[error("cannot start the world: {what}")]
+    /// The kernel refused a step that should always succeed.
+    #[error("cannot set up isolation: {what}")]
     Step {
-        /// What was attempted.
+        /// The attempted operation.
         what: String,
-        /// The kernel's reason.
+        /// The kernel's error.
         source: std::io::Error,
     },
     /// The `confine` program could not be run.
     #[error("cannot run {}, which is installed beside charmhost", program.display())]
     Confine {
-        /// Where it was looked for.
+        /// Its expected path.
         program: PathBuf,
-        /// The kernel's reason.
+        /// The kernel's error.
         source: std::io::Error,
     },
-    /// `confine` ended without a word, or with one that is not understood.
-    #[error("cannot start the world: {} {detail}", program.display())]
-    Silent {
-        /// The program.
+    /// `confine` ended without a report, or with one that cannot be parsed.
+    #[error("cannot set up isolation: {} {detail}", program.display())]
+    NoReport {
+        /// Path of `confine`.
         program: PathBuf,
-        /// What it did instead.
+        /// What happened instead.
         detail: String,
     },
-    /// The world's users could not be mapped to the machine's.
-    #[error("cannot map the users of the world: {what}")]
+    /// User or group ids could not be mapped.
+    #[error("cannot map user and group ids: {what}")]
     Ids {
-        /// What was attempted.
+        /// The attempted operation.
         what: String,
-        /// The kernel's reason.
+        /// The kernel's error.
         source: std::io::Error,
     },
 }
 
-/// Why the machine allows no worlds, and what to change.
+/// Why the machine does not allow isolation, and what to change.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot isolate the charm from this machine: {what}: {reason}\n{advice}\nOr run the charm on the machine itself with --unconfined: it can then change and delete every file that you can."
 )]
 pub struct Refusal {
-    /// What was attempted.
+    /// The attempted operation.
     pub what: String,
-    /// The kernel's reason; part of the message, as advice follows it.
+    /// The kernel's error; part of the message, because advice follows it.
     pub reason: std::io::Error,
     /// What to change so that it works, one hint per line.
     pub advice: String,

@@ -1,36 +1,38 @@
-//! Which users and groups of the machine are those of a world.
+//! User and group id maps of a user namespace.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::unistd::{Uid, User};
+
 use crate::Error;
 
-/// Maps every id of a process in a new user namespace to itself: for the
-/// machine's root.
+/// Maps every id of a process in a new user namespace to itself. Only the
+/// machine's root may.
 pub(crate) fn map_all(pid: u32) -> Result<(), Error> {
     for file in ["uid_map", "gid_map"] {
-        let own = Path::new("/proc/self").join(file);
-        let what = format!("cannot read {}", own.display());
-        let own = fs::read_to_string(own).map_err(failed(&what))?;
-        write(pid, file, &to_itself(&own))?;
+        let outer = Path::new("/proc/self").join(file);
+        let what = format!("cannot read {}", outer.display());
+        let outer = fs::read_to_string(outer).map_err(failed(&what))?;
+        write(pid, file, &identity_map(&outer))?;
     }
     Ok(())
 }
 
-/// Maps the root of a process in a new user namespace to this user, and the ids
-/// from 1 on to what `/etc/subuid` and `/etc/subgid` grant.
-pub(crate) fn map_own(pid: u32) -> Result<(), Error> {
+/// Maps root of a process in a new user namespace to this user, and ids from 1
+/// on to the ranges of `/etc/subuid` and `/etc/subgid`.
+pub(crate) fn map_this_user(pid: u32) -> Result<(), Error> {
     let user = rustix::process::geteuid().as_raw();
     let group = rustix::process::getegid().as_raw();
-    let grants = Grant::find("/etc/subuid", user).zip(Grant::find("/etc/subgid", user));
-    if let Some((users, groups)) = grants
+    let ranges = IdRange::find("/etc/subuid", user).zip(IdRange::find("/etc/subgid", user));
+    if let Some((users, groups)) = ranges
         && run("newuidmap", &users.arguments(pid, user))
         && run("newgidmap", &groups.arguments(pid, group))
     {
         return Ok(());
     }
-    // The kernel asks for this before a user may map a group.
+    // The kernel requires this before a user may map a group.
     write(pid, "setgroups", "deny")?;
     write(pid, "uid_map", &format!("0 {user} 1"))?;
     write(pid, "gid_map", &format!("0 {group} 1"))
@@ -47,10 +49,10 @@ fn write(pid: u32, file: &str, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(failed(&what))
 }
 
-/// The map of a namespace whose ids are those of the namespace around it, which
-/// has the map `own`.
-fn to_itself(own: &str) -> String {
-    let ranges = own.lines().filter_map(|line| {
+/// The map of a namespace with the same ids as its parent namespace, which has
+/// the map `outer`.
+fn identity_map(outer: &str) -> String {
+    let ranges = outer.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();
         let (first, count) = (fields.next()?, fields.nth(1)?);
         Some(format!("{first} {first} {count}\n"))
@@ -65,39 +67,35 @@ fn run(program: &str, arguments: &[String]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Ids that the system lets a user have.
+/// A range of subordinate ids that the system grants to a user.
 #[derive(Debug, PartialEq, Eq)]
-struct Grant {
+struct IdRange {
     first: u32,
     count: u32,
 }
 
-impl Grant {
+impl IdRange {
     fn find(file: &str, user: u32) -> Option<Self> {
-        let name = fs::read_to_string("/etc/passwd").ok().and_then(|users| {
-            let mut users = users.lines().map(|line| line.split(':'));
-            users.find_map(|mut fields| {
-                let name = fields.next()?;
-                (fields.nth(1)? == user.to_string()).then(|| name.to_owned())
-            })
-        });
-        Self::read(&fs::read_to_string(file).ok()?, name.as_deref(), user)
+        let known = User::from_uid(Uid::from_raw(user)).ok().flatten();
+        let name = known.map(|user| user.name);
+        Self::parse(&fs::read_to_string(file).ok()?, name.as_deref(), user)
     }
 
-    /// The first grant to the user, by name or by id.
-    fn read(text: &str, name: Option<&str>, user: u32) -> Option<Self> {
+    /// The first range of a user, by name or by id.
+    fn parse(text: &str, name: Option<&str>, user: u32) -> Option<Self> {
         let id = user.to_string();
         text.lines().find_map(|line| {
             let mut fields = line.trim().split(':');
             let who = fields.next()?;
             let first = fields.next()?.parse().ok()?;
             let count = fields.next()?.parse().ok()?;
-            (Some(who) == name || who == id).then_some(Grant { first, count })
+            (Some(who) == name || who == id).then_some(IdRange { first, count })
         })
     }
 
-    fn arguments(&self, pid: u32, own: u32) -> Vec<String> {
-        [pid, 0, own, 1, 1, self.first, self.count]
+    /// Arguments of `newuidmap` and `newgidmap`.
+    fn arguments(&self, pid: u32, root: u32) -> Vec<String> {
+        [pid, 0, root, 1, 1, self.first, self.count]
             .map(|number| number.to_string())
             .to_vec()
     }
@@ -108,21 +106,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_is_found_by_name_or_id() {
+    fn a_range_is_found_by_name_or_id() {
         let text = "# none\nann:100000:65536\n1001:200000:10\n";
         for (name, user, first) in [
             (Some("ann"), 1000, Some(100_000)),
             (None, 1001, Some(200_000)),
             (Some("bob"), 1002, None),
         ] {
-            let grant = Grant::read(text, name, user);
-            assert_eq!(grant.map(|grant| grant.first), first, "{name:?} {user}");
+            let range = IdRange::parse(text, name, user);
+            assert_eq!(range.map(|range| range.first), first, "{name:?} {user}");
         }
     }
 
     #[test]
     fn ranges_are_mapped_to_themselves() {
-        let own = "         0     100000      65536\n     65536     300000          1\n";
-        assert_eq!(to_itself(own), "0 0 65536\n65536 65536 1\n");
+        let outer = "         0     100000      65536\n     65536     300000          1\n";
+        assert_eq!(identity_map(outer), "0 0 65536\n65536 65536 1\n");
     }
 }

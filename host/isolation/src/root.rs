@@ -1,4 +1,4 @@
-//! Files as a world names them, opened from outside.
+//! Opens files below another root directory from outside.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 pub struct Root(PathBuf);
 
 impl Default for Root {
-    /// The machine's own.
+    /// This machine's `/`.
     fn default() -> Self {
         Root(PathBuf::from("/"))
     }
@@ -50,8 +50,8 @@ impl Root {
         file.write_all(bytes)
     }
 
-    /// Opens a file as programs below the root name it: symbolic links and `..`
-    /// do not lead out of it.
+    /// Opens a file by its path below the root: symbolic links and `..` do not
+    /// lead out of it.
     pub(crate) fn open(&self, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::CLOEXEC;
         if self == &Root::default() {

@@ -1,47 +1,47 @@
-//! What a world is to be.
+//! Configuration of an isolated root.
 
 use std::path::PathBuf;
 
-use crate::World;
+use crate::IsolatedRoot;
 
-/// What a [`World`] is to be.
+/// Configuration of an [`IsolatedRoot`].
 #[derive(Debug, Clone)]
 pub struct Spec<'a> {
-    /// The `confine` program; see
+    /// Path of the `confine` program; see
     /// [`confine_beside_this_program`](crate::confine_beside_this_program).
     pub confine: PathBuf,
-    /// A directory for what the world writes, where the kernel cannot keep it
-    /// in memory (before Linux 6.6, for a user who is not root). What is written
-    /// there is removed when the world stops.
+    /// Parent of a directory for written files, used where the kernel cannot
+    /// keep them in memory (before Linux 6.6, for a user who is not root). That
+    /// directory is removed when the isolated root stops.
     pub scratch: PathBuf,
-    /// What of the machine the world shares, in the order in which it appears.
+    /// Files and directories of the machine to bind-mount, in this order.
     pub binds: Vec<Bind>,
-    /// The world's host name.
+    /// Host name inside.
     pub hostname: String,
-    /// The world's network.
+    /// Network inside.
     pub network: Network<'a>,
 }
 
-/// A file or directory of the machine that a world shares: changes made inside
-/// are made outside.
+/// A bind mount: a file or directory of the machine that is shared, so that
+/// changes made inside are visible outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
-    /// The machine's path. It must exist.
+    /// Path on the machine. It must exist.
     pub source: PathBuf,
-    /// The world's path. It is made if it does not exist.
+    /// Path inside. It is created if it does not exist.
     pub target: PathBuf,
-    /// Whether the world may only read it.
+    /// Whether it is mounted read-only.
     pub read_only: bool,
 }
 
-/// Which network a world has.
+/// Network of an isolated root.
 #[derive(Debug, Clone, Copy)]
 pub enum Network<'a> {
     /// The machine's. Ports below 1024 cannot be listened on.
     Host,
-    /// Its own, with nothing but a loopback interface.
+    /// A new one with only a loopback interface.
     Private,
-    /// That of another world, together with its users: containers of one pod.
-    /// It stays when the other world stops.
-    Joined(&'a World),
+    /// That of another isolated root, together with its users: containers of
+    /// one pod. It remains when the other one stops.
+    Joined(&'a IsolatedRoot),
 }

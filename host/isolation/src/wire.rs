@@ -1,88 +1,88 @@
-//! What [`World`](crate::World) and `confine` say to each other: a
+//! Messages between [`IsolatedRoot`](crate::IsolatedRoot) and `confine`: a
 //! configuration on the command line, and one JSON document per line back.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What `confine hold` makes.
+/// Configuration for `confine supervise`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Config {
-    /// The world's host name.
+    /// Host name inside.
     pub hostname: String,
-    /// The world's network.
+    /// Network inside.
     pub network: Network,
-    /// What of the machine is shared with the world.
+    /// Bind mounts, in this order.
     pub binds: Vec<Bind>,
-    /// Where written files are kept; in memory if none is given.
+    /// Directory for written files; they stay in memory if there is none.
     pub scratch: Option<PathBuf>,
 }
 
-/// The world's network.
+/// Network of an isolated root.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub enum Network {
     /// The machine's.
     Host,
     /// A new one.
     Private,
-    /// That of the world whose first process has this id.
+    /// That of the isolated root whose first process has this id.
     Joined(u32),
 }
 
-/// A file or directory of the machine that the world shares.
+/// A bind mount.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bind {
-    /// The machine's path.
+    /// Path on the machine.
     pub source: PathBuf,
-    /// The world's path.
+    /// Path inside.
     pub target: PathBuf,
-    /// Whether the world may only read it.
+    /// Whether it is mounted read-only.
     pub read_only: bool,
 }
 
-/// What `confine hold` reports while it makes a world.
+/// Progress that `confine supervise` reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Report {
     /// A process is in a new user namespace, and waits for a byte on its
-    /// standard input that says that its ids are mapped.
+    /// standard input that confirms that its ids are mapped.
     Unmapped {
-        /// Its id outside of the world.
+        /// Its id in the machine's process namespace.
         pid: u32,
-        /// Whether the machine's root has made it.
+        /// Whether the machine's root created the namespace.
         root: bool,
     },
-    /// The world is ready.
+    /// The isolated root is ready.
     Ready {
-        /// The id of its first process outside of it.
+        /// Id of its first process in the machine's process namespace.
         pid: u32,
     },
-    /// There will be no world.
+    /// It could not be set up.
     Failed(Failure),
 }
 
-/// What could not be done.
+/// A failed operation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Failure {
     /// The step at which it failed.
     pub step: Step,
-    /// What was attempted: "cannot mount …".
+    /// The attempted operation: "cannot mount …".
     pub what: String,
     /// The kernel's error number.
     pub errno: i32,
 }
 
-/// The steps of making a world that are refused for different reasons.
+/// Steps of the set-up that fail for different reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Entering new namespaces.
     Namespaces,
-    /// Keeping an overlay's marks on files in memory.
-    MarksInMemory,
-    /// Showing the machine's files through overlays.
+    /// Setting an overlay's extended attributes on files in memory.
+    TmpfsXattrs,
+    /// Mounting overlays of the machine's files.
     Overlay,
-    /// Showing the world's own processes at `/proc`.
+    /// Mounting a new `/proc`.
     Proc,
-    /// Sharing a file or directory of the machine.
+    /// Bind-mounting a file or directory of the machine.
     Bind,
     /// Anything else.
     Other,

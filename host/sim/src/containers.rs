@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use charmhost_isolation::{Bind, Network, Spec, World};
+use charmhost_isolation::{Bind, IsolatedRoot, Network, Spec};
 use charmhost_pebble::Client;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -230,7 +230,7 @@ impl Containers {
         name: &str,
         pebble: &Path,
         unit: &ExecutionTarget,
-    ) -> Result<World, Error> {
+    ) -> Result<IsolatedRoot, Error> {
         let bind = |source: &Path, target: &str, read_only| Bind {
             source: source.to_path_buf(),
             target: PathBuf::from(target),
@@ -258,7 +258,7 @@ impl Containers {
             hostname: name.to_owned(),
             network,
         };
-        Ok(World::start(&spec)?)
+        Ok(IsolatedRoot::start(&spec)?)
     }
 
     /// Waits until a Pebble answers. The error is what it did instead.

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use charmhost_isolation::{Root, World};
+use charmhost_isolation::{IsolatedRoot, Root};
 use charmhost_sim_model::UnitHost;
 
 /// Where programs run.
 #[derive(Debug)]
 pub enum ExecutionTarget {
     /// In a root and namespaces of their own: the machine stays unchanged.
-    Isolated(World),
+    Isolated(IsolatedRoot),
     /// On the machine itself.
     Host,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use charmhost_isolation::{Bind, Spec, World};
+use charmhost_isolation::{Bind, IsolatedRoot, Spec};
 use charmhost_juju::Metadata;
 use charmhost_sim_model::{Actions, Storage};
 use serde_json::{Map, Value};
@@ -273,7 +273,7 @@ fn execution_target(
         (Some(Network::Host), _) | (None, false) => charmhost_isolation::Network::Host,
         (Some(Network::Private), _) | (None, true) => charmhost_isolation::Network::Private,
     };
-    Ok(ExecutionTarget::Isolated(World::start(&Spec {
+    Ok(ExecutionTarget::Isolated(IsolatedRoot::start(&Spec {
         confine: confine.clone(),
         scratch: dirs.home.clone(),
         binds,

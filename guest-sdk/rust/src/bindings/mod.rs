@@ -1,4 +1,4 @@
-//! What is generated from the WIT. Nothing of it is for charms to see.
+//! Bindings generated from the WIT. They are not part of the public interface.
 
 #[allow(
     clippy::all,

@@ -1,4 +1,4 @@
-//! `confine enter` and `confine run`: a program in a world.
+//! `confine enter` and `confine run`: run a program inside.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
@@ -16,10 +16,10 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit};
 use rustix::thread::ThreadNameSpaceType as Space;
 
 use crate::FAILED;
-use crate::failed::print_error;
+use crate::report::print_error;
 
-/// What could end this process before the program that it waits for.
-const ENDING: [Signal; 9] = [
+/// Signals that could end this process before the program that it waits for.
+const BLOCKED: [Signal; 9] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -31,7 +31,8 @@ const ENDING: [Signal; 9] = [
     Signal::SIGPROF,
 ];
 
-/// Enters a world, runs a program there, and ends as it does.
+/// Enters the namespaces, runs a program there, and ends with its exit code or
+/// signal.
 pub fn enter(
     pid: &OsStr,
     namespace: &OsStr,
@@ -39,37 +40,37 @@ pub fn enter(
     program: &OsStr,
     arguments: &[OsString],
 ) -> ExitCode {
-    // They are kept from this process only: `run` lets them through again.
-    let blocked = ENDING.into_iter().collect::<SigSet>().thread_block();
+    // In this process only: `run` unblocks them.
+    let blocked = BLOCKED.into_iter().collect::<SigSet>().thread_block();
     if let Err(error) = blocked
         .map_err(io::Error::from)
-        .and_then(|()| go(pid, namespace))
+        .and_then(|()| enter_namespaces(pid, namespace))
     {
-        print_error(&format!("cannot enter the world: {error}"));
+        print_error(&format!("cannot enter the isolated root: {error}"));
         return ExitCode::from(FAILED);
     }
     match start(directory, program, arguments) {
         Ok(status) => end_as(status),
         Err(error) => {
-            print_error(&format!("cannot run confine in the world: {error}"));
+            print_error(&format!("cannot run confine in the isolated root: {error}"));
             ExitCode::from(FAILED)
         }
     }
 }
 
-/// Runs the program, with the reading end of a pipe that closes when this
-/// process ends in whatever way.
+/// Runs the program, and hands it the reading end of a pipe that closes when
+/// this process ends.
 fn start(directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Result<ExitStatus> {
-    let (alive, _held) = io::pipe()?;
+    let (alive, _writer) = io::pipe()?;
     rustix::io::fcntl_setfd(&alive, FdFlags::empty())?;
-    // The path leads to this program even where the world does not have it.
+    // This path works even if the program does not exist inside.
     let mut command = Command::new("/proc/self/exe");
     command.arg("run").arg(alive.as_raw_fd().to_string());
     command.arg(directory).arg(program).args(arguments);
     command.spawn()?.wait()
 }
 
-fn go(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
+fn enter_namespaces(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
     let stopped = || io::Error::new(io::ErrorKind::NotFound, "it has stopped");
     let number = pid.to_str().and_then(|pid| pid.parse().ok());
     let number = number.and_then(Pid::from_raw).ok_or_else(stopped)?;
@@ -87,13 +88,13 @@ fn go(pid: &OsStr, namespace: &OsStr) -> io::Result<()> {
         spaces |= Space::NETWORK;
     }
     rustix::thread::move_into_thread_name_spaces(first.as_fd(), spaces)?;
-    // Without leave to change them, this user's groups stay, as nobody's.
+    // Where the kernel refuses it, this user's groups stay, unmapped.
     let _ = rustix::thread::set_thread_groups(&[]);
     Ok(())
 }
 
-/// Whether a process has the network of this one, which only the machine's root
-/// may join.
+/// Whether a process is in the network namespace of this one. Only the machine's
+/// root may enter that.
 fn shares_network(pid: &OsStr) -> bool {
     let network = |process: &OsStr| {
         let link = Path::new("/proc").join(process).join("ns/net");
@@ -102,7 +103,7 @@ fn shares_network(pid: &OsStr) -> bool {
     network(pid).is_some_and(|theirs| network("self".as_ref()) == Some(theirs))
 }
 
-/// Ends this process as another one ended.
+/// Ends this process with the exit code or signal of another one.
 fn end_as(status: ExitStatus) -> ExitCode {
     if let Some(code) = status.code() {
         return ExitCode::from(u8::try_from(code).unwrap_or(FAILED));
@@ -111,20 +112,20 @@ fn end_as(status: ExitStatus) -> ExitCode {
         .signal()
         .and_then(|signal| Signal::try_from(signal).ok())
     {
-        // The program has dumped its core; this one's is of no use.
+        // The program has dumped its core; that of this process is of no use.
         let none = Rlimit {
             current: Some(0),
             maximum: Some(0),
         };
         let _ = rustix::process::setrlimit(Resource::Core, none);
         if signal == Signal::SIGPIPE {
-            // Rust programs ignore this signal; starting another program ends
-            // that, and this one does not exist.
+            // Rust programs ignore this signal. An attempt to execute another
+            // program resets that, and this one does not exist.
             let _ = Command::new("/dev/null/none").exec();
         }
-        // A signal that was kept back arrives now, and no other one.
+        // Only this signal is delivered.
         let _ = SigSet::from(signal).thread_unblock();
-        // Rust handles some signals once, and lets them have their way then.
+        // Rust's own handlers run once and then restore the default action.
         for _ in 0..2 {
             let _ = nix::sys::signal::raise(signal);
         }
@@ -132,7 +133,7 @@ fn end_as(status: ExitStatus) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-/// Becomes the program, which dies when the process outside dies.
+/// Executes the program in this process. It is killed when `confine enter` ends.
 pub fn run(alive: &OsStr, directory: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
     if let Err(error) = prepare(alive) {
         print_error(&format!("cannot run {}: {error}", program.display()));
@@ -143,18 +144,18 @@ pub fn run(alive: &OsStr, directory: &OsStr, program: &OsStr, arguments: &[OsStr
         Err(error) => {
             let directory = directory.display();
             print_error(&format!("cannot change to directory {directory}: {error}"));
-            return code(&error);
+            return exit_code(&error);
         }
     };
     print_error(&format!("cannot run {}: {error}", program.display()));
-    code(&error)
+    exit_code(&error)
 }
 
 fn prepare(alive: &OsStr) -> io::Result<()> {
     let kill = rustix::process::Signal::KILL;
     rustix::process::set_parent_process_death_signal(Some(kill))?;
-    // The process outside may have died before. It has no number in the world
-    // by which to tell, but its pipe is closed then.
+    // `confine enter` may have ended before. It has no process id in this
+    // namespace, but then its pipe is closed.
     let path = Path::new("/proc/self/fd").join(alive);
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let pipe = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -170,7 +171,7 @@ fn prepare(alive: &OsStr) -> io::Result<()> {
     Ok(())
 }
 
-fn code(error: &io::Error) -> ExitCode {
+fn exit_code(error: &io::Error) -> ExitCode {
     ExitCode::from(match error.kind() {
         io::ErrorKind::NotFound => 127,
         _ => 126,

@@ -1,27 +1,30 @@
-//! `confine`: makes the worlds of `charmhost-isolation`, and runs programs in
-//! them. It has one thread, as a program must that enters a user namespace.
+//! `confine`: sets up isolated roots for `charmhost-isolation` and runs programs
+//! in them. It is single-threaded, because only such a program may enter a user
+//! namespace.
 //!
 //! ```text
-//! confine hold CONFIG                                      makes a world and holds it
-//! confine first CONFIG ROLE                                is the world's first process
-//! confine enter PID NAMESPACE DIRECTORY PROGRAM [ARG…]     runs a program in a world
-//! confine run PIPE DIRECTORY PROGRAM [ARG…]                becomes that program
+//! confine hold CONFIG                                      sets up and supervises namespaces
+//! confine init CONFIG ROLE                                 first process inside
+//! confine enter PID NAMESPACE DIRECTORY PROGRAM [ARG…]     enters the namespaces
+//! confine run PIPE DIRECTORY PROGRAM [ARG…]                executes the program, inside
 //! ```
 
-mod adopt;
+mod arguments;
+mod copy_up;
 mod enter;
-mod failed;
-mod first;
-mod hold;
-mod machine;
+mod host_mounts;
+mod init;
 mod network;
-mod places;
+mod report;
 mod root;
+mod special_dirs;
+mod supervise;
+mod users;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// What `confine` exits with if it fails itself.
+/// Exit code for failures of `confine` itself.
 const FAILED: u8 = 125;
 
 fn main() -> ExitCode {
@@ -29,8 +32,8 @@ fn main() -> ExitCode {
     let subcommand = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
     match (subcommand.to_str(), arguments.as_slice()) {
-        (Some("hold"), [config]) => hold::hold(config),
-        (Some("first"), [config, role]) => first::first(config, role),
+        (Some("hold"), [config]) => supervise::supervise(config),
+        (Some("init"), [config, role]) => init::init(config, role),
         (Some("enter"), [pid, namespace, directory, program, rest @ ..]) => {
             enter::enter(pid, namespace, directory, program, rest)
         }
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
             enter::run(alive, directory, program, rest)
         }
         _ => {
-            failed::print_error("cannot confine: this program is run by charmhost only");
+            report::print_error("cannot run confine: only charmhost may start it");
             ExitCode::from(FAILED)
         }
     }

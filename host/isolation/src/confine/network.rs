@@ -1,4 +1,4 @@
-//! The loopback interface of a new network.
+//! Loopback interface of a new network namespace.
 
 use rustix::io::Result;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -7,10 +7,10 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 const RTM_NEWLINK: u16 = 16;
 const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
 const IFF_UP: u32 = 1;
-/// The index of the loopback interface, the first of every network.
+/// Index of the loopback interface in every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// Sets the loopback interface up, by which it gets its addresses too.
+/// Sets the loopback interface up, which also assigns its addresses.
 pub fn loopback_up() -> Result<()> {
     let socket = rustix::net::socket_with(
         AddressFamily::NETLINK,

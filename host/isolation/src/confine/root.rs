@@ -1,5 +1,4 @@
-//! The root directory of a world: the machine's files, to be changed without
-//! effect on them.
+//! Root directory of an isolated root: overlays of the machine's files.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -15,46 +14,45 @@ use rustix::mount::{
     mount_bind_recursive, mount_change, unmount,
 };
 
-use crate::adopt::adopt;
-use crate::failed::{Context, Result};
-use crate::machine::Mounts;
-use crate::places::{PLACES, Sources, put, read_only, tree};
+use crate::copy_up::copy_up;
+use crate::host_mounts::Mounts;
+use crate::report::{Context, Result};
+use crate::special_dirs::{SPECIAL_DIRS, Sources, attach, clone_mount, make_read_only};
 
-/// Where the world is put together: a directory that every machine has, and
-/// whose files no world needs.
-const SITE: &str = "/sys";
-/// Files that are mount points by themselves are copied up to so many bytes.
+/// Where the new root is assembled: a directory that every machine has, and
+/// whose files are not needed meanwhile.
+const STAGING: &str = "/sys";
+/// Limit in bytes for copies of files that cannot be in an overlay.
 const MAX_COPY: u64 = 1024 * 1024;
 
-/// Makes the world's root directory that of this process, which must be in a
-/// mount namespace of its own.
+/// Makes the new root directory that of this process, which must be in its own
+/// mount namespace.
 pub fn build(config: &Config) -> Result<()> {
-    let machine = Mounts::read()?;
+    let host_mounts = Mounts::read()?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).doing("make private", Path::new("/"))?;
-    let sources = Sources::hold();
+    let sources = Sources::open();
     let binds = config.binds.iter().map(|bind| {
-        let held = tree(&bind.source, OpenTreeFlags::AT_RECURSIVE);
-        Ok((bind, held.at(Step::Bind, sharing(bind))?))
+        let mount = clone_mount(&bind.source, OpenTreeFlags::AT_RECURSIVE);
+        Ok((bind, mount.at(Step::Bind, sharing(bind))?))
     });
     let binds = binds.collect::<Result<Vec<_>>>()?;
-    Site::prepare(config.scratch.as_deref(), machine)?.plant(Path::new("/"))?;
+    Assembly::prepare(config.scratch.as_deref(), host_mounts)?.mount_overlays(Path::new("/"))?;
 
-    let root = Path::new(SITE).join("root");
+    let root = Path::new(STAGING).join("root");
     rustix::process::chdir(&root).doing("enter", &root)?;
     rustix::process::pivot_root(".", ".").doing("make the root directory of", &root)?;
     sources.make()?;
-    for (bind, held) in &binds {
-        mount_point(&held_kind(held)?, &bind.target).at(Step::Bind, sharing(bind))?;
-        put(held, &bind.target).map_err(|failure| charmhost_isolation::wire::Failure {
+    for (bind, mount) in &binds {
+        mount_point(&file_type(mount)?, &bind.target).at(Step::Bind, sharing(bind))?;
+        attach(mount, &bind.target).map_err(|failure| charmhost_isolation::wire::Failure {
             step: Step::Bind,
             ..failure
         })?;
     }
     unmount(".", UnmountFlags::DETACH).doing("leave", Path::new("/"))?;
     rustix::process::chdir("/").doing("enter", Path::new("/"))?;
-    // With what is mounted below them, now that the table shows the world's
-    // mounts only.
+    // Including mounts below them, now that the table has only new mounts.
     let mounts = Mounts::read()?;
     let shared = config.binds.iter().filter(|bind| bind.read_only);
     // The table has no symbolic links.
@@ -62,23 +60,27 @@ pub fn build(config: &Config) -> Result<()> {
     let sys = Some(PathBuf::from("/sys")).filter(|sys| mounts.has(sys));
     for path in shared.chain(sys.map(Ok)) {
         let path = path?;
-        read_only(&path)?;
-        mounts.below(&path).try_for_each(read_only)?;
+        make_read_only(&path)?;
+        mounts.below(&path).try_for_each(make_read_only)?;
     }
-    name(&config.hostname)
+    write_hostname(&config.hostname)
 }
 
 fn sharing(bind: &Bind) -> String {
     let Bind { source, target, .. } = bind;
-    format!("cannot share {} as {}", source.display(), target.display())
+    format!(
+        "cannot bind-mount {} at {}",
+        source.display(),
+        target.display()
+    )
 }
 
-fn held_kind(held: &std::os::fd::OwnedFd) -> Result<rustix::fs::FileType> {
-    let stat = rustix::fs::fstat(held).at(Step::Bind, "cannot look at a shared file")?;
+fn file_type(mount: &std::os::fd::OwnedFd) -> Result<rustix::fs::FileType> {
+    let stat = rustix::fs::fstat(mount).at(Step::Bind, "cannot stat a shared file")?;
     Ok(rustix::fs::FileType::from_raw_mode(stat.st_mode))
 }
 
-/// Makes what something is to be mounted on.
+/// Creates a mount point of the right type.
 fn mount_point(kind: &rustix::fs::FileType, path: &Path) -> std::io::Result<()> {
     if kind.is_dir() {
         return fs::create_dir_all(path);
@@ -94,8 +96,8 @@ fn mount_point(kind: &rustix::fs::FileType, path: &Path) -> std::io::Result<()> 
     }
 }
 
-/// Programs look their host's name up, in files if nothing else answers.
-fn name(hostname: &str) -> Result<()> {
+/// Writes the host name to the files in which programs look it up.
+fn write_hostname(hostname: &str) -> Result<()> {
     let file = Path::new("/etc/hosts");
     let mut hosts = fs::read_to_string(file).unwrap_or_default();
     hosts.push_str(&format!("\n127.0.1.1\t{hostname}\n"));
@@ -111,65 +113,70 @@ fn name(hostname: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where the overlays keep what is written, and the root that they make.
-struct Site {
-    machine: Mounts,
-    /// Whether every owner of the machine's files exists in the world.
-    whole: bool,
-    /// How overlays mark what they hide.
+/// The new root and the upper and work directories of its overlays.
+struct Assembly {
+    host_mounts: Mounts,
+    /// Whether every owner of the machine's files is mapped.
+    all_owners: bool,
+    /// Mount options of overlays, in the order in which they are tried.
     options: &'static [&'static str],
     count: std::cell::Cell<u32>,
 }
 
-impl Site {
-    fn prepare(scratch: Option<&Path>, machine: Mounts) -> Result<Self> {
-        let site = Path::new(SITE);
+impl Assembly {
+    fn prepare(scratch: Option<&Path>, host_mounts: Mounts) -> Result<Self> {
+        let staging = Path::new(STAGING);
         match scratch {
             Some(scratch) => {
-                let held = tree(scratch, OpenTreeFlags::empty()).doing("open", scratch)?;
-                put(&held, site)?;
+                let mount = clone_mount(scratch, OpenTreeFlags::empty()).doing("open", scratch)?;
+                attach(&mount, staging)?;
             }
             None => {
-                // Without a size, half of the machine's memory is the limit: a
-                // charm installs packages of any size, and what it writes is
-                // gone with the namespace.
+                // The default size is half of the machine's memory, which a
+                // charm may need for packages. It is freed with the namespace.
                 let flags = MountFlags::NOSUID | MountFlags::NODEV;
-                mount("tmpfs", site, "tmpfs", flags, c"mode=755")
-                    .doing("mount files in memory at", site)?;
+                mount("tmpfs", staging, "tmpfs", flags, c"mode=755")
+                    .doing("mount a tmpfs at", staging)?;
             }
         }
-        for directory in ["upper", "work", "root"].map(|name| site.join(name)) {
+        for directory in ["upper", "work", "root"].map(|name| staging.join(name)) {
             fs::create_dir(&directory).doing("make", &directory)?;
         }
-        let root = site.join("root");
+        let root = staging.join("root");
         mount_bind(&root, &root).doing("bind", &root)?;
-        let marks =
-            |name| rustix::fs::setxattr(site.join("upper"), name, b"y", XattrFlags::empty());
-        // The kernel lets only the machine's root make these.
-        let whole = marks("trusted.charmhost").is_ok();
-        let options: &[_] = match whole {
+        let set_xattr =
+            |name| rustix::fs::setxattr(staging.join("upper"), name, b"y", XattrFlags::empty());
+        // Only the machine's root may set these.
+        let all_owners = set_xattr("trusted.charmhost").is_ok();
+        let options: &[_] = match all_owners {
             true => &[",redirect_dir=on", ""],
             false => &[",userxattr"],
         };
-        if !whole {
-            marks("user.charmhost").at(Step::MarksInMemory, "cannot mark files of an overlay")?;
+        if !all_owners {
+            set_xattr("user.charmhost").at(
+                Step::TmpfsXattrs,
+                "cannot set extended attributes in an overlay",
+            )?;
         }
         let count = std::cell::Cell::new(0);
-        Ok(Site {
-            machine,
-            whole,
+        Ok(Assembly {
+            host_mounts,
+            all_owners,
             options,
             count,
         })
     }
 
-    /// Shows a directory or file of the machine at the same path of the world.
-    fn plant(&self, path: &Path) -> Result<()> {
-        if PLACES.iter().any(|place| path == Path::new(place)) {
+    /// Makes a directory or file of the machine visible at the same path.
+    fn mount_overlays(&self, path: &Path) -> Result<()> {
+        if SPECIAL_DIRS
+            .iter()
+            .any(|special| path == Path::new(special))
+        {
             return Ok(());
         }
         let Ok(metadata) = fs::symlink_metadata(path) else {
-            // A mount that another one hides.
+            // A mount that is hidden by another one.
             return Ok(());
         };
         let target = self.target(path);
@@ -178,24 +185,24 @@ impl Site {
             return symlink(to, &target).doing("make", &target);
         }
         if metadata.is_file() {
-            return self.plant_file(path, &metadata);
+            return self.mount_file(path, &metadata);
         }
         if !metadata.is_dir() {
             return Ok(());
         }
         self.directory(&target, &metadata)?;
-        if self.machine.is_window(path) || fs::read_dir(path).is_err() {
+        if self.host_mounts.is_kernel_filesystem(path) || fs::read_dir(path).is_err() {
             return Ok(());
         }
         match self.overlay(path, &metadata) {
             Ok(()) => self
-                .machine
-                .next_below(path)
-                .try_for_each(|below| self.plant(below)),
-            // The kernel does not let a user look below what is mounted.
-            Err(Errno::INVAL) if self.machine.below(path).next().is_some() => {
+                .host_mounts
+                .topmost_below(path)
+                .try_for_each(|below| self.mount_overlays(below)),
+            // The kernel does not allow a user to uncover files below a mount.
+            Err(Errno::INVAL) if self.host_mounts.below(path).next().is_some() => {
                 for entry in fs::read_dir(path).doing("read", path)? {
-                    self.plant(&entry.doing("read", path)?.path())?;
+                    self.mount_overlays(&entry.doing("read", path)?.path())?;
                 }
                 Ok(())
             }
@@ -203,34 +210,36 @@ impl Site {
                 Err(error).at(Step::Overlay, "cannot mount an overlay of /")
             }
             Err(_) => {
-                mount_bind_recursive(path, &target)
-                    .at(Step::Overlay, format!("cannot show {}", path.display()))?;
-                read_only(&target)
+                mount_bind_recursive(path, &target).at(
+                    Step::Overlay,
+                    format!("cannot bind-mount {}", path.display()),
+                )?;
+                make_read_only(&target)
             }
         }
     }
 
-    /// Where a path of the machine is while the world is put together.
+    /// The path in the new root, while that is assembled, of a path of the machine.
     fn target(&self, path: &Path) -> PathBuf {
-        let root = Path::new(SITE).join("root");
+        let root = Path::new(STAGING).join("root");
         root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    fn plant_file(&self, path: &Path, metadata: &Metadata) -> Result<()> {
+    fn mount_file(&self, path: &Path, metadata: &Metadata) -> Result<()> {
         let target = self.target(path);
         if metadata.len() <= MAX_COPY && fs::copy(path, &target).is_ok() {
-            self.own(&target, metadata);
+            self.copy_owner(&target, metadata);
             return Ok(());
         }
-        if !self.machine.has(path) {
+        if !self.host_mounts.has(path) {
             // A large file directly beside a mount point, or one that this user cannot read.
             return Ok(());
         }
-        mount_bind(path, &target).doing("show", path)?;
-        read_only(&target)
+        mount_bind(path, &target).doing("bind-mount", path)?;
+        make_read_only(&target)
     }
 
-    /// Makes a directory like one of the machine.
+    /// Creates a directory with the owner and mode of one of the machine.
     fn directory(&self, target: &Path, like: &Metadata) -> Result<()> {
         match fs::create_dir(target) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
@@ -238,18 +247,18 @@ impl Site {
             }
             Err(_) => Ok(()),
             Ok(()) => {
-                self.own(target, like);
+                self.copy_owner(target, like);
                 let mode = fs::Permissions::from_mode(like.mode() & 0o7777);
                 fs::set_permissions(target, mode).doing("make", target)
             }
         }
     }
 
-    /// Gives a file the owner of one of the machine. What belongs to nobody in
-    /// the world belongs to its root.
-    fn own(&self, target: &Path, like: &Metadata) {
-        if self.whole {
-            // Owners that the machine does not let root give stay root.
+    /// Copies the owner of a file of the machine. Files whose owner is not mapped
+    /// belong to root inside.
+    fn copy_owner(&self, target: &Path, like: &Metadata) {
+        if self.all_owners {
+            // Where the kernel refuses it, the owner stays root.
             let _ = chown(target, Some(like.uid()), Some(like.gid()));
         }
     }
@@ -258,15 +267,15 @@ impl Site {
         let number = self.count.get();
         self.count.set(number + 1);
         let [upper, work] =
-            ["upper", "work"].map(|name| Path::new(SITE).join(name).join(number.to_string()));
+            ["upper", "work"].map(|name| Path::new(STAGING).join(name).join(number.to_string()));
         let made = self
             .directory(&upper, metadata)
             .and_then(|()| self.directory(&work, metadata));
         made.map_err(|failure| Errno::from_raw_os_error(failure.errno))?;
-        if !self.whole {
-            adopt(path, &upper, &self.machine);
+        if !self.all_owners {
+            copy_up(path, &upper, &self.host_mounts);
         }
-        let mut refused = Errno::INVAL;
+        let mut last_error = Errno::INVAL;
         for more in self.options {
             let mut options = b"lowerdir=".to_vec();
             options.extend(escape(path));
@@ -285,14 +294,14 @@ impl Site {
                 options.as_c_str(),
             ) {
                 Ok(()) => return Ok(()),
-                Err(error) => refused = error,
+                Err(error) => last_error = error,
             }
         }
-        Err(refused)
+        Err(last_error)
     }
 }
 
-/// A path among the options of an overlay.
+/// Escapes a path for the options of an overlay.
 fn escape(path: &Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_bytes().iter();
     let escaped = bytes.flat_map(|byte| match byte {

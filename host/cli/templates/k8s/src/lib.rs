@@ -9,7 +9,7 @@ const PROGRAM: &str = "/usr/bin/app";
 
 struct {{Name}};
 
-/// The options of charmcraft.yaml, `_` standing for `-`.
+/// The options of charmcraft.yaml, with `_` for `-`.
 #[derive(Deserialize)]
 struct Config {
     port: u16,
@@ -33,7 +33,7 @@ impl {{Name}} {
         self.run()
     }
 
-    /// Runs the program as the configuration says, once there is a container.
+    /// Runs the program with the configured port, once the container is ready.
     fn run(&self) -> Result<()> {
         let container = unit().container(CONTAINER);
         if !container.can_connect()? {

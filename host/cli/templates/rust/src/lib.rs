@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 struct {{Name}};
 
-/// The options of charmcraft.yaml, `_` standing for `-`.
+/// The options of charmcraft.yaml, with `_` for `-`.
 #[derive(Deserialize)]
 struct Config {
     port: u16,

@@ -1,5 +1,4 @@
-//! The places of a world that are not the machine's: `/dev`, `/proc`, `/sys`,
-//! `/run`, `/tmp`.
+//! Directories that are made new inside: `/dev`, `/proc`, `/sys`, `/run`, `/tmp`.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -14,10 +13,10 @@ use rustix::mount::{
     open_tree,
 };
 
-use crate::failed::{Context, Result};
+use crate::report::{Context, Result};
 
-/// Directories that show nothing of the machine's files.
-pub const PLACES: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/tmp"];
+/// Directories that have no overlay of the machine's files.
+pub const SPECIAL_DIRS: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/tmp"];
 
 const NODES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
 const LINKS: [(&str, &str); 5] = [
@@ -27,32 +26,35 @@ const LINKS: [(&str, &str); 5] = [
     ("/proc/self/fd/2", "/dev/stderr"),
     ("pts/ptmx", "/dev/ptmx"),
 ];
-/// Where the machine's root could change the machine through `/proc`.
-const LEVERS: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
+/// Writable parts of `/proc`, through which root could change the machine.
+const WRITABLE_PROC: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
-/// What the places take from the machine, held while the root changes.
+/// Files of the machine that these directories need, opened before the root
+/// changes.
 pub struct Sources {
     nodes: Vec<(&'static str, OwnedFd)>,
     sys: Option<OwnedFd>,
-    /// The file of `/run` that tells how to resolve names, where there is one.
+    /// The resolver's configuration, if it is in `/run`.
     resolver: Option<(PathBuf, Vec<u8>)>,
 }
 
 impl Sources {
-    /// Takes hold of them.
-    pub fn hold() -> Self {
+    /// Opens them.
+    pub fn open() -> Self {
         let nodes = NODES.into_iter().filter_map(|name| {
-            let node = tree(&Path::new("/dev").join(name), OpenTreeFlags::empty());
+            let node = clone_mount(&Path::new("/dev").join(name), OpenTreeFlags::empty());
             Some((name, node.ok()?))
         });
-        // Without what is mounted below it, unless the kernel insists.
+        // Without the mounts below it, unless the kernel refuses that.
         let sys = Path::new("/sys");
-        let whole = || tree(sys, OpenTreeFlags::AT_RECURSIVE);
+        let whole = || clone_mount(sys, OpenTreeFlags::AT_RECURSIVE);
         let resolver = fs::canonicalize("/etc/resolv.conf").ok();
         let resolver = resolver.filter(|path| path.starts_with("/run"));
         Sources {
             nodes: nodes.collect(),
-            sys: tree(sys, OpenTreeFlags::empty()).or_else(|_| whole()).ok(),
+            sys: clone_mount(sys, OpenTreeFlags::empty())
+                .or_else(|_| whole())
+                .ok(),
             resolver: resolver.and_then(|path| {
                 let text = fs::read(&path).ok()?;
                 Some((path, text))
@@ -60,34 +62,34 @@ impl Sources {
         }
     }
 
-    /// Makes the places in the new root.
+    /// Makes the directories in the new root.
     pub fn make(self) -> Result<()> {
         let noexec = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        fresh(
+        mount_new(
             "/tmp",
             "tmpfs",
             MountFlags::NOSUID | MountFlags::NODEV,
             c"mode=1777",
         )?;
-        fresh(
+        mount_new(
             "/run",
             "tmpfs",
             MountFlags::NOSUID | MountFlags::NODEV,
             c"mode=755",
         )?;
         directory("/run/lock", 0o1777)?;
-        fresh("/proc", "proc", noexec, c"")?;
-        for lever in LEVERS.map(|lever| Path::new("/proc").join(lever)) {
-            if lever.exists() {
-                mount_bind(&lever, &lever).doing("bind", &lever)?;
-                read_only(&lever)?;
+        mount_new("/proc", "proc", noexec, c"")?;
+        for path in WRITABLE_PROC.map(|name| Path::new("/proc").join(name)) {
+            if path.exists() {
+                mount_bind(&path, &path).doing("bind", &path)?;
+                make_read_only(&path)?;
             }
         }
         directory("/sys", 0o555)?;
         if let Some(sys) = self.sys {
-            put(&sys, Path::new("/sys"))?;
+            attach(&sys, Path::new("/sys"))?;
         }
-        fresh(
+        mount_new(
             "/dev",
             "tmpfs",
             MountFlags::NOSUID | MountFlags::NOEXEC,
@@ -96,16 +98,16 @@ impl Sources {
         for (name, node) in self.nodes {
             let path = Path::new("/dev").join(name);
             fs::write(&path, "").doing("make", &path)?;
-            put(&node, &path)?;
+            attach(&node, &path)?;
         }
         let terminals = c"newinstance,ptmxmode=0666,mode=0620";
-        fresh(
+        mount_new(
             "/dev/pts",
             "devpts",
             MountFlags::NOSUID | MountFlags::NOEXEC,
             terminals,
         )?;
-        fresh(
+        mount_new(
             "/dev/shm",
             "tmpfs",
             MountFlags::NOSUID | MountFlags::NODEV,
@@ -123,48 +125,48 @@ impl Sources {
     }
 }
 
-/// A copy of a mount that is nowhere yet.
-pub fn tree(path: &Path, more: OpenTreeFlags) -> rustix::io::Result<OwnedFd> {
+/// Returns a detached copy of a mount.
+pub fn clone_mount(path: &Path, more: OpenTreeFlags) -> rustix::io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     open_tree(CWD, path, flags | more)
 }
 
-/// Puts a mount that is nowhere yet at a path.
-pub fn put(tree: &OwnedFd, path: &Path) -> Result<()> {
+/// Attaches a detached mount at a path.
+pub fn attach(mount: &OwnedFd, path: &Path) -> Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
-    move_mount(tree, "", CWD, path, flags).doing("mount at", path)
+    move_mount(mount, "", CWD, path, flags).doing("mount at", path)
 }
 
-/// Makes a mount read-only, and leaves it otherwise as it is: the kernel
-/// refuses to take other restrictions away.
+/// Makes a mount read-only and keeps its other flags: the kernel refuses to
+/// remove restrictions.
 ///
-/// A mount that this user cannot look at stays as it is: nobody in there can
-/// either. The kernel mounts such ones by itself, for example
-/// `/sys/kernel/debug/tracing`, and file systems of other users are such.
-pub fn read_only(path: &Path) -> Result<()> {
-    use rustix::fs::StatVfsMountFlags as Is;
-    let is = match rustix::fs::statvfs(path) {
+/// A mount that this user cannot stat is left unchanged: nobody inside can
+/// access it either. Examples are `/sys/kernel/debug/tracing`, which the kernel
+/// mounts by itself, and file systems of other users.
+pub fn make_read_only(path: &Path) -> Result<()> {
+    use rustix::fs::StatVfsMountFlags as Has;
+    let has = match rustix::fs::statvfs(path) {
         Ok(found) => found.f_flag,
         Err(Errno::ACCESS | Errno::NOENT | Errno::NOTCONN | Errno::STALE) => return Ok(()),
-        Err(error) => return Err(error).doing("look at", path),
+        Err(error) => return Err(error).doing("stat", path),
     };
     let mut flags = MountFlags::BIND | MountFlags::RDONLY;
     for (restriction, flag) in [
-        (Is::NOSUID, MountFlags::NOSUID),
-        (Is::NODEV, MountFlags::NODEV),
-        (Is::NOEXEC, MountFlags::NOEXEC),
-        (Is::NOATIME, MountFlags::NOATIME),
-        (Is::NODIRATIME, MountFlags::NODIRATIME),
-        (Is::RELATIME, MountFlags::RELATIME),
+        (Has::NOSUID, MountFlags::NOSUID),
+        (Has::NODEV, MountFlags::NODEV),
+        (Has::NOEXEC, MountFlags::NOEXEC),
+        (Has::NOATIME, MountFlags::NOATIME),
+        (Has::NODIRATIME, MountFlags::NODIRATIME),
+        (Has::RELATIME, MountFlags::RELATIME),
     ] {
-        if is.contains(restriction) {
+        if has.contains(restriction) {
             flags |= flag;
         }
     }
     mount_remount(path, flags, "").doing("make read-only", path)
 }
 
-fn fresh(path: &str, kind: &str, flags: MountFlags, options: &std::ffi::CStr) -> Result<()> {
+fn mount_new(path: &str, kind: &str, flags: MountFlags, options: &std::ffi::CStr) -> Result<()> {
     directory(path, 0o755)?;
     let step = match kind {
         "proc" => Step::Proc,

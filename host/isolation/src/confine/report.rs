@@ -1,19 +1,19 @@
-//! Reports to the process that wants the world.
+//! Reports of `confine` to the process that started it.
 
 use std::io::Write;
 use std::path::Path;
 
 use charmhost_isolation::wire::{Failure, Report, Step};
 
-/// What was done, or what could not be.
+/// The result of a step.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// Says what was attempted when something fails.
+/// Adds the attempted operation to an error.
 pub trait Context<T> {
-    /// Adds what could not be done: "cannot mount …".
+    /// Adds the step and the attempted operation: "cannot mount …".
     fn at(self, step: Step, what: impl Into<String>) -> Result<T>;
 
-    /// The same for a step that should always work, done to a path.
+    /// The same for a step that should always succeed, on a path.
     fn doing(self, what: &str, path: &Path) -> Result<T>
     where
         Self: Sized,
@@ -32,17 +32,17 @@ impl<T, E: Into<std::io::Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
-/// Tells the process that wants the world.
+/// Writes a report to standard output.
 pub fn report(report: &Report) {
     let Ok(mut line) = serde_json::to_vec(report) else {
         return;
     };
     line.push(b'\n');
-    // Nobody listens any more: the standard input is closed too, which ends the world.
+    // If nobody reads, the standard input is closed too, which ends everything.
     let _ = std::io::stdout().write_all(&line);
 }
 
-/// Prints a line on standard error. Who closed that cannot be informed.
+/// Prints a line to standard error, and ignores that it may be closed.
 pub fn print_error(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,29 +1,12 @@
-//! Whether this machine allows worlds, and if not, what to change.
+//! Advice on what to change where this machine does not allow isolation.
 
 use std::fs;
 use std::path::Path;
 
 use crate::wire::{Failure, Step};
-use crate::{Error, Network, Refusal, Spec, World};
+use crate::{Error, Refusal};
 
-/// Tries to start a world on this machine.
-///
-/// # Errors
-///
-/// [`Error::Refused`] says what the machine forbids, and how to allow it.
-pub fn probe(confine: &Path) -> Result<(), Error> {
-    World::start(&Spec {
-        confine: confine.to_owned(),
-        scratch: std::env::temp_dir(),
-        binds: Vec::new(),
-        hostname: "probe".to_owned(),
-        network: Network::Private,
-    })?
-    .stop();
-    Ok(())
-}
-
-/// The error for what `confine` reported.
+/// Turns a failure that `confine` reported into an error with advice.
 pub(crate) fn explain(failure: Failure) -> Error {
     let Failure { step, what, errno } = failure;
     let source = std::io::Error::from_raw_os_error(errno);
@@ -31,7 +14,7 @@ pub(crate) fn explain(failure: Failure) -> Error {
         Step::Bind => return Error::Bind { what, source },
         Step::Other => return Error::Step { what, source },
         Step::Namespaces => namespaces(Path::new("/")),
-        Step::MarksInMemory | Step::Overlay => overlay(Path::new("/")),
+        Step::TmpfsXattrs | Step::Overlay => overlay(Path::new("/")),
         Step::Proc => vec![MASKED_PROC.to_owned()],
     };
     let advice = hints.join("\n");
@@ -45,8 +28,8 @@ pub(crate) fn explain(failure: Failure) -> Error {
 const MASKED_PROC: &str = "This container hides parts of /proc: start it with `docker run --privileged`, or with `--security-opt systempaths=unconfined`.";
 const CONTAINER: &str = "In a Docker container: start it with `docker run --privileged`, or with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`.";
 
-/// What the machine's settings say about user namespaces. The settings only
-/// explain a refusal; none of them is trusted to predict one.
+/// Hints from the kernel's settings about user namespaces. Settings only
+/// explain a refusal; none of them predicts one.
 fn namespaces(root: &Path) -> Vec<String> {
     let setting = |name: &str| {
         let text = fs::read_to_string(root.join("proc/sys").join(name)).ok()?;

@@ -1,14 +1,14 @@
-//! What is mounted where on the machine.
+//! Mount table of the machine.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::failed::{Context, Result};
+use crate::report::{Context, Result};
 
-/// File systems that are windows on the kernel, not places for files.
-const WINDOWS: [&str; 22] = [
+/// File systems that are interfaces of the kernel and store no files.
+const KERNEL_FILESYSTEMS: [&str; 22] = [
     "autofs",
     "binfmt_misc",
     "bpf",
@@ -66,10 +66,10 @@ impl Mounts {
         self.0.iter().any(|mount| mount.path == path)
     }
 
-    /// Whether a window on the kernel is mounted at a path.
-    pub fn is_window(&self, path: &Path) -> bool {
+    /// Whether an interface of the kernel is mounted at a path.
+    pub fn is_kernel_filesystem(&self, path: &Path) -> bool {
         let mut mounts = self.0.iter();
-        mounts.any(|mount| mount.path == path && WINDOWS.contains(&mount.kind.as_str()))
+        mounts.any(|mount| mount.path == path && KERNEL_FILESYSTEMS.contains(&mount.kind.as_str()))
     }
 
     /// Every mount point strictly below a directory.
@@ -78,8 +78,8 @@ impl Mounts {
         paths.filter(move |other| *other != path && other.starts_with(path))
     }
 
-    /// The mount points below a directory that are below no other of them.
-    pub fn next_below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
+    /// The mount points below a directory that are not below another of them.
+    pub fn topmost_below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
         self.below(path).filter(move |candidate| {
             let mut between = self.below(path);
             !between.any(|other| other != *candidate && candidate.starts_with(other))
@@ -144,11 +144,14 @@ mod tests {
             paths(mounts.below(root).collect()),
             ["/home", "/home/a b", "/home/a b/c", "/proc"]
         );
-        assert_eq!(paths(mounts.next_below(root).collect()), ["/home", "/proc"]);
+        assert_eq!(
+            paths(mounts.topmost_below(root).collect()),
+            ["/home", "/proc"]
+        );
         let home = Path::new("/home");
-        assert_eq!(paths(mounts.next_below(home).collect()), ["/home/a b"]);
-        assert!(mounts.is_window(Path::new("/proc")));
-        assert!(!mounts.is_window(home));
+        assert_eq!(paths(mounts.topmost_below(home).collect()), ["/home/a b"]);
+        assert!(mounts.is_kernel_filesystem(Path::new("/proc")));
+        assert!(!mounts.is_kernel_filesystem(home));
         assert!(mounts.has(home) && !mounts.has(Path::new("/hom")));
     }
 }

@@ -1,4 +1,4 @@
-//! A running world, seen from outside.
+//! A running isolated root, seen from outside.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -12,55 +12,59 @@ use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
 use crate::wire::{self, Failure, Report, Step};
-use crate::{Error, Network, Root, Spec, ids, probe};
+use crate::{Error, Network, Root, Spec, advice, ids};
 
-/// The `confine` program in the directory of the running program.
+/// Path of the `confine` program in the directory of the running program.
 ///
 /// # Errors
 ///
-/// If the running program's own path is not known.
+/// If the path of the running program is not known.
 pub fn confine_beside_this_program() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("confine"))
 }
 
-/// A place in which programs run as root and change what they like. It ends,
-/// with everything in it, when it is stopped or dropped, and when the process
-/// that started it ends in whatever way.
+/// Namespaces with an overlay root, in which programs run as root. It ends, with
+/// all of its processes and files, when it is stopped or dropped, and when the
+/// process that started it ends for whatever reason.
 #[derive(Debug)]
-pub struct World {
+pub struct IsolatedRoot {
     confine: PathBuf,
-    /// The process that ends the world when its standard input is closed.
-    holder: Child,
-    /// The world's first process, as numbered outside.
+    /// `confine supervise`, which ends everything when its standard input is
+    /// closed.
+    supervisor: Child,
+    /// The first process inside, in the machine's process namespace.
     pid: u32,
-    /// What `/proc/<pid>/ns/mnt` says: tells this world from a process that has
-    /// the same id after the world's end.
+    /// Target of `/proc/<pid>/ns/mnt`, to detect that the id was reused by
+    /// another process.
     namespace: OsString,
-    /// Removed when the world has ended.
+    /// Removed on drop.
     _scratch: Option<TempDir>,
 }
 
-impl World {
-    /// Makes a world. Nothing runs in it yet.
+impl IsolatedRoot {
+    /// Sets it up. No program runs in it yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] if the machine allows no worlds, and what to change.
+    /// [`Error::Refused`] if the machine does not allow it, with what to change.
     pub fn start(spec: &Spec<'_>) -> Result<Self, Error> {
-        match Self::start_in(spec, None)? {
-            Ok(world) => Ok(world),
-            Err(failure) if failure.step == Step::MarksInMemory => {
+        match Self::try_start(spec, None)? {
+            Ok(started) => Ok(started),
+            Err(failure) if failure.step == Step::TmpfsXattrs => {
                 let scratch = TempDir::new_in(&spec.scratch).map_err(|source| Error::Step {
                     what: format!("cannot make a directory in {}", spec.scratch.display()),
                     source,
                 })?;
-                Self::start_in(spec, Some(scratch))?.map_err(probe::explain)
+                Self::try_start(spec, Some(scratch))?.map_err(advice::explain)
             }
-            Err(failure) => Err(probe::explain(failure)),
+            Err(failure) => Err(advice::explain(failure)),
         }
     }
 
-    fn start_in(spec: &Spec<'_>, scratch: Option<TempDir>) -> Result<Result<Self, Failure>, Error> {
+    fn try_start(
+        spec: &Spec<'_>,
+        scratch: Option<TempDir>,
+    ) -> Result<Result<Self, Failure>, Error> {
         let confine = |source| Error::Confine {
             program: spec.confine.clone(),
             source,
@@ -70,10 +74,10 @@ impl World {
         let mut command = Command::new(&spec.confine);
         command.args(["hold", &config]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // A group of its own, so that Ctrl-C in a terminal does not end the
-        // world before the agent has taken leave of it.
-        let mut holder = command.process_group(0).spawn().map_err(confine)?;
-        let made = follow(&mut holder, &spec.confine);
+        // A new process group, so that Ctrl-C in a terminal does not end it
+        // before the caller has stopped the programs inside.
+        let mut supervisor = command.process_group(0).spawn().map_err(confine)?;
+        let made = follow(&mut supervisor, &spec.confine);
         let made = made.and_then(|made| {
             let Ok(pid) = made else {
                 return Ok(made.map(|_| (0, OsString::new())));
@@ -82,44 +86,44 @@ impl World {
             Ok(Ok((pid, namespace.into_os_string())))
         });
         match made {
-            Ok(Ok((pid, namespace))) => Ok(Ok(World {
+            Ok(Ok((pid, namespace))) => Ok(Ok(IsolatedRoot {
                 confine: spec.confine.clone(),
-                holder,
+                supervisor,
                 pid,
                 namespace,
                 _scratch: scratch,
             })),
             Ok(Err(failure)) => {
-                end(&mut holder);
+                end(&mut supervisor);
                 Ok(Err(failure))
             }
             Err(error) => {
-                end(&mut holder);
+                end(&mut supervisor);
                 Err(error)
             }
         }
     }
 
-    /// A command that runs a program in the world, as root, in its root
-    /// directory. See [`World::command_in`].
+    /// Returns a command that runs a program inside, as root, in `/`. See
+    /// [`IsolatedRoot::command_in`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.command_in("/", program)
     }
 
-    /// A command that runs a program in the world, as root, in a directory of
-    /// the world.
+    /// Returns a command that runs a program inside, as root, in a directory.
     ///
     /// Arguments, environment and standard streams are those of the command; a
-    /// program without a slash is looked for in the `PATH` of that environment,
-    /// in the world. The command's own `current_dir` is a directory of the
-    /// machine, and means nothing to the program.
+    /// program name without a slash is searched for inside, in the `PATH` of that
+    /// environment. `current_dir` of the command is a directory of the machine
+    /// and does not affect the program.
     ///
-    /// The command ends as the program does, by the same code or signal. If the
-    /// program cannot be run, standard error says why, and the code is 127 if
-    /// it or the directory does not exist, otherwise 126; 125 if the world has
-    /// stopped. The program is in the command's process group, and is to be
-    /// signalled by it: of the signals that reach only the command's process,
-    /// KILL kills the program, and what else could end it is ignored.
+    /// The command ends with the exit code or signal of the program. If the
+    /// program cannot be run, the reason is printed to standard error, and the
+    /// exit code is 127 if the program or the directory does not exist, 125 if
+    /// the isolated root has stopped, otherwise 126. The program is in the
+    /// command's process group: signal the group. Of signals sent to the
+    /// command's process alone, KILL kills the program and other signals that
+    /// would end it are ignored.
     pub fn command_in(&self, directory: impl AsRef<Path>, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(&self.confine);
         command.arg("enter").arg(self.pid.to_string());
@@ -128,8 +132,8 @@ impl World {
         command
     }
 
-    /// Where the machine sees a file of the world: a path below `/proc`, free
-    /// of symbolic links, that stops to exist with the world.
+    /// Path on the machine of a file inside: below `/proc`, without symbolic
+    /// links, valid until the isolated root stops.
     ///
     /// # Errors
     ///
@@ -143,7 +147,7 @@ impl World {
             .join(inside.strip_prefix("/").unwrap_or(&inside)))
     }
 
-    /// Reads a file of the world.
+    /// Reads a file inside.
     ///
     /// # Errors
     ///
@@ -152,8 +156,7 @@ impl World {
         self.root().read(path)
     }
 
-    /// Writes a file of the world, in a directory that exists. A new file may
-    /// be read by all and written by its owner.
+    /// Writes a file inside, in an existing directory. A new file has mode 0644.
     ///
     /// # Errors
     ///
@@ -162,39 +165,39 @@ impl World {
         self.root().write(path, bytes)
     }
 
-    /// The world's `/`, to open files in without holding the world. After the
-    /// world's end nothing can be opened in it.
+    /// The `/` inside, for opening files without a borrow of the isolated root.
+    /// Opening fails after it has stopped.
     pub fn root(&self) -> Root {
         Root::of_process(self.pid)
     }
 
-    /// Makes a directory of the world and all above it that do not exist.
+    /// Creates a directory inside, and its parents if they do not exist.
     ///
     /// # Errors
     ///
-    /// As for making a directory.
+    /// As for creating a directory.
     pub fn create_dir_all(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let mut above = self.open(Path::new("/"), OFlags::PATH, Mode::empty())?;
+        let mut parent = self.open(Path::new("/"), OFlags::PATH, Mode::empty())?;
         let mut reached = PathBuf::from("/");
         for component in path.as_ref().components() {
             let Component::Normal(name) = component else {
                 continue;
             };
-            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
+            match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
             reached.push(name);
-            above = self.open(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+            parent = self.open(&reached, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         }
         Ok(())
     }
 
-    /// Ends the world: every process in it is killed, and what it wrote is
-    /// gone. Dropping a world does the same.
+    /// Kills every process inside and discards all written files. Dropping does
+    /// the same.
     pub fn stop(self) {}
 
-    /// The first process of the world, as numbered outside.
+    /// The first process inside, in the machine's process namespace.
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -204,17 +207,18 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for IsolatedRoot {
     fn drop(&mut self) {
-        end(&mut self.holder);
+        end(&mut self.supervisor);
     }
 }
 
-/// Closes the holder's standard input, at which it ends the world and itself.
-fn end(holder: &mut Child) {
-    drop(holder.stdin.take());
-    // It cannot fail: the holder is this process's child, and is waited for here only.
-    let _ = holder.wait();
+/// Closes the supervisor's standard input, which makes it end everything, and
+/// waits for it.
+fn end(supervisor: &mut Child) {
+    drop(supervisor.stdin.take());
+    // It cannot fail: the supervisor is a child of this process, and nothing else waits for it.
+    let _ = supervisor.wait();
 }
 
 fn config(spec: &Spec<'_>, scratch: Option<&TempDir>) -> wire::Config {
@@ -228,40 +232,43 @@ fn config(spec: &Spec<'_>, scratch: Option<&TempDir>) -> wire::Config {
         network: match spec.network {
             Network::Host => wire::Network::Host,
             Network::Private => wire::Network::Private,
-            Network::Joined(world) => wire::Network::Joined(world.pid()),
+            Network::Joined(other) => wire::Network::Joined(other.pid()),
         },
         binds: binds.collect(),
         scratch: scratch.map(|scratch| scratch.path().to_owned()),
     }
 }
 
-/// Follows what `confine hold` reports until the world is ready, and maps its
-/// ids meanwhile. Gives the id of the world's first process.
-fn follow(holder: &mut Child, program: &Path) -> Result<Result<u32, Failure>, Error> {
-    let silent = |detail: String| Error::Silent {
+/// Reads the reports of `confine supervise` until it is ready, and maps ids when
+/// requested. Returns the id of the first process inside.
+fn follow(supervisor: &mut Child, program: &Path) -> Result<Result<u32, Failure>, Error> {
+    let no_report = |detail: String| Error::NoReport {
         program: program.to_owned(),
         detail,
     };
-    let output = holder.stdout.take();
+    let output = supervisor.stdout.take();
     for line in output
         .map(BufReader::new)
         .into_iter()
         .flat_map(BufRead::lines)
     {
-        let line = line.map_err(|error| silent(format!("cannot be heard: {error}")))?;
+        let line = line.map_err(|error| no_report(format!("cannot be read from: {error}")))?;
         let report = serde_json::from_str(&line);
-        match report.map_err(|error| silent(format!("said {line:?}: {error}")))? {
+        match report.map_err(|error| no_report(format!("reported {line:?}: {error}")))? {
             Report::Unmapped { pid, root } => {
                 match root {
                     true => ids::map_all(pid)?,
-                    false => ids::map_own(pid)?,
+                    false => ids::map_this_user(pid)?,
                 }
-                // If it is gone, the next line or its lack tells why.
-                let _ = holder.stdin.as_mut().map(|input| input.write_all(b"\n"));
+                // If it has ended, the next line or the end of the output shows why.
+                let _ = supervisor
+                    .stdin
+                    .as_mut()
+                    .map(|input| input.write_all(b"\n"));
             }
             Report::Failed(failure) => return Ok(Err(failure)),
             Report::Ready { pid } => return Ok(Ok(pid)),
         }
     }
-    Err(silent("ended without a word".to_owned()))
+    Err(no_report("ended without a report".to_owned()))
 }

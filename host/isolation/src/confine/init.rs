@@ -1,8 +1,8 @@
-//! `confine first`: the first process of a world, which makes it and then
-//! buries its dead.
+//! `confine init`: the first process inside. It sets everything up, and then
+//! reaps orphaned processes.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,50 +14,48 @@ use rustix::io::Errno;
 use rustix::process::{Signal as Kill, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::failed::{Context, Result, report};
-use crate::hold::{Role, enter_users, parse};
+use crate::arguments::{Role, parse_config};
+use crate::report::{Context, Result, report};
+use crate::users::{enter_users, open_joined};
 use crate::{network, root};
 
-/// Makes the world, says so, and stays.
-pub fn first(config: &OsStr, role: &OsStr) -> ExitCode {
-    let role = match role == Role::Root.name() {
-        true => Role::Root,
-        false => Role::User,
-    };
-    match parse(config).and_then(|config| make(&config, role)) {
+/// Sets the isolated root up, reports that, and runs until it is killed.
+pub fn init(config: &OsStr, role: &OsStr) -> ExitCode {
+    let role = Role::from_name(role);
+    match parse_config(config).and_then(|config| set_up(&config, role)) {
         Ok(pid) => report(&Report::Ready { pid }),
         Err(failure) => {
             report(&Report::Failed(failure));
             return ExitCode::FAILURE;
         }
     }
-    stay()
+    reap()
 }
 
-/// Gives this process's id outside of the world.
-fn make(config: &Config, role: Role) -> Result<u32> {
-    // What only the machine's /proc tells.
+/// Returns the id of this process in the machine's process namespace.
+fn set_up(config: &Config, role: Role) -> Result<u32> {
+    // Only the machine's /proc has this id.
     let pid = outer_pid()?;
-    let network = joined(config.network, "net")?;
-    let users = joined(config.network, "user")?;
+    let network = open_joined(config.network, "net")?;
+    let users = open_joined(config.network, "user")?;
     unshare(CloneFlags::CLONE_NEWNS).at(Step::Namespaces, "cannot make a mount namespace")?;
     root::build(config)?;
     let mut spaces = CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
     if role == Role::Root {
-        // What the machine's root mounted is locked for the world's root by a
-        // mount namespace made in the world's user namespace.
+        // A mount namespace made inside the user namespace locks the mounts
+        // made so far: root inside cannot unmount them.
         enter_users(users, pid, role)?;
         spaces |= CloneFlags::CLONE_NEWNS;
     }
     if let Network::Private = config.network {
         spaces |= CloneFlags::CLONE_NEWNET;
     }
-    unshare(spaces).at(Step::Namespaces, "cannot make the world's namespaces")?;
+    unshare(spaces).at(Step::Namespaces, "cannot make namespaces")?;
     if let Some(network) = network {
         let joined = move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network));
         joined.at(
             Step::Namespaces,
-            "cannot join the network of the other world",
+            "cannot enter the network of the other container",
         )?;
     }
     if let Network::Private = config.network {
@@ -68,9 +66,9 @@ fn make(config: &Config, role: Role) -> Result<u32> {
         Step::Other,
         format!("cannot set the host name {:?}", config.hostname),
     )?;
-    // Last, as a change of credentials undoes it.
+    // Last, because a change of credentials resets it.
     rustix::process::set_parent_process_death_signal(Some(Kill::KILL))
-        .at(Step::Other, "cannot bind the world's life to its holder's")?;
+        .at(Step::Other, "cannot set the parent death signal")?;
     Ok(pid)
 }
 
@@ -81,17 +79,8 @@ fn outer_pid() -> Result<u32> {
     pid.ok_or(Errno::SRCH).doing("find this process in", this)
 }
 
-/// A namespace of the world whose network is joined.
-pub fn joined(network: Network, kind: &str) -> Result<Option<File>> {
-    let Network::Joined(pid) = network else {
-        return Ok(None);
-    };
-    let path = format!("/proc/{pid}/ns/{kind}");
-    File::open(&path).doing("open", Path::new(&path)).map(Some)
-}
-
-/// Waits for processes that have lost their parents, until it is killed.
-fn stay() -> ExitCode {
+/// Reaps orphaned processes until this process is killed.
+fn reap() -> ExitCode {
     let ended = SigSet::from(Signal::SIGCHLD);
     if ended.thread_block().is_err() {
         return ExitCode::FAILURE;

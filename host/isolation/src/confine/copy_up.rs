@@ -1,5 +1,5 @@
-//! What a world without the machine's root takes over: directories whose owner
-//! does not exist in it, so that its root may change what is in them.
+//! Copies directories up into the upper directory of an overlay where their owner
+//! does not exist inside, so that root inside may change their content.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,26 +7,26 @@ use std::path::Path;
 
 use rustix::fs::XattrFlags;
 
-use crate::machine::Mounts;
+use crate::host_mounts::Mounts;
 
-/// How far below the directories of `/`: `/var/lib/mysql`.
+/// Depth below the directories of `/`, for example `/var/lib/mysql`.
 const LEVELS: u32 = 2;
-/// Whom the kernel shows in place of one who does not exist in the world.
-const NOBODY: u32 = 65534;
-/// Configuration is written in place; larger files are none.
+/// The id that the kernel reports for an owner that is not mapped.
+const OVERFLOW_ID: u32 = 65534;
+/// Limit of copied files in bytes: larger ones are not configuration.
 const MAX_FILE: u64 = 256 * 1024;
 
-/// Makes directories over those of the machine in what will hide them, and
-/// files too in `/etc`. What cannot be taken over stays as it is, read-only.
-pub fn adopt(path: &Path, upper: &Path, machine: &Mounts) {
+/// Copies directories up, and in `/etc` files too. Whatever cannot be copied
+/// stays read-only.
+pub fn copy_up(path: &Path, upper: &Path, machine: &Mounts) {
     if path.starts_with("/etc") {
-        below(path, upper, machine, u32::MAX);
+        copy_up_below(path, upper, machine, u32::MAX);
     } else {
-        below(path, upper, machine, LEVELS);
+        copy_up_below(path, upper, machine, LEVELS);
     }
 }
 
-fn below(path: &Path, upper: &Path, machine: &Mounts, levels: u32) {
+fn copy_up_below(path: &Path, upper: &Path, machine: &Mounts, levels: u32) {
     let Some(levels) = levels.checked_sub(1) else {
         return;
     };
@@ -35,9 +35,9 @@ fn below(path: &Path, upper: &Path, machine: &Mounts, levels: u32) {
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
-        // In the world, root is the user who starts it. The overlay cannot
-        // change what has an owner or a group that the world does not have.
-        let foreign = metadata.uid() != 0 || metadata.gid() == NOBODY;
+        // Root inside is the user who runs `sim`. The overlay cannot change
+        // files whose owner or group is not mapped.
+        let foreign = metadata.uid() != 0 || metadata.gid() == OVERFLOW_ID;
         let foreign = foreign && !machine.has(&path);
         let search = foreign || path.starts_with("/etc") && !machine.has(&path);
         if search && metadata.is_dir() {
@@ -53,18 +53,18 @@ fn directory(path: &Path, upper: &Path, metadata: &Metadata, machine: &Mounts, l
         return;
     }
     let mode = fs::Permissions::from_mode(metadata.mode() & 0o7777);
-    // It has the default mode otherwise, which serves as well.
+    // The default mode serves as well.
     let _ = fs::set_permissions(upper, mode);
     if fs::read_dir(path).is_ok() {
-        below(path, upper, machine, levels);
+        copy_up_below(path, upper, machine, levels);
     } else {
-        // The overlay may not read it either: the world sees an empty one.
+        // The overlay may not read it either: it is empty inside.
         let _ = rustix::fs::setxattr(upper, "user.overlay.opaque", b"y", XattrFlags::empty());
     }
 }
 
-/// Copies a file. One that this user may not read is empty in the world, where
-/// root expects to write it: `/etc/shadow`.
+/// Copies a file. One that this user may not read, for example `/etc/shadow`, is
+/// empty inside, where root expects to write it.
 fn file(path: &Path, upper: &Path, metadata: &Metadata) {
     if metadata.len() > MAX_FILE {
         return;
@@ -73,7 +73,7 @@ fn file(path: &Path, upper: &Path, metadata: &Metadata) {
     let mode = fs::Permissions::from_mode(metadata.mode() & 0o7777);
     let copied = fs::write(upper, bytes).and_then(|()| fs::set_permissions(upper, mode));
     if copied.is_err() {
-        // Half a file would hide the machine's.
+        // A partial file would hide the machine's.
         let _ = fs::remove_file(upper);
     }
 }
