@@ -1,5 +1,7 @@
 //! A running isolated root, seen from outside.
 
+mod spec;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,7 +14,9 @@ use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
 use crate::wire::{self, Failure, Report, Step};
-use crate::{Error, Network, Root, Spec, advice, ids};
+use crate::{Error, Root, advice, ids};
+
+pub use spec::{Bind, Network, Spec};
 
 /// Path of the `confine` program in the directory of the running program.
 ///

@@ -28,11 +28,9 @@ mod error;
 mod ids;
 mod isolated_root;
 mod root;
-mod spec;
 #[doc(hidden)]
 pub mod wire;
 
 pub use error::{Error, Refusal};
-pub use isolated_root::{IsolatedRoot, confine_beside_this_program};
+pub use isolated_root::{Bind, IsolatedRoot, Network, Spec, confine_beside_this_program};
 pub use root::Root;
-pub use spec::{Bind, Network, Spec};

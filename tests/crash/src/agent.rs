@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// State of the unit in Juju.
-pub type Kept = BTreeMap<String, String>;
+pub type ControllerState = BTreeMap<String, String>;
 
 /// When the agent kills the charm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum End {
 
 #[derive(Default)]
 struct Hook {
-    kept: Kept,
+    stored: ControllerState,
     /// Changes of the running hook.
     changed: BTreeMap<String, Option<String>>,
     calls: usize,
@@ -65,9 +65,9 @@ impl Agent {
     }
 
     /// Begins a hook with the state in Juju.
-    pub fn begin(&self, kept: &Kept, end: Option<End>) {
+    pub fn begin(&self, stored: &ControllerState, end: Option<End>) {
         *lock(&self.hook) = Hook {
-            kept: kept.clone(),
+            stored: stored.clone(),
             end,
             ..Hook::default()
         };
@@ -93,16 +93,16 @@ impl Agent {
     }
 
     /// State in Juju after it applied the changes of the hook.
-    pub fn flushed(&self) -> Kept {
+    pub fn flushed(&self) -> ControllerState {
         let hook = lock(&self.hook);
-        let mut kept = hook.kept.clone();
+        let mut state = hook.stored.clone();
         for (key, value) in &hook.changed {
             match value {
-                Some(value) => kept.insert(key.clone(), value.clone()),
-                None => kept.remove(key),
+                Some(value) => state.insert(key.clone(), value.clone()),
+                None => state.remove(key),
             };
         }
-        kept
+        state
     }
 }
 
@@ -139,9 +139,9 @@ impl Hook {
             "is-leader" => return "true\n".to_owned(),
             "config-get" => return "{}\n".to_owned(),
             "state-get" if arg(0) == "--format=json" => {
-                return serde_json::json!(self.kept).to_string();
+                return serde_json::json!(self.stored).to_string();
             }
-            "state-get" => return self.kept.get(&arg(0)).cloned().unwrap_or_default() + "\n",
+            "state-get" => return self.stored.get(&arg(0)).cloned().unwrap_or_default() + "\n",
             "state-set" if arg(0) == "--file" => {
                 let input = String::from_utf8_lossy(request.stdin.as_deref().unwrap_or_default());
                 let entries = charmhost_yaml::parse(&input).unwrap_or_default();

@@ -15,7 +15,7 @@ use anyhow::{Context, bail, ensure};
 use fastrand::Rng;
 use serde_json::Value;
 
-use crate::agent::Kept;
+use crate::agent::ControllerState;
 use crate::tracer::{Change, Cut, Run};
 use crate::unit::{Point, Rows, Saved, Unit};
 
@@ -148,7 +148,7 @@ struct State {
 
 /// The state that the next dispatch finds, including state in Juju where the two
 /// must match.
-fn state(unit: &Unit, is_atomic: bool, juju: &Kept) -> anyhow::Result<State> {
+fn state(unit: &Unit, is_atomic: bool, juju: &ControllerState) -> anyhow::Result<State> {
     let rows = unit.seen(juju)?;
     let mut stored = Vec::new();
     if !is_atomic {
@@ -173,7 +173,7 @@ fn state(unit: &Unit, is_atomic: bool, juju: &Kept) -> anyhow::Result<State> {
 /// Runs the hooks of a unit without kills, and repeats each.
 fn cases(unit: &Unit, in_file: bool, is_atomic: bool) -> anyhow::Result<Vec<Case>> {
     unit.restore(&Saved::default())?;
-    let mut juju = Kept::new();
+    let mut juju = ControllerState::new();
     let mut cases = Vec::new();
     for hook in LIFE {
         let start = unit.save(juju.clone())?;
@@ -204,7 +204,11 @@ fn cases(unit: &Unit, in_file: bool, is_atomic: bool) -> anyhow::Result<Vec<Case
     Ok(cases)
 }
 
-fn undisturbed(unit: &Unit, hook: &str, juju: &Kept) -> anyhow::Result<(Run, Kept)> {
+fn undisturbed(
+    unit: &Unit,
+    hook: &str,
+    juju: &ControllerState,
+) -> anyhow::Result<(Run, ControllerState)> {
     let (run, after) = unit.hook(hook, juju, None, true)?;
     if run.code != Some(0) {
         bail!("{hook} failed: {:?}", unit.logs());

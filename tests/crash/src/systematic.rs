@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 
-use crate::agent::{End, Kept};
+use crate::agent::{ControllerState, End};
 use crate::tracer::{Change, Cut};
 use crate::unit::{Point, Rows, Saved, Unit};
 
@@ -65,13 +65,13 @@ impl std::fmt::Display for Sides {
 /// points at which the hook can be killed.
 fn prepare(unit: &Unit) -> anyhow::Result<(Saved, Vec<Point>)> {
     unit.restore(&Saved::default())?;
-    let mut juju = Kept::new();
+    let mut juju = ControllerState::new();
     for hook in ["start", NEXT] {
-        let (run, kept) = unit.hook(hook, &juju, None, true)?;
+        let (run, state) = unit.hook(hook, &juju, None, true)?;
         if run.code != Some(0) {
             bail!("{hook} failed: {:?}", unit.logs());
         }
-        juju = kept;
+        juju = state;
     }
     let old = unit.save(juju)?;
     let (run, _) = unit.hook(HOOK, &old.juju, None, true)?;
@@ -171,7 +171,7 @@ fn sides(unit: &Unit) -> anyhow::Result<Sides> {
 
 impl Sides {
     /// Runs the next hook, in which the charm logs its state.
-    fn look(&mut self, unit: &Unit, juju: &Kept, after: &str) -> anyhow::Result<()> {
+    fn look(&mut self, unit: &Unit, juju: &ControllerState, after: &str) -> anyhow::Result<()> {
         let (next, _) = unit.hook(NEXT, juju, None, true)?;
         if next.code != Some(0) {
             bail!("the next dispatch fails after {after}: {:?}", unit.logs());

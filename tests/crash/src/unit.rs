@@ -8,14 +8,14 @@ use anyhow::Context;
 use charmhost_store::{COMMIT_KEY, DEFAULT_LIMIT, FILE_NAME, Notice, StateFile};
 use serde_json::Value;
 
-use crate::agent::{Agent, End, Kept};
+use crate::agent::{Agent, ControllerState, End};
 use crate::tracer::{self, Cut, Run};
 
 /// Local state of the unit, and its state in Juju.
 #[derive(Debug, Clone, Default)]
 pub struct Saved {
     file: Option<Vec<u8>>,
-    pub juju: Kept,
+    pub juju: ControllerState,
 }
 
 /// The rows of the state file, without times.
@@ -70,10 +70,10 @@ impl Unit {
     pub fn hook(
         &self,
         name: &str,
-        juju: &Kept,
+        juju: &ControllerState,
         point: Option<Point>,
         flush: bool,
-    ) -> anyhow::Result<(Run, Kept)> {
+    ) -> anyhow::Result<(Run, ControllerState)> {
         let (cut, end) = match point {
             Some(Point::SystemCall(cut)) => (Some(cut), None),
             Some(Point::HookTool(end)) => (None, Some(end)),
@@ -103,11 +103,11 @@ impl Unit {
             shell.env(key, value);
         }
         let run = tracer::run(shell, "./dispatch", cut, |pid| self.agent.watch(pid))?;
-        let kept = match run.code == Some(0) && flush {
+        let state = match run.code == Some(0) && flush {
             true => self.agent.flushed(),
             false => juju.clone(),
         };
-        Ok((run, kept))
+        Ok((run, state))
     }
 
     /// How many hook tools the last hook has called.
@@ -135,7 +135,7 @@ impl Unit {
     }
 
     /// Returns the current state, given the state in Juju.
-    pub fn save(&self, juju: Kept) -> anyhow::Result<Saved> {
+    pub fn save(&self, juju: ControllerState) -> anyhow::Result<Saved> {
         let file = match self.file().exists() {
             true => Some(std::fs::read(self.file())?),
             false => None,
@@ -151,7 +151,7 @@ impl Unit {
     /// The rows as the next dispatch will see them, given what Juju stores;
     /// read from a copy, so that the next dispatch finds what was left. None
     /// if there is no file.
-    pub fn seen(&self, juju: &Kept) -> anyhow::Result<Option<Rows>> {
+    pub fn seen(&self, juju: &ControllerState) -> anyhow::Result<Option<Rows>> {
         let copy = tempfile::tempdir()?;
         for entry in std::fs::read_dir(&self.dir)? {
             let entry = entry?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::IsolatedRoot;
+use super::IsolatedRoot;
 
 /// Configuration of an [`IsolatedRoot`].
 #[derive(Debug, Clone)]
