@@ -7,7 +7,7 @@ use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
 
 /// Size of a chunk in bytes.
-const PIECE: usize = 64 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// Options for creating a file or directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub(crate) fn from_wit(info: wit::FileInfo) -> FileInfo {
 #[derive(Debug)]
 pub struct FileReader {
     reader: wit::FileReader,
-    piece: Vec<u8>,
+    chunk: Vec<u8>,
     used: usize,
 }
 
@@ -150,36 +150,36 @@ impl FileReader {
     pub(crate) fn new(reader: wit::FileReader) -> Self {
         FileReader {
             reader,
-            piece: Vec::new(),
+            chunk: Vec::new(),
             used: 0,
         }
     }
 
     #[track_caller]
     fn next(&self) -> Result<Vec<u8>> {
-        self.reader.read(PIECE as u32).model()
+        self.reader.read(CHUNK as u32).model()
     }
 
     #[track_caller]
     pub(crate) fn read_all(&self) -> Result<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            let piece = self.next()?;
-            if piece.is_empty() {
+            let chunk = self.next()?;
+            if chunk.is_empty() {
                 return Ok(all);
             }
-            all.extend(piece);
+            all.extend(chunk);
         }
     }
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.used == self.piece.len() {
-            self.piece = self.next().map_err(to_io)?;
+        if self.used == self.chunk.len() {
+            self.chunk = self.next().map_err(to_io)?;
             self.used = 0;
         }
-        let rest = self.piece.get(self.used..).unwrap_or_default();
+        let rest = self.chunk.get(self.used..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         let pairs = buffer.iter_mut().zip(rest);
         pairs.for_each(|(to, from)| *to = *from);
@@ -202,8 +202,8 @@ impl FileWriter {
 
     #[track_caller]
     pub(crate) fn add(&self, content: &[u8]) -> Result<()> {
-        for piece in content.chunks(PIECE) {
-            self.writer.write(piece).model()?;
+        for chunk in content.chunks(CHUNK) {
+            self.writer.write(chunk).model()?;
         }
         Ok(())
     }
@@ -217,9 +217,9 @@ impl FileWriter {
 
 impl Write for FileWriter {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = buffer.len().min(PIECE);
-        let piece = buffer.get(..count).unwrap_or_default();
-        self.add(piece).map_err(to_io)?;
+        let count = buffer.len().min(CHUNK);
+        let chunk = buffer.get(..count).unwrap_or_default();
+        self.add(chunk).map_err(to_io)?;
         Ok(count)
     }
 
