@@ -290,7 +290,7 @@ impl Campaign {
         let repeated = state(&self.unit, self.is_atomic, &juju)?;
         let wanted = if is_old { new } else { twice };
         let together = !self.is_atomic || {
-            let (own, juju) = self.unit.said()?;
+            let (own, juju) = self.unit.logged_numbers()?;
             own == juju
         };
         if repeated != *wanted || !together {

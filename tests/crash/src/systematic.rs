@@ -176,11 +176,14 @@ impl Sides {
         if next.code != Some(0) {
             bail!("the next dispatch fails after {after}: {:?}", unit.logs());
         }
-        match unit.said().with_context(|| format!("after {after}"))? {
+        match unit
+            .logged_numbers()
+            .with_context(|| format!("after {after}"))?
+        {
             (1, 1) => self.neither += 1,
             (2, 2) => self.both += 1,
-            said => {
-                println!("mixed after {after}: {said:?}");
+            numbers => {
+                println!("mixed after {after}: {numbers:?}");
                 self.mixed += 1;
             }
         }

@@ -117,7 +117,7 @@ impl Unit {
 
     /// The number that the charm had and the one that Juju had when the last
     /// hook began.
-    pub fn said(&self) -> anyhow::Result<(u32, u32)> {
+    pub fn logged_numbers(&self) -> anyhow::Result<(u32, u32)> {
         let logs = self.agent.logs();
         let line = logs.iter().find_map(|line| line.strip_prefix("own "));
         let (own, juju) = line

@@ -55,8 +55,8 @@ fn lines(dispatch: &Dispatch, what: What, side: Side, listed: &Differences) -> V
             .collect(),
         What::Log => dispatch.logs.iter().map(|line| line.line()).collect(),
     };
-    let kept = |line: &String| !listed.allow(side, what, &dispatch.event, line);
-    in_some_order(lines.into_iter().filter(kept).collect())
+    let is_compared = |line: &String| !listed.allow(side, what, &dispatch.event, line);
+    in_some_order(lines.into_iter().filter(is_compared).collect())
 }
 
 /// Sorts ports that are opened or closed one after the other: ops takes them

@@ -111,8 +111,8 @@ impl Subjects {
             .output()
             .with_context(|| format!("cannot run {program}"))?;
         if !packed.status.success() {
-            let said = String::from_utf8_lossy(&packed.stderr);
-            bail!("cannot pack {}: {said}", project.display());
+            let stderr = String::from_utf8_lossy(&packed.stderr);
+            bail!("cannot pack {}: {stderr}", project.display());
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ pub fn held(setup: &Setup, ended: &Ended, log: &Log) -> Verdict {
             let line = log.lines.iter().rfind(|line| is_limit(line));
             Verdict::Held(line.unwrap_or(&ended.stderr).clone())
         }
-        // What it says is more than it may log.
+        // Its log is longer than allowed.
         (Some(0), []) if setup.limited && log.lines.iter().any(is_limit) => {
             let line = log.lines.iter().rfind(|line| is_limit(line));
             Verdict::Held(line.cloned().unwrap_or_default())

@@ -135,13 +135,13 @@ impl Machine {
         let charm = self.dir.path().join(CHARM);
         let spare = self.dir.path().join("spare");
         fs::create_dir_all(&spare)?;
-        let mut kept = Vec::new();
+        let mut unchanged = Vec::new();
         for name in LARGE {
             let path = charm.join(name);
             let found = Entry::of_large(&path);
             if found.is_some() && found.as_ref() == self.large.get(name) {
                 fs::rename(&path, spare.join(name))?;
-                kept.push(name);
+                unchanged.push(name);
             }
         }
         for entry in fs::read_dir(self.dir.path())? {
@@ -156,7 +156,7 @@ impl Machine {
         }
         fs::create_dir_all(&charm)?;
         for name in LARGE {
-            match kept.contains(&name) {
+            match unchanged.contains(&name) {
                 true => fs::rename(spare.join(name), charm.join(name))?,
                 false => {
                     fs::copy(self.built.join(name), charm.join(name))?;

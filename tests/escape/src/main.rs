@@ -155,7 +155,7 @@ fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
     let mut worker = Worker::new(built, false, UNGUARDED_PATIENCE)?;
     let mut works = 0;
     for way in ways {
-        let mut said = Vec::new();
+        let mut results = Vec::new();
         let mut shown = None;
         for cell in Cell::of(way) {
             let verdict = worker.attempt(&cell)?;
@@ -163,7 +163,7 @@ fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
                 shown = Some(format!("{cell}: {verdict}"));
                 break;
             }
-            said.push(format!("  {cell}: {verdict}"));
+            results.push(format!("  {cell}: {verdict}"));
         }
         match shown {
             Some(shown) => {
@@ -172,7 +172,7 @@ fn control(built: &Path, ways: &[Way], verbose: bool) -> anyhow::Result<bool> {
                     println!("works  {shown}");
                 }
             }
-            None => println!("FAILS  {}\n{}", way.name, said.join("\n")),
+            None => println!("FAILS  {}\n{}", way.name, results.join("\n")),
         }
     }
     println!("{works} of {} ways work unguarded", ways.len());

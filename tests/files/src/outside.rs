@@ -288,7 +288,7 @@ fn is_plain(base: &Path, path: &str) -> Option<Kind> {
 
 /// Makes both trees as they are when the charm is installed.
 pub fn install(scene: &Scene, built: &Path) -> anyhow::Result<()> {
-    // Juju puts storage where the metadata says.
+    // The metadata declares the location of storage.
     let metadata = format!(
         "name: files\nstorage: {{data: {{type: filesystem, location: {:?}}}}}\n",
         scene.guest(STORAGE)

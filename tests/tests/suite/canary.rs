@@ -24,7 +24,7 @@ fn component(language: &str, program: &str, args: &[&str]) -> PathBuf {
 }
 
 /// Result of a canary: calls and logs of each dispatch, and the final model.
-fn life(component: PathBuf) -> Value {
+fn simulate(component: PathBuf) -> Value {
     let canary = root().join("tests/canary");
     let output = charmhost([
         "sim".as_ref(),
@@ -71,7 +71,7 @@ fn a_charm_is_the_same_in_python_and_in_javascript() {
         "python/bin/componentize-py",
         &["-d", "../../../wit", "-w", "charm", "componentize", "app"],
     );
-    let (javascript, python) = (life(javascript), life(python));
+    let (javascript, python) = (simulate(javascript), simulate(python));
     assert_eq!(javascript, python);
     let logs = python[0][0]["logs"].as_array().unwrap();
     assert!(logs.len() > 5, "{logs:?}");

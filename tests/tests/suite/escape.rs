@@ -21,8 +21,8 @@ fn every_guard_can_be_removed() {
                 .map(|name| controls.join(format!("{name}.patch"))),
         );
         let checked = apply.output().unwrap();
-        let said = String::from_utf8_lossy(&checked.stderr);
-        assert!(checked.status.success(), "{line}: {said}");
+        let stderr = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{line}: {stderr}");
         listed.extend(names.into_iter().map(str::to_owned));
     }
     let entries = std::fs::read_dir(&controls).unwrap();

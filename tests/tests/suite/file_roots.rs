@@ -152,9 +152,9 @@ fn only_directories_are_granted_for_writing() {
     assert!(!place.path("outside/new").exists());
     assert_eq!(place.read("srv/app/file"), "granted");
     assert_eq!(ended.code, Some(1), "{outcomes:?}");
-    let said = format!("{}{}", ended.stderr, logs.join("\n"));
+    let logged = format!("{}{}", ended.stderr, logs.join("\n"));
     let wanted = format!("{} is not a directory", file.display());
-    assert!(said.contains(&wanted), "{said}");
+    assert!(logged.contains(&wanted), "{logged}");
 }
 
 /// A granted file or directory inside a writable root cannot be replaced, by
@@ -235,8 +235,8 @@ fn links_in_an_operators_directory_do_not_extend_grants() {
             "{readable:?} {writable:?}: {outcomes:?}"
         );
         assert!(!place.path("outside/new").exists(), "{writable:?}");
-        let said = logs.join("\n");
-        assert!(!said.contains("treasure"), "{said}");
+        let logged = logs.join("\n");
+        assert!(!logged.contains("treasure"), "{logged}");
     }
 }
 
@@ -261,8 +261,8 @@ fn the_kernel_and_devices_are_not_granted() {
         let (ended, outcomes, logs) = run(charm.path(), "", steps);
         assert!(!outcomes.iter().any(Result::is_ok), "{grant}: {outcomes:?}");
         assert_eq!(ended.code, Some(1), "{grant}: {logs:?}");
-        let said = format!("{}{}", ended.stderr, logs.join("\n"));
-        assert!(said.contains("can be granted"), "{grant}: {said}");
+        let logged = format!("{}{}", ended.stderr, logs.join("\n"));
+        assert!(logged.contains("can be granted"), "{grant}: {logged}");
     }
 }
 

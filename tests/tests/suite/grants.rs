@@ -111,8 +111,8 @@ fn a_read_grant_does_not_allow_writing() {
             "{name}: {lines:?}"
         );
     }
-    let kept = std::fs::read_to_string(outside.path().join("secret")).unwrap();
-    assert_eq!(kept, "treasure");
+    let content = std::fs::read_to_string(outside.path().join("secret")).unwrap();
+    assert_eq!(content, "treasure");
 }
 
 /// A guest has storage and resources at the paths that Juju reports.

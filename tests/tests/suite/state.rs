@@ -158,9 +158,9 @@ fn in_atomic_mode_local_state_is_committed_if_juju_committed_the_hook() {
 /// State of the unit in Juju, which applies all changes at once, as if every hook
 /// succeeded.
 #[derive(Default)]
-struct KeptByJuju(BTreeMap<String, String>);
+struct ControllerState(BTreeMap<String, String>);
 
-impl KeptByJuju {
+impl ControllerState {
     fn answer(&mut self, request: &Request) -> Option<Result<Reply, String>> {
         let args: Vec<&str> = request.args.iter().map(String::as_str).collect();
         match (request.tool.as_str(), args.as_slice()) {
@@ -196,8 +196,8 @@ impl KeptByJuju {
 
 #[test]
 fn state_in_juju_moves_between_the_host_and_ops() {
-    let kept: Arc<Mutex<KeptByJuju>> = Arc::default();
-    let answering = kept.clone();
+    let stored: Arc<Mutex<ControllerState>> = Arc::default();
+    let answering = stored.clone();
     let unit = Unit::with(move |request| answering.lock().unwrap().answer(request));
     let settings = "[state]\nstorage = \"juju\"\n";
     std::fs::write(unit.charm.path().join("charmhost.toml"), settings).unwrap();
@@ -226,12 +226,12 @@ fn state_in_juju_moves_between_the_host_and_ops() {
     ] {
         assert!(has(&logs, wanted), "{wanted:?} is not in {logs:?}");
     }
-    let kept = kept.lock().unwrap();
-    assert_eq!(kept.0["#notices#"], "[]\n");
+    let stored = stored.lock().unwrap();
+    assert_eq!(stored.0["#notices#"], "[]\n");
     assert!(
-        !kept.0.contains_key("Queue/on/start[2]"),
+        !stored.0.contains_key("Queue/on/start[2]"),
         "{:?}",
-        kept.0.keys()
+        stored.0.keys()
     );
     assert!(!unit.charm.path().join(".unit-state.db").exists());
 }
@@ -272,9 +272,9 @@ fn events_deferred_by_ops_are_delivered_by_the_host() {
     ] {
         assert!(has(&logs, wanted), "{wanted:?} is not in {logs:?}");
     }
-    let kept = "select event_path, observer_path, method_name from notice";
+    let notices = "select event_path, observer_path, method_name from notice";
     assert_eq!(
-        unit.rows(kept),
+        unit.rows(notices),
         "[('Queue/on/start[1]', 'Queue', 'on_start_second')]\n"
     );
     let now = unit.rows("select data from snapshot where handle = 'StoredStateData[_stored]'");

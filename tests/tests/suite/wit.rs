@@ -89,7 +89,7 @@ fn resolve() -> Resolve {
 }
 
 /// Checks every item, as `package/interface.item`, and collects errors.
-fn complaints(look: impl Fn(&Resolve, &str, &Interface) -> Vec<String>) -> Vec<String> {
+fn violations(look: impl Fn(&Resolve, &str, &Interface) -> Vec<String>) -> Vec<String> {
     let resolve = resolve();
     let mut found = Vec::new();
     for (_, interface) in resolve.interfaces.iter() {
@@ -97,8 +97,8 @@ fn complaints(look: impl Fn(&Resolve, &str, &Interface) -> Vec<String>) -> Vec<S
             .name
             .clone()
             .expect("interfaces of packages have names");
-        for complaint in look(&resolve, &name, interface) {
-            found.push(format!("{name}: {complaint}"));
+        for violation in look(&resolve, &name, interface) {
+            found.push(format!("{name}: {violation}"));
         }
     }
     found
@@ -149,7 +149,7 @@ fn is_documented(docs: &Docs) -> bool {
 
 #[test]
 fn every_item_is_documented() {
-    let found = complaints(|resolve, _, interface| {
+    let found = violations(|resolve, _, interface| {
         let mut missing = Vec::new();
         let mut check = |what: String, docs: &Docs| {
             if !is_documented(docs) {
@@ -198,7 +198,7 @@ fn integers_fit_the_numbers_of_every_language() {
         ))
     }
     let found =
-        complaints(|_, _, interface| interface.functions.values().filter_map(plain_s64).collect());
+        violations(|_, _, interface| interface.functions.values().filter_map(plain_s64).collect());
     assert!(found.is_empty(), "{found:#?}");
     let resolve = resolve();
     for (_, ty) in resolve.types.iter() {
@@ -212,7 +212,7 @@ fn integers_fit_the_numbers_of_every_language() {
 
 #[test]
 fn no_type_is_named_like_a_case_of_another() {
-    let found = complaints(|resolve, _, interface| {
+    let found = violations(|resolve, _, interface| {
         let mut clashes = Vec::new();
         for (name, ty) in types(resolve, interface) {
             for (case, _) in parts(ty) {
@@ -247,7 +247,7 @@ fn interface_names_are_unique_also_against_wasi() {
 
 #[test]
 fn names_are_free_in_every_language() {
-    let found = complaints(|resolve, _, interface| {
+    let found = violations(|resolve, _, interface| {
         let mut bad = Vec::new();
         for (name, function) in &interface.functions {
             // A method's own `self` is the generators' to name.

@@ -1,5 +1,5 @@
 // Charmreader takes a .charm archive through everything Juju does with one
-// between `juju deploy` and the first hook, and says what it saw.
+// between `juju deploy` and the first hook, and prints what it read.
 package main
 
 import (

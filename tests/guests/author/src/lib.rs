@@ -93,7 +93,9 @@ impl Author {
     /// An error that is longer than a line.
     fn on_stop(&mut self, _event: StopEvent) -> Result<()> {
         log::info!("{}", "information ".repeat(20));
-        Err(Error::msg("cannot stop: ".to_owned() + &"because ".repeat(20)))
+        Err(Error::msg(
+            "cannot stop: ".to_owned() + &"because ".repeat(20),
+        ))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reads and writes databags. Handlers of relation events do what the option
-//! `orders` says, one word after the other, and log how each ended.
+//! Reads and writes databags. Handlers of relation events perform the
+//! words of the option `orders`, and log the result of each.
 
 use charmhost::prelude::*;
 use serde::Deserialize;

@@ -70,7 +70,7 @@ pub struct Params {
     pub attempt: String,
     /// A directory outside of the sandbox, with the file `secret`.
     pub outside: String,
-    /// A port of this machine on which somebody listens, granted to nobody.
+    /// Port of a listener on this machine that is not granted.
     pub port: u16,
     /// A directory that the guest may write.
     pub place: String,
@@ -82,7 +82,7 @@ pub struct Params {
     pub root: String,
     /// A path that the charm asks to be granted and should not get.
     pub wanted: String,
-    /// A port on which somebody listens whom the guest may talk to.
+    /// Port of a listener that the guest may connect to.
     pub granted_port: u16,
     /// A name of this machine that is not granted.
     pub name: String,

@@ -129,7 +129,7 @@ fn load_pickle(pickle: &[u8]) -> Tried {
     }
 }
 
-/// Fills files, each as large as is said, and keeps them open or not.
+/// Fills files of a size, and closes them or not.
 fn fill(directory: &str, mib: usize, remove: bool) -> Tried {
     let block = vec![7; MIB];
     let mut open = Vec::new();

@@ -52,7 +52,7 @@ fn address(last: u8, port: u16) -> IpSocketAddress {
     })
 }
 
-/// A datagram socket that can send to whom it likes, or to one peer.
+/// A datagram socket, unconnected or connected.
 fn datagrams(
     peer: Option<IpSocketAddress>,
     sent: &[OutgoingDatagram],

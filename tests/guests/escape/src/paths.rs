@@ -61,8 +61,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         read_at(&place, &up(&p.secret()), DescriptorFlags::READ)
     }),
     way("read-above-a-moved-directory", FILES, GUARD, |p| {
-        // What the directory's path was when it was opened says nothing of
-        // where it is now.
+        // The directory may have moved since it was opened.
         fs::create_dir_all(p.place("a/b/c/d"))?;
         let moved = directory(&p.place("a/b/c/d"))?;
         fs::rename(p.place("a/b/c/d"), p.place("d"))?;

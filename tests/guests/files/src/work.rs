@@ -82,8 +82,8 @@ impl Work {
             }
             Step::SetSize { handle, size } => self.handle(*handle)?.set_size(*size).map(done),
             Step::SetTime { handle, time } => {
-                let (kept, time) = times(*time);
-                self.handle(*handle)?.set_times(kept, time).map(done)
+                let (access, time) = times(*time);
+                self.handle(*handle)?.set_times(access, time).map(done)
             }
             Step::Stat { handle } => Ok(shown(&self.handle(*handle)?.stat()?)),
             Step::List { handle } => list(self.handle(*handle)?),
@@ -114,8 +114,8 @@ impl Work {
                 follow: last,
                 time,
             } => {
-                let (kept, time) = times(*time);
-                let set = directory(at)?.set_times_at(follow(*last), &at.path, kept, time);
+                let (access, time) = times(*time);
+                let set = directory(at)?.set_times_at(follow(*last), &at.path, access, time);
                 set.map(done)
             }
             Step::MakeDirectory { at } => directory(at)?.create_directory_at(&at.path).map(done),

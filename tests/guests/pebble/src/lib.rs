@@ -140,7 +140,10 @@ fn whole_input(one: &Container) -> Result<String> {
     process.close_input()?;
     let counted = process.read(100)?;
     let code = process.wait()?;
-    Ok(format!("{code} {}", String::from_utf8_lossy(&counted).trim()))
+    Ok(format!(
+        "{code} {}",
+        String::from_utf8_lossy(&counted).trim()
+    ))
 }
 
 /// A command that never reads its input gets as much as a call may pass.
