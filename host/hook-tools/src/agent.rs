@@ -138,7 +138,7 @@ impl AgentTransport {
             Ok(()) => {
                 self.choose_rpc();
                 let line = format!(
-                    "charmhost was not tested with the hook tools of Juju {}; its agent speaks the same protocol.",
+                    "charmhost was not tried with the hook tools of Juju {}; its agent speaks the same protocol.",
                     self.version
                 );
                 self.lines.push((Level::Debug, line));

@@ -306,7 +306,7 @@ fn an_argument_that_is_too_long_is_the_same_error_over_both_transports() {
         let refused = outcome(&agent, "version=65536");
         assert_eq!(
             refused,
-            "InvalidInput: cannot run application-version-set: one of its arguments has 131072 bytes, and a program gets at most 131071 in one; shorten it, or pass the data as the tool's input if it reads that",
+            "InvalidInput: cannot run application-version-set: one of its arguments has 131072 bytes, and a program can be passed at most 131071 in one; shorten it, or pass the data on the tool's standard input if it reads that",
             "{transport}"
         );
     }

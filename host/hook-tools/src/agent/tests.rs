@@ -104,7 +104,7 @@ fn an_agent_that_answers_is_called_and_no_program_runs() {
             "9.9.9",
             vec![
                 "is-leader x",
-                "juju-log --log-level DEBUG -- charmhost was not tested with the hook tools of Juju 9.9.9; its agent speaks the same protocol.",
+                "juju-log --log-level DEBUG -- charmhost was not tried with the hook tools of Juju 9.9.9; its agent speaks the same protocol.",
             ],
         ),
     ] {
