@@ -61,7 +61,8 @@ fn dispatched(kind: EventKind, metadata: &Metadata) -> Event {
     variables.insert("JUJU_DISPATCH_PATH", &path);
     let environment = Environment::read(|name| variables.get(name).map(Into::into)).unwrap();
     let event = environment.event(metadata).unwrap();
-    event.unwrap_or_else(|| panic!("{path} dispatches nothing"))
+    assert!(event.is_some(), "{path} dispatches nothing");
+    event.unwrap()
 }
 
 #[test]
