@@ -1,6 +1,7 @@
 //! The client of one daemon.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
@@ -8,22 +9,29 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::connect::{Connect, UnixSocket};
 use crate::http::{Answer, Http, MAX_ANSWER, encoded};
 
 /// How long the daemon may be silent: 5 seconds, as in ops (`pebble §22`).
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// A client of the daemon behind one socket.
+/// A client of one daemon.
 #[derive(Clone)]
 pub struct Client {
     http: Http,
 }
 
 impl Client {
-    /// Creates a client, which connects at the first call.
+    /// Creates a client of the daemon behind a Unix socket, which connects at the
+    /// first call.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Client::with_connector(Arc::new(UnixSocket::new(socket)))
+    }
+
+    /// Creates a client of a daemon that is reached in another way.
+    pub fn with_connector(connector: Arc<dyn Connect>) -> Self {
         Client {
-            http: Http::new(socket.into(), SILENCE),
+            http: Http::new(connector, SILENCE),
         }
     }
 
@@ -32,11 +40,6 @@ impl Client {
     pub fn with_silence(mut self, silence: Duration) -> Self {
         self.http.silence = silence;
         self
-    }
-
-    /// The daemon's socket.
-    pub fn socket(&self) -> &Path {
-        self.http.socket()
     }
 
     pub(crate) fn http(&self) -> &Http {

@@ -36,11 +36,11 @@ pub enum Error {
     /// it, or it closed the connection before the response was complete.
     #[error(
         "cannot connect to Pebble at {}: {reason}; the container has not started, or it is restarting",
-        socket.display()
+        address.display()
     )]
     NotReady {
-        /// The daemon's socket.
-        socket: PathBuf,
+        /// The daemon's socket, or how it is reached otherwise.
+        address: PathBuf,
         /// The system's error.
         reason: String,
     },

@@ -1,7 +1,6 @@
 //! HTTP requests to the daemon's socket, and their responses (`pebble §1`).
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,15 +13,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
-use hyperlocal::UnixConnector;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
-use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::connect::{Connect, HttpConnector};
 use crate::error::innermost;
 use crate::pace::{Pace, Silence};
 use crate::{CHUNK, Error};
@@ -37,8 +35,6 @@ const GROWTH: usize = 1 << 20;
 const MAX_HEAD: usize = 64 * 1024;
 /// Size of the buffers of one connection, in bytes.
 pub const CONNECTION: usize = 2 * MAX_HEAD + CHUNK;
-/// The pause between attempts to connect while the daemon's backlog is full.
-const BACKLOG: Duration = Duration::from_millis(20);
 /// How long after a request the loss of a reused connection may be noticed.
 const REUSED: Duration = Duration::from_secs(1);
 /// Characters that are not percent-encoded in a query, beside letters and digits.
@@ -214,74 +210,36 @@ impl<T> Answer<T> {
     }
 }
 
-/// Tries to connect again for as long as the daemon's backlog is full; the
-/// caller limits how long.
-async fn retry<T, F>(mut connect: impl FnMut() -> F) -> std::io::Result<T>
-where
-    F: Future<Output = std::io::Result<T>>,
-{
-    loop {
-        match connect().await {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                tokio::time::sleep(BACKLOG).await;
-            }
-            connected => return connected,
-        }
-    }
-}
-
-/// Connects to a socket, for what is not HTTP alone.
-pub async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
-    retry(|| UnixStream::connect(socket)).await
-}
-
-#[derive(Clone)]
-struct Connector;
-
-impl tower_service::Service<hyper::Uri> for Connector {
-    type Response = hyperlocal::UnixStream;
-    type Error = std::io::Error;
-    type Future = Pin<Box<dyn Future<Output = std::io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: hyper::Uri) -> Self::Future {
-        Box::pin(async move { retry(|| UnixConnector.call(uri.clone())).await })
-    }
-}
-
 /// One connection to the daemon, opened on demand and kept open.
 #[derive(Clone)]
 pub struct Http {
-    socket: PathBuf,
-    pool: HttpClient<Connector, Outgoing>,
+    connector: Arc<dyn Connect>,
+    pool: HttpClient<HttpConnector, Outgoing>,
     /// How long the daemon may be silent.
     pub silence: Duration,
 }
 
 impl Http {
-    pub fn new(socket: PathBuf, silence: Duration) -> Self {
+    pub fn new(connector: Arc<dyn Connect>, silence: Duration) -> Self {
         let pool = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(1)
             .http1_max_buf_size(MAX_HEAD)
-            .build(Connector);
+            .build(HttpConnector(connector.clone()));
         Http {
-            socket,
+            connector,
             pool,
             silence,
         }
     }
 
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    pub fn connector(&self) -> &dyn Connect {
+        self.connector.as_ref()
     }
 
     /// The error of a daemon that cannot be reached.
     pub fn not_ready(&self, reason: impl ToString) -> Error {
         Error::NotReady {
-            socket: self.socket.clone(),
+            address: self.connector.address().to_path_buf(),
             reason: reason.to_string(),
         }
     }
@@ -314,7 +272,7 @@ impl Http {
     ) -> Result<Request<Outgoing>, Error> {
         let mut request = Request::builder()
             .method(method)
-            .uri(hyperlocal::Uri::new(&self.socket, path));
+            .uri(format!("http://localhost{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -34,6 +34,7 @@
 mod changes;
 mod checks;
 mod client;
+mod connect;
 mod error;
 mod exec;
 mod files;
@@ -49,6 +50,7 @@ mod websocket;
 pub use changes::{Change, Task};
 pub use checks::CheckInfo;
 pub use client::Client;
+pub use connect::{ByteStream, Connect, Connecting, UnixSocket};
 pub use error::{Error, PathProblem};
 pub use exec::{Collected, Exec, Process};
 pub use files::{FileInfo, FileKind, FileOptions, Pull, Push};

@@ -13,13 +13,13 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
-use crate::http::{self, Http, silent};
+use crate::connect::{self, Stream};
+use crate::http::{Http, silent};
 use crate::pace::Pace;
 use crate::{CHUNK, Error};
 
@@ -33,7 +33,7 @@ pub const STREAM: usize = MAX_MESSAGE + 6 * CHUNK;
 
 /// A connection that counts the received bytes.
 struct Counted {
-    stream: UnixStream,
+    stream: Stream,
     received: Arc<AtomicUsize>,
 }
 
@@ -82,7 +82,7 @@ pub struct Receiver {
 
 /// Connects to a stream of a task, without a time limit.
 pub async fn connect(http: &Http, task: &str, name: &str) -> Result<(Sender, Receiver), Error> {
-    let stream = http::connect(http.socket())
+    let stream = connect::connect(http.connector())
         .await
         .map_err(|error| http.not_ready(error))?;
     let received = Arc::new(AtomicUsize::new(0));
