@@ -1,15 +1,15 @@
-//! Denied operations, each logged with what would allow it.
+//! Denied operations, each logged with the grant that would allow it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many denials one dispatch logs; a guest that tries everything does not
+/// Denials that one session logs. A guest that tries everything does not
 /// fill the log.
 const MAX_LOGGED: usize = 20;
-/// How much of a denied operation is logged, in characters.
+/// Length of a denied operation in the log, in characters.
 const MAX_TEXT: usize = 400;
 
-/// Denials that wait to be logged. Cloned, it is the same one.
+/// Denials that are not logged yet. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct DenialLog(Arc<Mutex<Lines>>);
 
@@ -34,7 +34,7 @@ impl DenialLog {
         self.push(format!("Denied {operation}; {remedy}."));
     }
 
-    /// Adds a line of its own wording.
+    /// Adds a line as it is.
     pub fn note(&self, line: &str) {
         self.push(shortened(line));
     }
@@ -46,7 +46,7 @@ impl DenialLog {
         }
     }
 
-    /// Takes the lines that were not logged yet.
+    /// Takes all lines that are not logged yet.
     pub fn take(&self) -> Vec<String> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut lines.waiting)
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_denial_is_logged_once_and_not_without_end() {
+    fn each_denial_is_logged_once_and_their_number_is_limited() {
         let denials = DenialLog::default();
         denials.add("reading /etc/x", Some("read = [\"/etc/x\"]"));
         denials.add("reading /etc/x", Some("read = [\"/etc/x\"]"));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_makes_no_long_line() {
+    fn long_operations_are_shortened() {
         let denials = DenialLog::default();
         denials.add(&"x".repeat(100_000), None);
         assert!(denials.take().concat().len() < 500);

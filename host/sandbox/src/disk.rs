@@ -1,19 +1,20 @@
-//! A quota on what one dispatch adds to the machine's disks.
+//! The limit of disk space that one session uses in addition.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::denials::DenialLog;
 
-/// What an entry of a directory costs by itself, in bytes: its name, and for a
-/// file the inode and the rest of a block.
+/// Bytes that a directory entry counts by itself: its name, and for a file the
+/// inode and the unused rest of a block.
 pub(crate) const ENTRY: u64 = 4096;
 
-/// Counts what a guest adds wherever it may write. Cloned, it is the same one.
+/// Counts the bytes that a guest adds wherever it may write. Clones share one
+/// count.
 ///
-/// Sizes of files count, not blocks: a file with holes counts as if it had
-/// none, so that filling them adds nothing. What is removed is given back, but
-/// never more than was added.
+/// Sizes of files count, not blocks: a sparse file counts as if it had no holes,
+/// so that filling them adds nothing. Removed bytes are subtracted, but the count
+/// never falls below 0.
 #[derive(Debug, Clone)]
 pub struct DiskQuota(Arc<Counter>);
 
@@ -25,7 +26,7 @@ struct Counter {
 }
 
 impl DiskQuota {
-    /// A quota of so many bytes; that it is used up is logged as a denial.
+    /// Creates a quota of `limit` bytes. Exceeding it is logged as a denial.
     pub fn new(limit: u64, denials: DenialLog) -> Self {
         DiskQuota(Arc::new(Counter {
             limit,
@@ -34,7 +35,7 @@ impl DiskQuota {
         }))
     }
 
-    /// Takes so many bytes of the quota. Without so many left it takes none.
+    /// Takes bytes from the quota; none if fewer are left.
     pub(crate) fn take(&self, bytes: u64) -> Result<(), QuotaExceeded> {
         let used = self.0.used.load(Ordering::Relaxed);
         match used.checked_add(bytes).filter(|sum| *sum <= self.0.limit) {
@@ -53,7 +54,7 @@ impl DiskQuota {
         }
     }
 
-    /// Gives back what was removed.
+    /// Returns the bytes of a removed file to the quota.
     pub(crate) fn give_back(&self, bytes: u64) {
         let used = self.0.used.load(Ordering::Relaxed);
         self.0
@@ -62,7 +63,7 @@ impl DiskQuota {
     }
 }
 
-/// The dispatch has added as much as it may.
+/// The quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QuotaExceeded;
 
@@ -71,14 +72,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_removed_can_be_added_again_and_no_more() {
+    fn removed_bytes_can_be_added_again_and_no_more() {
         let denials = DenialLog::default();
         let quota = DiskQuota::new(100, denials.clone());
         quota.take(60).unwrap();
         assert_eq!(quota.take(41), Err(QuotaExceeded));
         quota.give_back(10);
         quota.take(50).unwrap();
-        // What was there before gives no credit.
+        // Removing files of earlier sessions gives no credit.
         quota.give_back(1000);
         assert_eq!(quota.take(101), Err(QuotaExceeded));
         quota.take(100).unwrap();

@@ -1,4 +1,4 @@
-//! Reading settings, which are documents in TOML.
+//! Settings files, which are TOML documents.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -19,7 +19,7 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    /// An error of a file, with its cause.
+    /// Creates the error of a file with its cause.
     pub fn new(path: &Path, detail: impl Into<String>) -> Self {
         SettingsError {
             path: path.to_path_buf(),
@@ -28,8 +28,8 @@ impl SettingsError {
     }
 }
 
-/// Reads a document; none if there is no file. What is no regular file is an
-/// error, and never waited for.
+/// Reads a document; none if there is no file. Anything but a regular file is an
+/// error, also a pipe, without waiting for it.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, SettingsError> {
     let failed = |error: std::io::Error| SettingsError::new(path, error.to_string());
     let opened = File::options()
@@ -53,7 +53,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, SettingsError
     parse(path, &text).map(Some)
 }
 
-/// Reads the text of a document; its file is named in errors.
+/// Parses the text of a document, whose path is part of errors.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, SettingsError> {
     toml::from_str(text)
         .map_err(|error| SettingsError::new(path, error.to_string().trim_end().to_owned()))

@@ -1,4 +1,4 @@
-//! What a charm may do beyond its sandbox.
+//! `[grants]`: exceptions from the sandbox.
 
 use std::fmt;
 use std::path::{Component, PathBuf};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::files::system_part;
 use crate::network::NetworkRule;
 
-/// How many entries one kind of grant may have.
+/// Entries that one kind of grant may have.
 const MAX_ENTRIES: usize = 256;
 
-/// What a charm may reach beyond its sandbox: nothing by default.
+/// What a charm may access outside of its sandbox: nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
@@ -23,16 +23,16 @@ pub struct Grants {
     pub write: Vec<PathBuf>,
     /// Variables of the environment of `dispatch` that it may see.
     pub environment: Vec<String>,
-    /// Hook tools that it may run although this host does not know them, as
-    /// those of a newer Juju. Their arguments are not checked.
+    /// Hook tools unknown to this host that it may run, for example those of a
+    /// newer Juju. Their arguments are not checked.
     pub hook_tools: Vec<String>,
-    /// Whether the programs in its `hooks/` run, natively, with all that the
-    /// machine allows.
+    /// Whether the programs in its `hooks/` run, natively and outside of the
+    /// sandbox.
     pub legacy_hooks: bool,
 }
 
-/// The widest grants that an operator allows. What is not named is not
-/// narrowed.
+/// `[grants]` of the operator's policy: the widest grants that a charm gets. A
+/// kind that is not named is not narrowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GrantPolicy {
@@ -45,7 +45,7 @@ pub struct GrantPolicy {
 }
 
 impl Grants {
-    /// Rejects grants that cannot be.
+    /// Rejects grants that can never be given.
     pub fn check(&self) -> Result<(), String> {
         for (what, count) in [
             ("network", self.network.len()),
@@ -118,7 +118,7 @@ impl Grants {
         *self == Grants::default()
     }
 
-    /// A line for each kind of them, as in `charmhost.toml`.
+    /// Prints one line for each kind of grant, in the format of `charmhost.toml`.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut list = |key: &str, items: Vec<String>| {
@@ -147,7 +147,7 @@ impl Grants {
 }
 
 impl GrantPolicy {
-    /// Rejects a policy that cannot be.
+    /// Rejects a policy of grants that can never be given.
     pub fn check(&self) -> Result<(), String> {
         let grants = Grants {
             read: self.read.clone().unwrap_or_default(),

@@ -1,11 +1,11 @@
-//! The second wall: what the kernel keeps this process from, should a guest get
-//! past the first.
+//! The second wall: the kernel restricts this process, in case a guest escapes
+//! from the sandbox.
 //!
-//! Landlock restricts the calling thread and all that it starts. It promises
-//! that no file outside the roots is opened, made, renamed or removed, and that
-//! TCP connects to granted ports only; no more. Looking at a file's metadata,
-//! UDP, and Unix sockets are not its business: scopes, which would cover
-//! abstract sockets, are never used, as some Juju agents listen on one.
+//! Landlock restricts the calling thread and everything that it starts. No file
+//! outside of the roots is opened, created, renamed or removed, and TCP connects
+//! to granted ports only. Not restricted are metadata of files, UDP, and Unix
+//! sockets: scopes, which would cover abstract sockets, are never used, because
+//! some Juju agents listen on one.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -16,7 +16,7 @@ use landlock::{
 };
 use rustix::fs::{Mode, OFlags};
 
-/// What a restricted process can still reach.
+/// What a restricted process can access.
 #[derive(Debug, Default)]
 pub struct Rules<'a> {
     /// Opened directories that may be written.
@@ -25,36 +25,36 @@ pub struct Rules<'a> {
     pub readable: Vec<BorrowedFd<'a>>,
     /// Opened files that may be read.
     pub files: Vec<BorrowedFd<'a>>,
-    /// Paths of directories that may be written, as far as there are any.
+    /// Paths of directories that may be written. Missing ones are ignored.
     pub writable_paths: Vec<&'a Path>,
-    /// Paths of files that may be read, as far as there are any.
+    /// Paths of files that may be read. Missing ones are ignored.
     pub file_paths: Vec<&'a Path>,
-    /// TCP ports that may be connected to; none for every port.
+    /// TCP ports that may be connected to; `None` for every port.
     pub connect: Option<Vec<u16>>,
-    /// Whether a socket may be given a port by the system.
+    /// Whether sockets may be bound to port 0, an ephemeral port.
     pub bind: bool,
 }
 
-/// What came of it.
+/// The result of [`restrict`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restriction {
     /// The kernel restricts this thread from now on.
     Enforced,
-    /// The kernel cannot, or is not allowed to: why.
+    /// The kernel cannot or may not restrict the thread, for this reason.
     Absent(String),
 }
 
-/// Landlock below this version denies renames between directories.
+/// The oldest usable version of Landlock: older ones deny renames between
+/// directories.
 const REQUIRED: ABI = ABI::V2;
-/// The newest version whose rights on files are handled.
+/// The newest version of Landlock whose rights on files are handled.
 const HANDLED: ABI = ABI::V5;
 
-/// Restricts the calling thread, for good, and takes from it the means to gain
-/// privileges by running a program.
+/// Restricts the calling thread irrevocably, and sets `no_new_privs`.
 pub fn restrict(rules: &Rules) -> Restriction {
-    // Landlock wants this as well, and it is worth having without.
+    // Landlock requires it, and it is useful without Landlock as well.
     if let Err(errno) = rustix::thread::set_no_new_privs(true) {
-        return Restriction::Absent(format!("cannot give up new privileges: {errno}"));
+        return Restriction::Absent(format!("cannot set no_new_privs: {errno}"));
     }
     match enforce(rules) {
         Ok(()) => Restriction::Enforced,
@@ -98,8 +98,8 @@ fn enforce(rules: &Rules) -> Result<(), RulesetError> {
     ruleset.restrict_self().map(drop)
 }
 
-/// What may be done beneath a directory that may be written: nothing that makes
-/// devices, pipes or sockets, and nothing that runs programs.
+/// Rights beneath a writable directory: no creation of devices, pipes or sockets,
+/// and no execution of programs.
 fn write_access() -> BitFlags<AccessFs> {
     AccessFs::ReadFile
         | AccessFs::ReadDir
@@ -121,7 +121,7 @@ fn beneath(
     ruleset.add_rule(PathBeneath::new(fd, access))
 }
 
-/// The same for a path, if there is something.
+/// Adds a rule for a path; none if nothing exists there.
 fn at(
     ruleset: RulesetCreated,
     path: &Path,

@@ -1,12 +1,12 @@
-//! What a guest may reach of the machine.
+//! The sandbox of a guest.
 //!
-//! A guest gets all of WASI, and nothing of it leads out of its sandbox, except
-//! what the charm's [`Grants`] allow as far as the operator's [`OperatorPolicy`]
-//! does: [`Files`] resolves paths, [`Network`] checks destinations,
-//! [`Limiter`], [`HostMemory`] and [`DiskQuota`] count, [`DenialLog`] collects
-//! what was denied, and [`kernel`] restricts the process itself. Nothing here
-//! knows of Juju.
+//! All of WASI is linked, and denied except for the charm's own files and what
+//! its [`Grants`] allow within the operator's [`OperatorPolicy`]. [`Files`]
+//! resolves paths, [`Network`] checks destinations, [`Limiter`], [`HostMemory`]
+//! and [`DiskQuota`] enforce limits, [`DenialLog`] collects denied operations,
+//! and [`kernel`] restricts the process itself. Nothing here knows of Juju.
 
+mod cpu;
 mod denials;
 mod disk;
 mod documents;
@@ -21,15 +21,16 @@ mod operator;
 mod transport;
 mod wasi;
 
+pub use cpu::{CpuTicker, SharedTicker, TICK, limit_cpu, process_cpu_time};
 pub use denials::DenialLog;
 pub use disk::DiskQuota;
 pub use documents::{SettingsError, parse, read};
 pub use files::{Files, FilesAccess, FilesView, LateRoots, RootError};
 pub use grants::{GrantPolicy, Grants};
-pub use limiter::{Exceeded, Limiter, limit_cpu};
+pub use limiter::{Exceeded, Limiter};
 pub use limits::{LimitPolicy, Limits};
 pub use memory::{HostMemory, HostMemoryExceeded, Reservation};
 pub use network::{Network, NetworkRule, NetworkView};
 pub use operator::{OperatorPolicy, POLICY_FILE, POLICY_VARIABLE};
 pub use transport::{HookToolPolicy, HookToolSettings, HookToolTransport};
-pub use wasi::{Sandbox, SandboxView, link};
+pub use wasi::{GuestOutput, Sandbox, SandboxView, StdoutStream, link};

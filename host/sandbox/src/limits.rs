@@ -1,10 +1,10 @@
-//! How much a guest may use of what it shares with the machine.
+//! `[limits]`: what a guest may use of the machine.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of one dispatch, as `[limits]` of `charmhost.toml` has them.
+/// Limits of one session, `[limits]` of `charmhost.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
@@ -19,12 +19,12 @@ pub struct Limits {
     /// Host resources that the guest can hold at one time: open files, streams,
     /// connections, commands.
     pub handles: u32,
-    /// What one call of the guest can make the host hold in memory, in MiB.
+    /// Memory that the host uses for one call of the guest, in MiB.
     pub host_buffer_mib: u32,
-    /// What the host holds in memory for the guest, all together, and what it
-    /// writes to the log for it, in MiB.
+    /// Memory that the host holds for the guest, all together, and log lines of
+    /// the guest, in MiB.
     pub host_memory_mib: u32,
-    /// What the guest adds to the machine's disks, in MiB.
+    /// Disk space that the guest uses in addition, in MiB.
     pub disk_mib: u32,
 }
 
@@ -42,8 +42,8 @@ impl Default for Limits {
     }
 }
 
-/// The highest limits that an operator allows. What is not named is not
-/// lowered.
+/// `[limits]` of the operator's policy: the highest limits that a charm gets. A
+/// limit that is not named is not lowered.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LimitPolicy {
@@ -54,8 +54,8 @@ pub struct LimitPolicy {
     host_buffer_mib: Option<u32>,
     host_memory_mib: Option<u32>,
     disk_mib: Option<u32>,
-    /// How long one call of a hook tool may take, in seconds. Without it a call
-    /// waits for as long as Juju does not answer.
+    /// Timeout of a hook tool call, in seconds. Without it a call waits until Juju
+    /// answers.
     hook_tool_seconds: Option<f64>,
 }
 
@@ -71,22 +71,22 @@ impl Limits {
         Duration::try_from_secs_f64(self.cpu_seconds).unwrap_or(Duration::MAX)
     }
 
-    /// How many host resources the guest can hold.
+    /// Host resources that the guest can hold.
     pub fn handles(&self) -> usize {
         usize::try_from(self.handles).unwrap_or(usize::MAX)
     }
 
-    /// What one call of the guest can make the host hold, in bytes.
+    /// Memory that the host uses for one call of the guest, in bytes.
     pub fn host_buffer(&self) -> usize {
         mebibytes(self.host_buffer_mib)
     }
 
-    /// What the host holds for the guest, in bytes.
+    /// Memory that the host holds for the guest, in bytes.
     pub fn host_memory(&self) -> usize {
         mebibytes(self.host_memory_mib)
     }
 
-    /// What the guest may add to disks, in bytes.
+    /// Disk space that the guest may use in addition, in bytes.
     pub fn disk(&self) -> u64 {
         u64::from(self.disk_mib) << 20
     }
@@ -96,7 +96,7 @@ impl Limits {
         mebibytes(self.memory_mib)
     }
 
-    /// Rejects limits under which nothing can run.
+    /// Rejects limits under which no guest can run.
     pub fn check(&self) -> Result<(), String> {
         if !self.cpu_seconds.is_finite() || self.cpu_seconds <= 0.0 {
             return Err(format!(
@@ -131,7 +131,7 @@ impl Limits {
 }
 
 impl LimitPolicy {
-    /// Rejects a policy that cannot be.
+    /// Rejects a policy under which no guest can run.
     pub fn check(&self) -> Result<(), String> {
         for (name, value) in [
             ("cpu-seconds", self.cpu_seconds),
@@ -149,12 +149,12 @@ impl LimitPolicy {
         }
     }
 
-    /// How long one call of a hook tool may take, if that is limited.
+    /// Timeout of a hook tool call, if there is one.
     pub fn hook_tool(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.hook_tool_seconds?).ok()
     }
 
-    /// The limits of a charm, as far as the policy allows them.
+    /// Lowers the limits of a charm to those of the policy.
     pub fn lower(&self, limits: &Limits) -> Limits {
         let least = |own: u32, policy: Option<u32>| policy.map_or(own, |policy| own.min(policy));
         Limits {

@@ -1,14 +1,14 @@
-//! One count of everything that a guest makes the host hold.
+//! The limit of memory that the host holds for a guest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Counts bytes that the host holds, or has written to the log, on behalf of
 /// the guest: state, notices, definitions, listings, queued process input, log
-/// lines. Cloned, it is the same one.
+/// lines. Clones share one count.
 ///
-/// The linear memory of the guest counts elsewhere, as does what one call
-/// passes, which lives no longer than the call.
+/// The linear memory of the guest is limited by [`Limiter`](crate::Limiter), and
+/// so are the bytes that one call passes, which are released after the call.
 #[derive(Debug, Clone)]
 pub struct HostMemory(Arc<Counter>);
 
@@ -18,21 +18,21 @@ struct Counter {
     held: AtomicUsize,
 }
 
-/// The guest makes the host hold more than it may.
+/// The guest needs more memory of the host than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "cannot hold {asked} more bytes for the charm: all that the host holds for it is limited to {} MiB (limits.host-memory-mib in charmhost.toml)",
     limit >> 20
 )]
 pub struct HostMemoryExceeded {
-    /// How many bytes were to be held.
+    /// The bytes of the rejected request.
     pub asked: usize,
-    /// How many may be held, all together.
+    /// The limit in bytes.
     pub limit: usize,
 }
 
 impl HostMemory {
-    /// A count that ends at so many bytes.
+    /// Creates a count with a limit in bytes.
     pub fn new(limit: usize) -> Self {
         HostMemory(Arc::new(Counter {
             limit,
@@ -40,7 +40,7 @@ impl HostMemory {
         }))
     }
 
-    /// Counts bytes that are held from now on.
+    /// Adds bytes to the count. If that exceeds the limit, the count is unchanged.
     pub fn hold(&self, bytes: usize) -> Result<(), HostMemoryExceeded> {
         let Counter { limit, held } = &*self.0;
         let sum = held.load(Ordering::Relaxed).checked_add(bytes);
@@ -56,7 +56,7 @@ impl HostMemory {
         }
     }
 
-    /// Counts bytes that are no longer held.
+    /// Subtracts bytes from the count.
     pub fn release(&self, bytes: usize) {
         let held = self.0.held.load(Ordering::Relaxed);
         self.0
@@ -64,7 +64,7 @@ impl HostMemory {
             .store(held.saturating_sub(bytes), Ordering::Relaxed);
     }
 
-    /// Counts bytes until the guard is dropped.
+    /// Adds bytes to the count until the reservation is dropped.
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, HostMemoryExceeded> {
         self.hold(bytes)?;
         Ok(Reservation {
@@ -73,13 +73,13 @@ impl HostMemory {
         })
     }
 
-    /// How many bytes are held.
+    /// The count in bytes.
     pub fn held(&self) -> usize {
         self.0.held.load(Ordering::Relaxed)
     }
 }
 
-/// Bytes that count as held for as long as this lives.
+/// Bytes that count until it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     memory: HostMemory,
@@ -87,7 +87,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Counts more bytes with the others.
+    /// Adds bytes to the reservation.
     pub fn grow(&mut self, bytes: usize) -> Result<(), HostMemoryExceeded> {
         self.memory.hold(bytes)?;
         self.bytes += bytes;

@@ -1,4 +1,4 @@
-//! What the operator of a machine allows all charms on it.
+//! The operator's policy: limits and grants for all charms on a machine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::grants::{GrantPolicy, Grants};
 use crate::limits::{LimitPolicy, Limits};
 use crate::transport::{HookToolPolicy, HookToolSettings};
 
-/// The operator's file, unless the environment names another one in
-/// [`POLICY_VARIABLE`].
+/// The file of the operator's policy, unless [`POLICY_VARIABLE`] names another
+/// one.
 pub const POLICY_FILE: &str = "/etc/charmhost.toml";
-/// The variable that names another file, for tests and simulations: an agent
-/// makes the environment of a dispatch from nothing, so under Juju it is not
-/// set.
+/// The variable that names another policy file, for tests and simulations. Under
+/// Juju it is not set: an agent does not pass its environment to a dispatch.
 pub const POLICY_VARIABLE: &str = "CHARMHOST_OPERATOR_FILE";
 
-/// The widest that charms get. What is not named is as the charm states it.
+/// The highest limits and widest grants that charms get. What is not named is as
+/// in the charm's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OperatorPolicy {
@@ -28,7 +28,11 @@ pub struct OperatorPolicy {
 }
 
 impl OperatorPolicy {
-    /// Reads the operator's file; without it, nothing is narrowed.
+    /// Reads the policy file. Without it, nothing is narrowed.
+    ///
+    /// # Errors
+    ///
+    /// If the file is malformed, or is `file` and does not exist.
     pub fn load(file: Option<PathBuf>) -> Result<Self, SettingsError> {
         let is_named = file.is_some();
         let path = file.unwrap_or_else(|| Path::new(POLICY_FILE).to_path_buf());
@@ -39,7 +43,7 @@ impl OperatorPolicy {
                 Err(detail) => Err(SettingsError::new(&path, detail)),
             },
             (None, false) => Ok(OperatorPolicy::default()),
-            // Whoever names a file wants it to count.
+            // An explicit policy that is ignored would allow everything.
             (None, true) => Err(SettingsError::new(
                 &path,
                 format!("there is no such file; {POLICY_VARIABLE} names it"),
@@ -47,29 +51,30 @@ impl OperatorPolicy {
         }
     }
 
-    /// Rejects a policy that cannot be: a limit that is none would lift the
-    /// charm's own.
+    /// Rejects an impossible policy: a limit that is NaN or negative would lift
+    /// the charm's own.
     fn check(&self) -> Result<(), String> {
         self.grants.check()?;
         self.limits.check()
     }
 
-    /// The limits of a charm, as far as the policy allows them.
+    /// Lowers the limits of a charm to those of the policy.
     pub fn lower(&self, limits: &Limits) -> Limits {
         self.limits.lower(limits)
     }
 
-    /// The grants of a charm, as far as the policy allows them.
+    /// Narrows the grants of a charm to those of the policy.
     pub fn narrow(&self, grants: &Grants) -> Grants {
         grants.narrowed(&self.grants)
     }
 
-    /// How long one call of a hook tool may take, if that is limited.
+    /// Timeout of a hook tool call, if there is one.
     pub fn hook_tool_timeout(&self) -> Option<Duration> {
         self.limits.hook_tool()
     }
 
-    /// How a charm calls hook tools.
+    /// The settings for hook tools, with those of the policy instead of the
+    /// charm's.
     pub fn hook_tools(&self, settings: HookToolSettings) -> HookToolSettings {
         self.hook_tools.replace(settings)
     }

@@ -1,4 +1,4 @@
-//! How hook tools are called.
+//! `[hook-tools]`: how hook tools are called.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HookToolSettings {
-    /// How the agent is called.
+    /// The transport.
     pub transport: HookToolTransport,
 }
 
@@ -14,16 +14,16 @@ pub struct HookToolSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HookToolTransport {
-    /// Over the agent's socket; if it cannot be spoken to, as programs.
+    /// Over the agent's socket; as programs on `PATH` if it does not answer.
     #[default]
     Auto,
     /// Over the agent's socket only.
     Rpc,
-    /// As the programs on `PATH` only.
+    /// As programs on `PATH` only.
     Exec,
 }
 
-/// `[hook-tools]` of the operator's file.
+/// `[hook-tools]` of the operator's policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HookToolPolicy {
@@ -31,7 +31,7 @@ pub struct HookToolPolicy {
 }
 
 impl HookToolPolicy {
-    /// The settings of a charm, with what the operator has set in its place.
+    /// Replaces the settings of a charm by those of the policy.
     pub fn replace(&self, settings: HookToolSettings) -> HookToolSettings {
         HookToolSettings {
             transport: self.transport.unwrap_or(settings.transport),

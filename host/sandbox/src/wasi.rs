@@ -1,5 +1,5 @@
-//! What a guest gets of WASI: all of it is there, as some languages want it,
-//! and none of it leads out, except what is granted.
+//! WASI as a guest gets it: all of it is linked, because some languages import
+//! all of it, and denied, except what is granted.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::path::Path;
 use wasmtime::Engine;
 use wasmtime::component::types::Component as ComponentType;
 use wasmtime::component::{Linker, ResourceTable};
+pub use wasmtime_wasi::cli::StdoutStream;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
@@ -19,7 +20,7 @@ use crate::grants::Grants;
 use crate::kernel::Rules;
 use crate::network::{Lookups, Network, NetworkAccess, NetworkRule, NetworkView};
 
-/// What the C library reads to look up names.
+/// Files that the C library reads to look up names.
 const RESOLVER: [&str; 5] = [
     "/etc/gai.conf",
     "/etc/host.conf",
@@ -30,7 +31,15 @@ const RESOLVER: [&str; 5] = [
 /// The port of name servers, for answers that are too long for UDP.
 const DNS: u16 = 53;
 
-/// A guest's sandbox: its files, its network, and the rest of WASI.
+/// Where the output streams of a guest lead.
+pub struct GuestOutput {
+    /// Its standard output.
+    pub stdout: Box<dyn StdoutStream + Sync>,
+    /// Its standard error.
+    pub stderr: Box<dyn StdoutStream + Sync>,
+}
+
+/// The sandbox of a guest: its files, its network, and the rest of WASI.
 pub struct Sandbox {
     wasi: WasiCtx,
     files: Files,
@@ -40,21 +49,22 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox without arguments and input; of the environment, the network
-    /// and the files with what is granted; and with the output streams that
-    /// Juju listens to. `vars` looks up a variable of the environment.
+    /// A sandbox without arguments and input, with what is granted of the
+    /// environment, the network and the files. `variables` looks up a variable
+    /// of the environment.
     pub fn new(
         charm_dir: &Path,
         files: Files,
         grants: &Grants,
-        vars: impl Fn(&str) -> Option<OsString>,
+        output: GuestOutput,
+        variables: impl Fn(&str) -> Option<OsString>,
     ) -> Self {
         let denials = files.denials().clone();
         let network = Network::new(grants.network.clone(), denials.clone());
         let mut wasi = WasiCtxBuilder::new();
         let checked = network.clone();
-        wasi.inherit_stdout()
-            .inherit_stderr()
+        wasi.stdout(output.stdout)
+            .stderr(output.stderr)
             .allow_blocking_current_thread(true)
             .allow_tcp(true)
             .allow_udp(true)
@@ -64,7 +74,7 @@ impl Sandbox {
                 Box::pin(async move { allowed })
             });
         for name in &grants.environment {
-            if let Some(value) = vars(name).and_then(|value| value.into_string().ok()) {
+            if let Some(value) = variables(name).and_then(|value| value.into_string().ok()) {
                 wasi.env(name, value);
             }
         }
@@ -88,7 +98,7 @@ impl Sandbox {
         }
     }
 
-    /// What the guest's operations on files act upon.
+    /// The context of the guest's operations on files.
     pub fn files<'a>(
         &'a mut self,
         table: &'a mut ResourceTable,
@@ -101,7 +111,7 @@ impl Sandbox {
         }
     }
 
-    /// What the guest's look-ups of names act upon.
+    /// The context of the guest's look-ups of names.
     pub fn network<'a>(&'a mut self, table: &'a mut ResourceTable) -> NetworkView<'a> {
         NetworkView {
             network: &self.network,
@@ -113,7 +123,7 @@ impl Sandbox {
         }
     }
 
-    /// What a process that runs this guest has to reach.
+    /// What a process that runs this guest must be able to access.
     pub fn rules(&self) -> Rules<'_> {
         let mut rules = Rules {
             // SQLite takes its random numbers from there.
@@ -145,25 +155,25 @@ impl Sandbox {
         &self.denials
     }
 
-    /// Removes what a guest that has ended leaves behind.
+    /// Removes the private `/tmp` of a guest that has ended.
     pub fn clean(&mut self) {
         self.files.remove_scratch();
     }
 }
 
-/// What a store has for [`link`].
+/// Access of [`link`] to the state of a store.
 pub trait SandboxView: WasiView {
-    /// What operations on files act upon.
+    /// The context of operations on files.
     fn sandboxed_files(&mut self) -> FilesView<'_>;
-    /// What look-ups of names act upon.
+    /// The context of look-ups of names.
     fn sandboxed_network(&mut self) -> NetworkView<'_>;
 }
 
-/// Parts of WASI that take most of the time to link, and that a charm which only
-/// talks to Juju does not import.
+/// Parts of WASI that take most of the time to link. A charm that only uses Juju
+/// does not import them.
 const LARGE: [&str; 3] = ["wasi:filesystem/", "wasi:sockets/", "wasi:random/insecure"];
 
-/// Links what a component imports of WASI.
+/// Links the parts of WASI that a component imports.
 pub fn link<T: SandboxView + 'static>(
     linker: &mut Linker<T>,
     engine: &Engine,

@@ -202,7 +202,7 @@ fn a_write_grant_of_the_charms_code_is_rejected() {
     let ended = Dispatch::new(charm.path(), "hooks/start", &Agent::new()).run();
     assert_eq!(ended.code, Some(1));
     let wanted =
-        "holds the charm or is in it, where its code is; name the directories that it needs";
+        "contains the charm's directory or is in it; name the directories that the charm needs";
     assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
 }
 

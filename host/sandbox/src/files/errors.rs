@@ -1,9 +1,9 @@
-//! The system's errors as those of WASI.
+//! Errors of the system as error codes of WASI.
 
 use rustix::io::Errno;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
-/// The error code of WASI for one of the system's.
+/// Converts an error of the system.
 pub(super) fn code(errno: Errno) -> ErrorCode {
     match errno {
         Errno::ACCESS => ErrorCode::Access,
@@ -37,7 +37,7 @@ pub(super) fn code(errno: Errno) -> ErrorCode {
     }
 }
 
-/// The same for an error of the standard library.
+/// Converts an error of the standard library.
 pub(super) fn code_of(error: &std::io::Error) -> ErrorCode {
     Errno::from_io_error(error).map_or(ErrorCode::Io, code)
 }

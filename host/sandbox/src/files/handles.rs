@@ -1,4 +1,4 @@
-//! What a guest has open.
+//! Open files and directories of a guest.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,15 +34,15 @@ pub(super) enum Open {
     Directory(OpenDirectory),
 }
 
-/// Stands in the table of resources for what is open, so that all handles of a
-/// guest count together.
+/// Represents an open file or directory in the table of resources, so that all
+/// handles of a guest count together.
 struct Place;
 
-/// All that a guest has open, by the numbers of its handles.
+/// Open files and directories, by the number of the handle.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
     open: HashMap<u32, Open>,
-    /// How often each file is open.
+    /// Number of handles of each open file.
     files: HashMap<FileId, u32>,
 }
 
@@ -91,12 +91,12 @@ impl Handles {
         }
     }
 
-    /// Whether a file is open, and so stays on the disk when it is removed.
+    /// Whether a file is open: then it uses disk space after it is removed.
     pub fn has_file(&self, id: FileId) -> bool {
         self.files.contains_key(&id)
     }
 
-    /// Directories that are open move with what they are in.
+    /// Updates the paths of open directories after a rename.
     pub fn rename(&mut self, from: &str, to: &str) {
         for open in self.open.values_mut() {
             if let Open::Directory(directory) = open

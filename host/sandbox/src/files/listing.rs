@@ -1,4 +1,4 @@
-//! What is in a directory of a guest's tree.
+//! Listings of directories.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -11,10 +11,10 @@ use super::handles::OpenDirectory;
 use super::walk::{Directory, Node};
 use crate::memory::Reservation;
 
-/// What an entry of a listing takes beside its name, in bytes.
+/// Memory of an entry of a listing beside its name, in bytes.
 const ENTRY_SIZE: usize = 96;
 
-/// The listings that a guest reads, by their handles.
+/// Listings that a guest is reading, by handle.
 #[derive(Debug, Default)]
 pub(super) struct Listings(HashMap<u32, Listing>);
 
@@ -29,7 +29,7 @@ impl Listings {
         self.0.insert(handle, listing);
     }
 
-    /// The next entry; none at the end, or of a listing that there is not.
+    /// The next entry; none at the end, or if the listing does not exist.
     pub fn next(&mut self, handle: u32) -> Option<DirectoryEntry> {
         self.0.get_mut(&handle)?.entries.pop_front()
     }
@@ -40,8 +40,8 @@ impl Listings {
 }
 
 impl Files {
-    /// Lists a directory, with the roots that lie in it. What cannot be named
-    /// in Unicode is left out, as no guest can name it.
+    /// Lists a directory, with the roots in it. Names that are not UTF-8 are left
+    /// out: WASI cannot express them.
     pub(super) fn list(&self, directory: &OpenDirectory) -> Result<Listing, ErrorCode> {
         let mut found: BTreeMap<String, DescriptorType> = BTreeMap::new();
         let full = |_| ErrorCode::InsufficientMemory;
@@ -85,7 +85,7 @@ impl Files {
 
 fn kind_of(parent: &Directory, name: &str, listed: FileType) -> DescriptorType {
     match listed {
-        // Some file systems do not say.
+        // Some file systems do not report the kind.
         FileType::Unknown => {
             let stat = fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW);
             descriptor_type(stat.map_or(FileType::Unknown, |stat| {
@@ -96,7 +96,7 @@ fn kind_of(parent: &Directory, name: &str, listed: FileType) -> DescriptorType {
     }
 }
 
-/// WASI's name for a kind of file.
+/// Converts the kind of a file.
 pub(super) fn descriptor_type(kind: FileType) -> DescriptorType {
     match kind {
         FileType::RegularFile => DescriptorType::RegularFile,

@@ -1,15 +1,14 @@
-//! The files that a guest sees.
+//! The files of a guest.
 //!
-//! A guest has one tree, `/`, made of roots: the charm's directory, where it is
-//! on the machine; a private `/tmp`; and whatever else is granted or handed
-//! out, each at its own path. A path that is in no root is looked for in the
-//! charm's directory, which is thereby the working directory of programs that
-//! know only one.
+//! A guest has one tree, `/`, made of roots: the charm's directory, at its path on
+//! the machine; a private `/tmp`; and granted directories, resources and storage,
+//! each at its own path. A path outside of all roots is resolved in the charm's
+//! directory, which thereby is the working directory of programs that assume `/`.
 //!
-//! Roots are opened once, without following a link; everything else is walked
-//! to from them (`walk`), and the kernel is only ever given a directory and one
-//! name in it (`ops`). The charm's directory is written as a native charm would
-//! write it, but for a few files (`protected`).
+//! Roots are opened once, without following a link. Every path is walked from
+//! them (`walk`), and system calls get a directory and one name in it (`ops`). In
+//! the charm's directory a guest writes as a native charm does, except for
+//! protected files (`protected`).
 
 mod errors;
 mod handles;
@@ -41,14 +40,14 @@ use roots::{CHARM, Roots};
 pub use roots::{RootError, system_part};
 use walk::{Last, Located, Walk, WalkError};
 
-/// The host's own directory in the charm's.
+/// The host's directory in the charm's directory.
 pub(crate) const HOST_DIR: &str = ".charmhost";
 
-/// Paths that become roots only when a guest looks for them, because somebody
-/// has to be asked where they are.
+/// Roots whose paths are determined when a guest first needs them, because that
+/// takes a call to Juju.
 pub trait LateRoots: Send {
-    /// The directories, asked for at most once in a dispatch. A guest may
-    /// write them.
+    /// The directories, which a guest may write. Called at most once in a
+    /// session.
     fn locations(&mut self) -> Vec<PathBuf>;
 }
 
@@ -64,24 +63,24 @@ pub struct Files {
     asked_late: bool,
 }
 
-/// What the operations of a guest on its files act upon.
+/// The context of a guest's operations on files.
 pub struct FilesView<'a> {
     /// The files.
     pub files: &'a mut Files,
     /// The guest's handles.
     pub table: &'a mut ResourceTable,
-    /// Roots that are not known yet.
+    /// Roots whose paths are not determined yet.
     pub late: &'a mut dyn LateRoots,
 }
 
-/// Names [`FilesView`] for a linker.
+/// The marker of [`FilesView`] for a linker.
 pub struct FilesAccess;
 
 impl HasData for FilesAccess {
     type Data<'a> = FilesView<'a>;
 }
 
-/// What a guest wants to do with a path, for what is said when it may not.
+/// The kind of access to a path, for the log line of its denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
@@ -89,7 +88,7 @@ enum Access {
 }
 
 impl Files {
-    /// The files of a charm, which are its directory and a private `/tmp`.
+    /// Creates the files of a charm: its directory and a private `/tmp`.
     pub fn new(
         charm_dir: &Path,
         quota: DiskQuota,
@@ -134,18 +133,18 @@ impl Files {
         &self.denials
     }
 
-    /// Removes what the guest has left in its `/tmp`.
+    /// Removes the private `/tmp`.
     pub fn remove_scratch(&mut self) {
         let Some(charm) = self.roots.get(CHARM) else {
             return;
         };
         if let Some(scratch) = self.scratch.take() {
-            // What stays is removed before the next dispatch uses it.
+            // If that fails, it is emptied before it is used again.
             let _ = scratch::remove(&charm.fd, &scratch);
         }
     }
 
-    /// Makes `/tmp`, now that it is looked for.
+    /// Creates `/tmp`, which the guest now uses.
     fn open_scratch(&mut self) -> Result<(), ErrorCode> {
         self.roots.defer("");
         let charm = self.roots.get(CHARM).ok_or(ErrorCode::NoEntry)?;
@@ -168,8 +167,8 @@ impl Files {
         Ok(())
     }
 
-    /// Logs what would allow a denied operation, if there is something that
-    /// could be granted.
+    /// Logs a denied operation with the grant that would allow it, if there is
+    /// one.
     fn denied(&self, path: &str, access: Access, error: &ErrorCode) {
         let root = self.roots.holding(path);
         let is_denial = match error {
@@ -191,7 +190,7 @@ impl Files {
         let first = first.split('/').next().unwrap_or_default();
         if protected::is_hidden(first) && (inside.is_some() || root.is_none()) {
             let operation =
-                format!("using {path}: the state is reached by the interfaces for it only");
+                format!("using {path}: local state is accessible through its interfaces only");
             return self.denials.add(&operation, None);
         }
         if matches!(error, ErrorCode::NotPermitted)
@@ -211,7 +210,7 @@ impl Files {
             }
             return;
         }
-        // The guest does not learn what is on the machine, the log does.
+        // Only the log reveals what is on the machine, not the error.
         match access {
             Access::Read if on_machine.exists() => {
                 let grant = format!("read = [{on_machine:?}]");
@@ -230,7 +229,7 @@ impl Files {
 }
 
 impl FilesView<'_> {
-    /// Finds what a path names, from an open directory of the guest.
+    /// Resolves a path from an open directory of the guest.
     fn locate(
         &mut self,
         handle: &Resource<Descriptor>,
@@ -270,7 +269,7 @@ impl FilesView<'_> {
         }
     }
 
-    /// Asks for the roots that were not known; whether there are any.
+    /// Determines the paths of late roots. Returns whether there are any.
     fn ask_late(&mut self) -> bool {
         if std::mem::replace(&mut self.files.asked_late, true) {
             return false;
@@ -279,7 +278,7 @@ impl FilesView<'_> {
         for location in &locations {
             if let Err(error) = self.files.roots.add_named(location) {
                 let (location, reason) = (location.display(), error.chain());
-                let line = format!("Cannot give the charm {location}: {reason}.");
+                let line = format!("Cannot give the charm access to {location}: {reason}.");
                 self.files.denials.note(&line);
             }
         }

@@ -1,7 +1,7 @@
-//! What a guest does with what its paths name.
+//! Operations on resolved paths.
 //!
-//! Each operation gets a parent directory that was walked to and one name in
-//! it, so that the kernel has no path to resolve, and follows no link.
+//! Each operation gets an open parent directory and one name in it, so that the
+//! kernel resolves no path and follows no link.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +20,7 @@ use super::roots::{id_of, kernel_file_system};
 use super::walk::{Directory, Located, MAX_PATH, Node, Spot, read_link};
 use crate::disk::ENTRY;
 
-/// Neither a terminal nor a pipe may hold up whoever opens it by mistake.
+/// Opening a terminal or a pipe by mistake must not block.
 const OPEN: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
@@ -28,13 +28,13 @@ const OPEN: OFlags = OFlags::NOFOLLOW
 
 type Result<T> = std::result::Result<T, ErrorCode>;
 
-/// Whether opening so may change what is there.
+/// Whether opening with these flags may change the file or its directory.
 pub(super) fn changes(how: OpenFlags, flags: DescriptorFlags) -> bool {
     let makes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
     makes || flags.contains(DescriptorFlags::WRITE)
 }
 
-/// An error unless the guest may change what is in a zone.
+/// An error unless the guest may change entries of a zone.
 fn may_change(zone: Zone) -> Result<()> {
     match zone {
         Zone::Writable => Ok(()),
@@ -43,8 +43,8 @@ fn may_change(zone: Zone) -> Result<()> {
     }
 }
 
-/// The entry that a path names, for what cannot be done to a directory that
-/// has to stay.
+/// The entry at a path, for operations that a directory above a root must not
+/// undergo.
 fn entry(located: &Located) -> Result<(&Directory, &str)> {
     match &located.spot {
         Spot::Entry { parent, name } => Ok((parent, name)),
@@ -64,8 +64,8 @@ fn is_directory(stat: &Stat) -> bool {
     kind(stat) == FileType::Directory
 }
 
-/// The entry of a path at which something is to be made.
-fn vacant(located: &Located) -> Result<(&Directory, &str)> {
+/// The entry to be created at a path.
+fn new_entry(located: &Located) -> Result<(&Directory, &str)> {
     let Spot::Entry { parent, name } = &located.spot else {
         return Err(ErrorCode::Exist);
     };
@@ -170,7 +170,7 @@ impl Files {
         match kind(stat) {
             FileType::RegularFile => {}
             FileType::Symlink => return Err(ErrorCode::Loop),
-            // Devices, pipes and sockets are no files of the guest's.
+            // Guests have no access to devices, pipes and sockets.
             _ => return Err(ErrorCode::NotPermitted),
         }
         let truncates = how.contains(OpenFlags::TRUNCATE);
@@ -180,8 +180,8 @@ impl Files {
         let fd = fs::openat(&parent.fd, name, access(flags) | OPEN, Mode::empty());
         let open = opened(fd.map_err(code)?, flags)?;
         if let (true, Open::File(open)) = (truncates, &open) {
-            // Not by a flag, so that what it frees is counted. A file that is
-            // opened for reading only is truncated all the same.
+            // Not by a flag, so that freed bytes are counted. A file that is
+            // opened for reading only is truncated as well.
             match flags.contains(DescriptorFlags::WRITE) {
                 true => self.truncate(&open.file)?,
                 false => {
@@ -216,7 +216,7 @@ impl Files {
     }
 
     pub(super) fn make_directory(&self, located: &Located) -> Result<()> {
-        let (parent, name) = vacant(located)?;
+        let (parent, name) = new_entry(located)?;
         let mode = Mode::from_raw_mode(0o777);
         self.adding(|| fs::mkdirat(&parent.fd, name, mode).map_err(code))
     }
@@ -228,22 +228,22 @@ impl Files {
         if target.len() >= MAX_PATH {
             return Err(ErrorCode::NameTooLong);
         }
-        let (parent, name) = vacant(located)?;
+        let (parent, name) = new_entry(located)?;
         if located.has_slash {
             return Err(ErrorCode::NoEntry);
         }
         self.adding(|| fs::symlinkat(target, &parent.fd, name).map_err(code))
     }
 
-    /// Gives a file another name. Only what may be written can have one, or a
-    /// name where writing is allowed would allow it.
+    /// Adds a name to a file. Only a writable file can get one: else a name in a
+    /// writable directory would make a read-only file writable.
     pub(super) fn link(&self, from: &Located, to: &Located) -> Result<()> {
         let (parent, name) = entry(from).map_err(|_| ErrorCode::NotPermitted)?;
         let stat = stat_of(parent, name)?;
         if from.has_slash {
             return Err(ErrorCode::NotDirectory);
         }
-        let (to_parent, to_name) = vacant(to)?;
+        let (to_parent, to_name) = new_entry(to)?;
         if is_directory(&stat) {
             return Err(ErrorCode::NotPermitted);
         }
@@ -261,8 +261,8 @@ impl Files {
     pub(super) fn remove_directory(&self, located: &Located) -> Result<()> {
         let (parent, name) = entry(located)?;
         let changeable = may_change(parent.zone_of(name));
-        // Elsewhere the kernel refuses what is no directory: a user who may not
-        // remove anything there is to see that first.
+        // Elsewhere the kernel rejects entries that are not directories, after it
+        // has checked the right to remove anything at all.
         if changeable.is_err() && !is_directory(&stat_of(parent, name)?) {
             return Err(ErrorCode::NotDirectory);
         }
@@ -288,8 +288,8 @@ impl Files {
         Ok(())
     }
 
-    /// What the disk has more when the last name of a file goes. One that is
-    /// open stays on the disk.
+    /// Disk space that is freed when a name of a file is removed: that of the
+    /// entry, and that of the file unless it is open or has other names.
     fn freed(&self, stat: &Stat) -> u64 {
         let is_whole = kind(stat) == FileType::RegularFile
             && stat.st_nlink == 1
@@ -336,7 +336,7 @@ impl Files {
         }
     }
 
-    /// What is at a path; none for a directory that only leads to a root.
+    /// The attributes at a path; none for a directory that only leads to a root.
     pub(super) fn stat_at(&self, located: &Located) -> Result<Option<Stat>> {
         match &located.spot {
             Spot::Entry { parent, name } => {
@@ -377,8 +377,8 @@ impl Files {
     }
 }
 
-/// What a directory or a granted file is; none for a directory that only leads
-/// to a root.
+/// The attributes of a directory or a granted file; none for a directory that
+/// only leads to a root.
 pub(super) fn stat_of_node(node: &Node) -> Result<Option<Stat>> {
     match node {
         Node::Directory(directory) => Ok(Some(fs::fstat(&directory.fd).map_err(code)?)),
@@ -387,7 +387,7 @@ pub(super) fn stat_of_node(node: &Node) -> Result<Option<Stat>> {
     }
 }
 
-/// The system's times for those of WASI.
+/// Converts times of WASI for the system.
 pub(super) fn times(access: NewTimestamp, modification: NewTimestamp) -> Result<fs::Timestamps> {
     let time = |time| match time {
         NewTimestamp::NoChange => Ok((0, fs::UTIME_OMIT)),
@@ -423,7 +423,7 @@ fn access(flags: DescriptorFlags) -> OFlags {
     access
 }
 
-/// Opens a directory, to be listed if it is to be read.
+/// Opens a directory; with the right to list it if it is opened for reading.
 fn open_directory(parent: impl AsFd, name: &str, flags: DescriptorFlags) -> Result<OwnedFd> {
     let access = match flags.contains(DescriptorFlags::READ) {
         true => OFlags::RDONLY,
@@ -433,7 +433,8 @@ fn open_directory(parent: impl AsFd, name: &str, flags: DescriptorFlags) -> Resu
     fs::openat(parent, name, flags, Mode::empty()).map_err(code)
 }
 
-/// An open file, unless something else has taken its place meanwhile.
+/// Checks that an opened entry is still a file: another process may have replaced
+/// it.
 fn opened(fd: OwnedFd, flags: DescriptorFlags) -> Result<Open> {
     let stat = fs::fstat(&fd).map_err(code)?;
     if kind(&stat) != FileType::RegularFile {

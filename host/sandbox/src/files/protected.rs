@@ -1,18 +1,17 @@
-//! The files of a charm's directory that a guest cannot change, as they decide
-//! what runs and what is known of it.
+//! Files in the charm's directory that a guest cannot change: they decide which
+//! code runs and under which settings.
 
 /// What a guest may do in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zone {
     Writable,
     ReadOnly,
-    /// In the charm's directory, and not the guest's to change.
+    /// In the charm's directory, protected from the guest.
     Protected,
 }
 
-/// Files and directories at the top of the charm's directory that a guest
-/// reads and cannot change: the code that Juju runs, the host's settings, and
-/// what Juju and the host read of the charm.
+/// Entries of the charm's directory that a guest can read but not change: the
+/// code that Juju runs, the host's settings, and the charm's metadata.
 const PROTECTED: [&str; 12] = [
     ".juju-charm",
     "actions",
@@ -28,16 +27,16 @@ const PROTECTED: [&str; 12] = [
     "metadata.yaml",
 ];
 
-/// What a guest does not see there: the state, with SQLite's journals, and the
-/// directory of the host.
+/// Prefixes of entries that are hidden from the guest: the local state with
+/// SQLite's journals, and the host's directory.
 const HIDDEN: [&str; 2] = [super::HOST_DIR, ".unit-state.db"];
 
-/// Whether a name at the top of the charm's directory is protected.
+/// Whether an entry of the charm's directory is protected.
 pub(super) fn is_protected(name: &str) -> bool {
     PROTECTED.contains(&name)
 }
 
-/// Whether a name at the top of the charm's directory is not shown.
+/// Whether an entry of the charm's directory is hidden.
 pub(super) fn is_hidden(name: &str) -> bool {
     HIDDEN.iter().any(|hidden| {
         let rest = name.strip_prefix(hidden);

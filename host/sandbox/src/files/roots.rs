@@ -1,4 +1,5 @@
-//! The directories and files of the machine that a guest sees, opened once.
+//! Roots: directories and files of the machine that a guest can access, opened
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -18,8 +19,8 @@ pub(super) const CHARM: usize = 0;
 /// Why a path cannot be a root.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
-    /// A part of the path is a symbolic link. Whoever can replace a link
-    /// decides where the grant leads, so none is followed.
+    /// A part of the path is a symbolic link. Links are not followed: whoever can
+    /// replace one could change the target of the grant.
     #[error("{} is a symbolic link to {}; name the path that it leads to", link.display(), target.display())]
     Link {
         /// The link.
@@ -38,37 +39,37 @@ pub enum RootError {
     /// Neither a directory nor a regular file.
     #[error("{} is neither a directory nor a regular file", .0.display())]
     Kind(PathBuf),
-    /// Only directories are granted for writing.
+    /// Only directories can be granted for writing.
     #[error("{} is not a directory; grants.write takes directories", .0.display())]
     NotDirectory(PathBuf),
-    /// The charm's own code would be writable.
+    /// The charm's code would be writable.
     #[error(
-        "{} holds the charm or is in it, where its code is; name the directories that it needs",
+        "{} contains the charm's directory or is in it; name the directories that the charm needs",
         .0.display()
     )]
     HoldsCharm(PathBuf),
-    /// A file system that shows the kernel or devices.
+    /// The path is in a file system of the kernel or of devices.
     #[error("{} is part of {}, which cannot be granted", path.display(), system)]
     System {
         /// The path.
         path: PathBuf,
-        /// What it belongs to, for example `/proc`.
+        /// The file system, for example `/proc`.
         system: &'static str,
     },
 }
 
 impl RootError {
-    /// Whether there is nothing at the path.
+    /// Whether nothing exists at the path.
     pub fn is_missing(&self) -> bool {
         matches!(self, RootError::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }
 }
 
-/// Directories that show the kernel or devices.
+/// Mount points of file systems of the kernel and of devices.
 const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-/// The magic numbers (`statfs(2)`) of file systems that are windows on the
-/// kernel, wherever they are mounted.
+/// Magic numbers (`statfs(2)`) of file systems of the kernel, wherever they are
+/// mounted.
 const KERNEL_FILE_SYSTEMS: [(u64, &str); 10] = [
     (0x9fa0, "procfs"),
     (0x6265_6572, "sysfs"),
@@ -82,12 +83,13 @@ const KERNEL_FILE_SYSTEMS: [(u64, &str); 10] = [
     (0x6265_6570, "configfs"),
 ];
 
-/// The part of the system to which a guest's path belongs, for example `/proc`.
+/// The mount point of the kernel's file system that a path is in by its text, for
+/// example `/proc`.
 pub fn system_part(path: &Path) -> Option<&'static str> {
     SYSTEM.into_iter().find(|system| path.starts_with(system))
 }
 
-/// The kernel's file system that an open file is in, if it is in one.
+/// The file system of the kernel that an open file is in, if any.
 pub(super) fn kernel_file_system(fd: impl AsFd) -> Option<&'static str> {
     let magic = u64::try_from(fs::fstatfs(fd).ok()?.f_type).ok()?;
     let mut known = KERNEL_FILE_SYSTEMS.into_iter();
@@ -96,7 +98,7 @@ pub(super) fn kernel_file_system(fd: impl AsFd) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// Opens a path without following a single link on the way to it.
+/// Opens a path without following any link.
 pub(super) fn open_without_links(path: &Path) -> Result<OwnedFd, RootError> {
     let failed = |path: &Path, errno: Errno| RootError::Open {
         path: path.to_path_buf(),
@@ -121,7 +123,7 @@ pub(super) fn open_without_links(path: &Path) -> Result<OwnedFd, RootError> {
                     target: Path::new(OsStr::from_bytes(target.as_bytes())).to_path_buf(),
                 });
             }
-            // A file is read by this very descriptor later.
+            // A file is read through this descriptor later.
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 let file = fs::openat(&fd, part, flags, Mode::empty());
@@ -133,7 +135,7 @@ pub(super) fn open_without_links(path: &Path) -> Result<OwnedFd, RootError> {
     Ok(fd)
 }
 
-/// A file's identity on the machine: device and inode.
+/// The identity of a file on the machine: device and inode.
 pub(super) type FileId = (u64, u64);
 
 #[allow(clippy::useless_conversion)] // The width of both differs between architectures.
@@ -141,7 +143,7 @@ pub(super) fn id_of(stat: &fs::Stat) -> FileId {
     (u64::from(stat.st_dev), u64::from(stat.st_ino))
 }
 
-/// The identities of a directory and of all above it.
+/// The identities of a directory and of its ancestors.
 fn with_ancestors(fd: &OwnedFd) -> Vec<FileId> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut found: Vec<FileId> = Vec::new();
@@ -161,10 +163,10 @@ fn with_ancestors(fd: &OwnedFd) -> Vec<FileId> {
     found
 }
 
-/// An opened directory or file that a guest sees at a path.
+/// An opened directory or file at a path of the guest.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
-    /// The guest's path, without a slash at its end.
+    /// The guest's path, without a trailing slash.
     pub path: String,
     pub fd: Arc<OwnedFd>,
     pub is_directory: bool,
@@ -173,19 +175,19 @@ pub(super) struct Root {
     pub device: u64,
 }
 
-/// The roots, by the guest's paths.
+/// The roots, by the guest's path.
 #[derive(Debug)]
 pub(super) struct Roots {
     roots: Vec<Root>,
     by_path: HashMap<String, usize>,
-    /// The directories above roots, each with the names that lead on.
+    /// Directories above roots, each with the names that lead to roots.
     above: BTreeMap<String, BTreeSet<String>>,
-    /// The path of a root that is opened when somebody looks for it, or empty.
+    /// The path of the root that is opened at its first use, or empty.
     deferred: String,
 }
 
 impl Roots {
-    /// The charm's directory alone.
+    /// Creates the roots with the charm's directory alone.
     pub fn new(charm_dir: &Path) -> Result<Self, RootError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = fs::open(charm_dir, flags, Mode::empty()).map_err(|errno| RootError::Open {
@@ -209,10 +211,10 @@ impl Roots {
         Ok(roots)
     }
 
-    /// Adds a path of the machine, which the guest sees at the same path.
+    /// Adds a path of the machine, which has the same path in the guest's tree.
     ///
-    /// A path in the charm's directory adds nothing to be read, as the guest
-    /// sees all of that anyway. Of two roots at one path the wider counts.
+    /// A readable path in the charm's directory adds nothing, as the guest can
+    /// read all of that anyway. Of two roots at one path the wider counts.
     pub fn add(&mut self, path: &Path, zone: Zone) -> Result<(), RootError> {
         let Some(text) = path.to_str() else {
             return Err(RootError::Kind(path.to_path_buf()));
@@ -229,10 +231,10 @@ impl Roots {
         self.add_opened(text, fd, zone)
     }
 
-    /// Adds a directory that the machine's own software names, to be written.
+    /// Adds a writable directory whose path is from Juju.
     ///
-    /// A link on the way is followed where no guest can have made it: an
-    /// operator may well have `/var/lib/juju` elsewhere.
+    /// Links are followed where no guest can have created them: an operator may
+    /// have moved `/var/lib/juju` elsewhere.
     pub fn add_named(&mut self, path: &Path) -> Result<(), RootError> {
         let text = path.to_string_lossy().into_owned();
         match self.add(path, Zone::Writable) {
@@ -248,7 +250,7 @@ impl Roots {
         }
     }
 
-    /// Whether a guest may write where a path is, by the path alone.
+    /// Whether a guest may write at a path, by its text alone.
     fn is_writable(&self, path: &Path) -> bool {
         let root = path.to_str().and_then(|path| self.holding(path));
         root.is_some_and(|(_, root)| root.zone == Zone::Writable)
@@ -288,7 +290,7 @@ impl Roots {
         Ok(())
     }
 
-    /// Whether a directory holds the charm's or is in it, under whatever name.
+    /// Whether a directory contains the charm's directory or is in it, by identity.
     fn overlaps_charm(&self, fd: &OwnedFd) -> bool {
         let Some(charm) = self.roots.get(CHARM) else {
             return false;
@@ -313,13 +315,14 @@ impl Roots {
         self.roots.push(root);
     }
 
-    /// Leaves a root for later; an empty path ends that.
+    /// Sets the path of the root that is opened at its first use; an empty path
+    /// when it was opened.
     pub fn defer(&mut self, path: &str) {
         self.deferred = path.to_owned();
         self.name_above(path);
     }
 
-    /// Whether a path is that of the root which is not opened yet.
+    /// Whether a path is that of the root that is not opened yet.
     pub fn is_deferred(&self, path: &str) -> bool {
         self.deferred == path
     }
@@ -332,7 +335,7 @@ impl Roots {
         }
     }
 
-    /// The innermost root that a path is in, by the path alone.
+    /// The innermost root that a path is in, by its text alone.
     pub fn holding(&self, path: &str) -> Option<(usize, &Root)> {
         let mut path = path;
         loop {
@@ -357,18 +360,18 @@ impl Roots {
         self.roots.iter()
     }
 
-    /// Whether a root lies beneath a path, which therefore has to stay.
+    /// Whether a root is beneath a path, which therefore cannot be removed.
     pub fn is_above(&self, path: &str) -> bool {
         self.above.contains_key(path)
     }
 
-    /// The names that a directory has because roots lie beneath it.
+    /// The entries of a directory that lead to roots beneath it.
     pub fn names_in(&self, path: &str) -> impl Iterator<Item = &str> {
         let names = self.above.get(path.trim_end_matches('/'));
         names.into_iter().flatten().map(String::as_str)
     }
 
-    /// Whether a guest's path is the charm's directory or beneath it.
+    /// Whether a path is the charm's directory or beneath it.
     pub fn is_in_charm(&self, path: &str) -> bool {
         let charm = self.roots.get(CHARM).map(|root| root.path.as_str());
         charm.is_some_and(|charm| is_in(path, charm))

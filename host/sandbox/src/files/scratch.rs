@@ -1,5 +1,5 @@
-//! A guest's private `/tmp`: made when it is first named, gone with the
-//! dispatch.
+//! The private `/tmp` of a guest: created when it is first used, removed at the
+//! end of the session.
 
 use std::os::fd::OwnedFd;
 
@@ -8,9 +8,9 @@ use rustix::io::{self, Errno};
 
 use super::HOST_DIR;
 
-/// The guest's path of it.
+/// Its path in the guest's tree.
 pub(super) const PATH: &str = "/tmp";
-/// Its name in the directory of the host.
+/// Its name in the host's directory.
 const NAME: &str = "scratch";
 
 const FLAGS: OFlags = OFlags::RDONLY
@@ -18,11 +18,11 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// Makes it in the charm's directory, empty.
+/// Creates it in the charm's directory, empty.
 pub(super) fn open(charm: &OwnedFd) -> io::Result<OwnedFd> {
     let host = make(charm, HOST_DIR)?;
     let scratch = make(&host, NAME)?;
-    // What a killed dispatch has left is not for the next one.
+    // A killed dispatch may have left files.
     empty(&scratch)?;
     Ok(scratch)
 }
@@ -34,8 +34,8 @@ pub(super) fn remove(charm: &OwnedFd, scratch: &OwnedFd) -> io::Result<()> {
     fs::unlinkat(&host, NAME, AtFlags::REMOVEDIR)
 }
 
-/// Makes a directory for the owner alone, and opens it; a link in its stead is
-/// an error.
+/// Creates a directory with mode 0700, and opens it. A link in its place is an
+/// error.
 fn make(parent: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     match fs::mkdirat(parent, name, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => fs::openat(parent, name, FLAGS, Mode::empty()),
@@ -43,10 +43,11 @@ fn make(parent: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     }
 }
 
-/// Removes all that is in a directory.
+/// Removes everything in a directory.
 ///
 /// A guest can nest directories deeper than a recursion or the limit of open
-/// files allows, so what is found two levels down is moved to the first.
+/// files allows, so that directories two levels down are moved to the first
+/// level.
 fn empty(directory: &OwnedFd) -> io::Result<()> {
     let mut moved = 0_u64;
     loop {
@@ -79,7 +80,7 @@ fn empty(directory: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Removes an entry, unless it is a directory with entries of its own.
+/// Removes an entry, unless it is a directory that is not empty.
 fn remove_one(parent: &OwnedFd, name: &std::ffi::CStr) -> io::Result<bool> {
     match fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) => return Ok(true),
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_deep_it_is_it_goes() {
+    fn deeply_nested_directories_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let charm = OwnedFd::from(std::fs::File::open(dir.path()).unwrap());
         let scratch = open(&charm).unwrap();
@@ -119,7 +120,7 @@ mod tests {
             fs::openat(&deep, "f", OFlags::CREATE, Mode::RWXU).unwrap();
             deep = fs::openat(&deep, "d", FLAGS, Mode::empty()).unwrap();
         }
-        // What a killed dispatch has left is gone, too.
+        // So are those of a killed dispatch.
         let scratch = open(&charm).unwrap();
         assert!(names(&scratch).unwrap().is_empty());
         remove(&charm, &scratch).unwrap();
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_never_behind_a_link() {
+    fn no_link_leads_to_it() {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/var", dir.path().join(HOST_DIR)).unwrap();
         let charm = OwnedFd::from(std::fs::File::open(dir.path()).unwrap());

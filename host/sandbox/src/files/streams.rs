@@ -1,7 +1,7 @@
-//! Streams of a file's bytes.
+//! Streams that read and write files.
 //!
-//! Reading and writing take the calling thread, on which the guest waits
-//! anyway: a file of the machine is ready at any time.
+//! They block the calling thread, on which the guest waits anyway: files are
+//! always ready.
 
 use std::fs::File;
 use std::io;
@@ -15,10 +15,10 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 use crate::disk::DiskQuota;
 
-/// How much is read or written at once, in bytes.
+/// Size of one read or write, in bytes.
 pub(super) const CHUNK: usize = 64 * 1024;
 
-/// Reads a file from some place on.
+/// Reads a file from an offset.
 pub(super) struct FileInput {
     pub file: Arc<File>,
     pub position: u64,
@@ -45,14 +45,14 @@ impl Pollable for FileInput {
     async fn ready(&mut self) {}
 }
 
-/// Where a stream writes.
+/// The position at which a stream writes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Position {
     At(u64),
     End,
 }
 
-/// Writes a file, within the quota of its disk.
+/// Writes a file, within the disk quota.
 pub(super) struct FileOutput {
     pub file: Arc<File>,
     pub position: Position,
@@ -66,7 +66,7 @@ impl OutputStream for FileOutput {
         if let Position::At(position) = &mut self.position {
             *position += count as u64;
         }
-        // Only a full disk or a signal makes a write of a file short.
+        // Only a full disk or a signal causes a short write.
         match bytes.get(count..) {
             Some([]) | None => Ok(()),
             Some(_) if count == 0 => Err(failed(io::ErrorKind::WriteZero.into())),
@@ -101,7 +101,7 @@ fn retry<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Writes as much as one system call takes, and counts what the file grows by.
+/// Writes with one system call, and counts the growth of the file.
 pub(super) fn write(
     file: &File,
     bytes: &[u8],
@@ -133,13 +133,13 @@ pub(super) fn write(
         }
     });
     let count = *written.as_ref().unwrap_or(&0) as u64;
-    // What was not written adds nothing.
+    // Unwritten bytes do not count.
     let reached = start.saturating_add(count).saturating_sub(size);
     quota.give_back(growth.saturating_sub(reached));
     written
 }
 
-/// Gives a file another size, and counts the difference.
+/// Changes the size of a file, and counts the difference.
 pub(super) fn resize(file: &File, size: u64, quota: &DiskQuota) -> io::Result<()> {
     let before = file.metadata()?.len();
     let growth = size.saturating_sub(before);

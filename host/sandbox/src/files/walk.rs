@@ -1,9 +1,9 @@
-//! What a guest's path names.
+//! Resolution of a guest's paths.
 //!
 //! A path is walked component by component from the descriptors of the roots,
-//! none of which is opened by way of a link. Links are read and resolved here,
-//! in the guest's own tree, so that a link leads wherever the same path would
-//! lead and nowhere else. No string is compared with a path of the machine.
+//! none of which was opened through a link. Links are read and resolved here, in
+//! the guest's tree, so that a link leads where the same path would lead and
+//! nowhere else. No text is compared with a path of the machine.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -22,12 +22,12 @@ use super::roots::{CHARM, Root, Roots, id_of, is_in, kernel_file_system, system_
 pub(super) const MAX_PATH: usize = 4096;
 /// The longest name in a directory, in bytes, as in Linux.
 const MAX_NAME: usize = 255;
-/// How many links one path may lead through, as in Linux.
+/// Links that one path may lead through, as in Linux.
 const MAX_LINKS: u32 = 40;
-/// How many directories are opened for one path. Forty links of 4096 bytes
-/// with steps up and down could else take seconds.
+/// Directories that are opened for one path. Without a limit, forty links of
+/// 4096 bytes with steps up and down could take seconds.
 const MAX_OPENS: u32 = 20_000;
-/// How many directories of a path stay open for the steps up from it.
+/// Parent directories that stay open for steps up.
 const MAX_PARENTS: usize = 32;
 
 /// A directory of a guest's tree, or a root that is a file.
@@ -36,7 +36,7 @@ pub(super) enum Node {
     Directory(Directory),
     /// A granted file.
     File(Arc<OwnedFd>),
-    /// A directory that exists only because a root lies beneath it.
+    /// A directory that exists only because a root is beneath it.
     Virtual,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// What a guest may do with an entry of this directory.
+    /// The zone of an entry of this directory.
     pub fn zone_of(&self, name: &str) -> Zone {
         match self.is_charm && protected::is_protected(name) {
             true => Zone::Protected,
@@ -61,7 +61,7 @@ impl Directory {
         }
     }
 
-    /// Whether an entry of this directory is not for the guest.
+    /// Whether an entry of this directory is hidden from the guest.
     pub fn hides(&self, name: &str) -> bool {
         self.is_charm && protected::is_hidden(name)
     }
@@ -71,33 +71,33 @@ impl Directory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Last {
     Follow,
-    /// Only if a slash is behind it.
+    /// Only with a trailing slash.
     Keep,
-    /// Never: the entry itself is made, moved or removed.
+    /// Never: the entry itself is created, renamed or removed.
     Entry,
 }
 
-/// What a path names.
+/// What a path resolves to.
 #[derive(Debug, Clone)]
 pub(super) struct Located {
     /// The path in the guest's tree, without links and dots.
     pub path: String,
     pub spot: Spot,
-    /// Whether the path ends in a slash and so names a directory.
+    /// Whether the path has a trailing slash and so must be a directory.
     pub has_slash: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Spot {
-    /// A directory that cannot be renamed, removed or replaced: it is a root,
-    /// lies above one, or was named without its own name, as by `..`.
+    /// A directory that cannot be renamed, removed or replaced: it is a root, is
+    /// above one, or its own name is not part of the path, for example in `..`.
     Fixed(Node),
     /// An entry of a directory, which may not exist.
     Entry { parent: Directory, name: String },
 }
 
 impl Located {
-    /// What a guest may do here.
+    /// The zone.
     pub fn zone(&self) -> Zone {
         match &self.spot {
             Spot::Entry { parent, name } => parent.zone_of(name),
@@ -107,12 +107,12 @@ impl Located {
     }
 }
 
-/// Why a path names nothing.
+/// Why a path cannot be resolved.
 #[derive(Debug)]
 pub(super) enum WalkError {
-    /// It names nothing that there is.
+    /// It fails with this error.
     Code(ErrorCode),
-    /// It leads to the root that is opened when somebody looks for it.
+    /// It leads to the root that is opened at its first use.
     Deferred,
 }
 
@@ -127,15 +127,14 @@ pub(super) struct Walk<'a> {
     roots: &'a Roots,
     path: String,
     node: Node,
-    /// Open directories above, with the length of their paths.
+    /// Open parent directories, with the length of their paths.
     parents: VecDeque<(usize, Node)>,
     links: u32,
     opens: u32,
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves a path from a directory, which is given by its path and what
-    /// it is.
+    /// Resolves a path from a directory and its path.
     pub fn resolve(
         roots: &'a Roots,
         from: (&str, &Node),
@@ -235,8 +234,8 @@ impl<'a> Walk<'a> {
             }
             self.parents.clear();
         }
-        // The directory was left behind long ago: it is walked to again, which
-        // meets no link unless somebody else has put one there.
+        // The directory is not open any more: it is walked to again, without any
+        // link unless another process has created one.
         let path = std::mem::take(&mut self.path);
         self.go_to_top()?;
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -258,7 +257,7 @@ impl<'a> Walk<'a> {
         self.path.push_str(name);
     }
 
-    /// Goes one name on, or finds what is there.
+    /// Enters a directory, or returns another kind of entry.
     fn step(&mut self, name: &str, is_last: bool, last: Last) -> Result<Step, WalkError> {
         let next = format!("{}/{name}", self.path);
         if let Some((index, root)) = self.roots.at(&next) {
@@ -281,7 +280,7 @@ impl<'a> Walk<'a> {
             Node::File(_) => return Err(ErrorCode::NotDirectory.into()),
             Node::Virtual => Err(ErrorCode::NoEntry),
         };
-        // What leads to a root stays a directory, whatever the charm has there.
+        // What leads to a root is a directory, whatever the charm has at that path.
         if is_above {
             let node = match found {
                 Ok(Found::Directory(directory)) => Node::Directory(directory),
@@ -305,7 +304,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What an entry of a directory is, without following it.
+    /// The kind of an entry, without following a link.
     fn look(&mut self, parent: &Directory, name: &str, path: &str) -> Result<Found, ErrorCode> {
         let is_system = parent.root != CHARM && system_part(Path::new(path)).is_some();
         if parent.hides(name) || is_system {
@@ -346,9 +345,9 @@ impl<'a> Walk<'a> {
 
 enum Step {
     Entered,
-    /// The end of the path is an entry of this directory, or could be one.
+    /// The end of the path is a possible entry of this directory.
     Entry(Directory),
-    /// A link to be followed.
+    /// A link that is to be followed.
     Link(String),
 }
 
@@ -358,7 +357,7 @@ enum Found {
     Other,
 }
 
-/// The top of the guest's tree: what lies in no root is looked for in the
+/// The top of the guest's tree: paths outside of all roots are resolved in the
 /// charm's directory, unless `/` itself is granted.
 pub(super) fn top(roots: &Roots) -> Result<Node, ErrorCode> {
     let charm = roots.get(CHARM).map(|charm| (CHARM, charm));
@@ -391,7 +390,7 @@ pub(super) fn read_link(parent: &Directory, name: &str) -> Result<String, ErrorC
     }
 }
 
-/// What is left of a path when a directory that it is in has another path now.
+/// The new path of an entry when a directory above it was renamed.
 pub(super) fn moved(path: &str, from: &str, to: &str) -> Option<String> {
     is_in(path, from).then(|| format!("{to}{}", path.get(from.len()..).unwrap_or_default()))
 }
@@ -403,8 +402,8 @@ mod tests {
 
     use super::*;
 
-    /// A charm, a directory that may be written with a nested one that may be
-    /// read, and a directory that nobody grants.
+    /// A charm, a writable directory with a readable one in it, and a directory
+    /// that is not granted.
     fn scene() -> (tempfile::TempDir, String, Roots) {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().canonicalize().unwrap();
@@ -448,7 +447,7 @@ mod tests {
             ),
             ("BASE/srv/data/new", Ok("BASE/srv/data/new".into())),
             ("/../..", Ok(String::new())),
-            // Neither is in the guest's tree, so the charm's is looked into.
+            // Neither is in a root, so both are resolved in the charm's directory.
             ("/out/secret", Err(ErrorCode::NoEntry)),
             ("BASE/srv/data/up/secret", Err(ErrorCode::NoEntry)),
             ("BASE/outside/secret", Err(ErrorCode::NoEntry)),

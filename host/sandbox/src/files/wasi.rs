@@ -1,4 +1,4 @@
-//! `wasi:filesystem`, over the files of a guest.
+//! `wasi:filesystem` on the files of a guest.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
@@ -28,10 +28,10 @@ use super::{Access, Files, FilesView};
 
 type Handle = Resource<Descriptor>;
 
-/// Stands in the table of resources for a listing.
+/// Represents a listing in the table of resources.
 struct ListingPlace;
 
-/// What a directory that only leads to roots looks like.
+/// The attributes of a directory that only leads to roots.
 const VIRTUAL: DescriptorStat = DescriptorStat {
     type_: DescriptorType::Directory,
     link_count: 1,
@@ -68,7 +68,7 @@ fn described(stat: &Stat) -> DescriptorStat {
     }
 }
 
-/// A number for what is at a path: the same for the same file or directory.
+/// A number that identifies a file or directory.
 fn hash(stat: Option<&Stat>, path: &str) -> MetadataHashValue {
     let mut hasher = DefaultHasher::new();
     match stat {
@@ -93,7 +93,7 @@ impl Files {
 }
 
 impl preopens::Host for FilesView<'_> {
-    /// One directory, `/`, in which everything is.
+    /// The only preopened directory is `/`.
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle, String)>> {
         let node = top(&self.files.roots).map_err(|error| {
             wasmtime::format_err!("cannot open the charm's directory: {}", error.chain())
@@ -135,7 +135,7 @@ impl HostDescriptor for FilesView<'_> {
         if how.contains(OpenFlags::DIRECTORY) && how.intersects(makes) {
             return Err(ErrorCode::Invalid.into());
         }
-        // What is to be new is not looked for behind a link.
+        // A new file is not created through a link.
         let follow = match how.contains(OpenFlags::EXCLUSIVE) {
             true => Last::Keep,
             false => last(path_flags),
@@ -277,7 +277,7 @@ impl HostDescriptor for FilesView<'_> {
         self.files.handles.remove(self.table, &handle)
     }
 
-    // What follows is about what is open already.
+    // The following calls act upon open files.
 
     async fn advise(&mut self, file: Handle, o: Filesize, l: Filesize, a: Advice) -> FsResult<()> {
         let open = self.files.handles.file(&file)?;

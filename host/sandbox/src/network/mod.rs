@@ -1,8 +1,7 @@
-//! The network that a guest sees.
+//! Access of a guest to the network.
 //!
-//! Names are looked up only if they are granted, and what was answered is what
-//! may be connected to: an address is never looked up again to see whether it
-//! belongs to a granted name.
+//! Only granted names are looked up, and the guest may connect to the addresses
+//! in the answer: the host never looks a name up again to check an address.
 
 mod rule;
 mod wasi;
@@ -19,10 +18,11 @@ use rule::canonical_name;
 pub use wasi::NetworkView;
 pub(crate) use wasi::{Lookups, NetworkAccess};
 
-/// How many addresses of names are remembered.
+/// Addresses of names that are remembered.
 const MAX_ANSWERS: usize = 10_000;
 
-/// What a guest may reach on the network. Cloned, it is the same one.
+/// Network destinations that a guest may use. Clones share the answers to
+/// look-ups.
 #[derive(Debug, Clone)]
 pub struct Network(Arc<State>);
 
@@ -30,12 +30,12 @@ pub struct Network(Arc<State>);
 struct State {
     rules: Vec<NetworkRule>,
     denials: DenialLog,
-    /// The addresses that were answered, by name.
+    /// Addresses in answers to look-ups, by name.
     answers: Mutex<HashMap<String, HashSet<IpAddr>>>,
 }
 
 impl Network {
-    /// A network of granted destinations.
+    /// Creates a network of granted destinations.
     pub fn new(rules: Vec<NetworkRule>, denials: DenialLog) -> Self {
         Network(Arc::new(State {
             rules,
@@ -44,10 +44,10 @@ impl Network {
         }))
     }
 
-    /// Whether a guest may use an address so; a denial is logged.
+    /// Whether a guest may use an address for a purpose. A denial is logged.
     pub fn allows(&self, address: SocketAddr, purpose: SocketAddrUse) -> bool {
         let allowed = match purpose {
-            // What comes before connecting and sending, and opens nothing.
+            // Needed before connecting and sending; it opens nothing.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
                 address.port() == 0 && address.ip().is_unspecified()
             }
@@ -78,7 +78,7 @@ impl Network {
                 let operation = format!("connecting to {address}");
                 self.0.denials.add(&operation, Some(&grant));
             }
-            // The guest has not asked for what arrives.
+            // Incoming datagrams are not the guest's doing: no denial is logged.
             SocketAddrUse::UdpReceive => {}
             _ => self.0.denials.add(&format!("listening on {address}"), None),
         }
@@ -89,7 +89,7 @@ impl Network {
         &self.0.rules
     }
 
-    /// Whether a name may be looked up; a denial is logged.
+    /// Whether a name may be looked up. A denial is logged.
     fn allows_name(&self, name: &str) -> bool {
         let canonical = canonical_name(name);
         let mut rules = self.0.rules.iter();
@@ -102,7 +102,7 @@ impl Network {
         allowed
     }
 
-    /// Remembers an address of a name.
+    /// Adds an address to those of a name.
     fn remember(&self, name: &str, address: IpAddr) {
         let mut answers = self
             .0

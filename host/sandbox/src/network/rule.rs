@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 /// Hosts and a port, for example `example.com:443`, `10.0.0.0/8:5432`,
 /// `[fd00::]/8:*` or `*:80`.
 ///
-/// Names compare without case and without a dot at their end. IPv4 addresses
-/// that are written as IPv6 (`::ffff:10.0.0.1`) count as IPv4.
+/// Names are compared without case and without a trailing dot. IPv4 addresses
+/// mapped to IPv6 (`::ffff:10.0.0.1`) count as IPv4.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NetworkRule {
     host: Host,
-    /// None for every port.
+    /// `None` for every port.
     port: Option<u16>,
 }
 
@@ -28,7 +28,7 @@ enum Host {
 }
 
 impl NetworkRule {
-    /// Whether a name, in lower case and without a dot at its end, may be looked up.
+    /// Whether a name, in lower case and without a trailing dot, may be looked up.
     pub fn allows_name(&self, name: &str) -> bool {
         match &self.host {
             Host::Any => true,
@@ -42,13 +42,13 @@ impl NetworkRule {
         !matches!(self.host, Host::Network(_))
     }
 
-    /// The port; none for every port.
+    /// The port; `None` for every port.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Whether an address may be connected to; `answered` says whether a name
-    /// was looked up and has this address.
+    /// Whether an address may be connected to. `answered` returns whether a name
+    /// was looked up and has an address.
     pub fn allows(&self, address: SocketAddr, answered: impl Fn(&str, IpAddr) -> bool) -> bool {
         let has_port = self.port.is_none_or(|port| port == address.port());
         let ip = address.ip().to_canonical();
@@ -77,7 +77,7 @@ impl NetworkRule {
     }
 }
 
-/// A name as it is compared: in lower case, without the dot at its end.
+/// The form in which names are compared: lower case, no trailing dot.
 pub fn canonical_name(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -148,7 +148,7 @@ fn name(host: &str) -> Option<Host> {
     is_name.then_some(Host::Name(name))
 }
 
-/// Whether the system reads a name as an address, as it does `0x7f.1` and
+/// Whether the system would parse a name as an address, for example `0x7f.1` and
 /// `127.1`: these end in a number, which no name in the DNS does.
 fn ends_in_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `wasi:sockets`, where it differs from what wasmtime offers: names.
+//! `wasi:sockets/ip-name-lookup`, for granted names only.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,16 +13,16 @@ use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
 use super::Network;
 
-/// The names of answers that a guest is still reading, by their handles.
+/// Names of answers that a guest is still reading, by handle.
 pub(crate) type Lookups = HashMap<u32, String>;
 
-/// What a guest's look-ups act upon.
+/// The context of a guest's look-ups.
 pub struct NetworkView<'a> {
-    /// What is granted.
+    /// Granted destinations.
     pub(crate) network: &'a Network,
-    /// Look-ups under way.
+    /// Look-ups that the guest has not finished reading.
     pub(crate) lookups: &'a mut Lookups,
-    /// The sockets of wasmtime.
+    /// The context of wasmtime's own sockets.
     pub(crate) sockets: WasiSocketsCtxView<'a>,
 }
 
@@ -58,7 +58,7 @@ impl Host for NetworkView<'_> {
         network: Resource<NetworkHandle>,
         name: String,
     ) -> SocketResult<Resource<ResolveAddressStream>> {
-        // An address is read as such, and nobody is asked.
+        // An address needs no look-up.
         let is_address = name.parse::<IpAddr>().is_ok();
         if !is_address && !self.network.allows_name(&name) {
             return Err(ErrorCode::PermanentResolverFailure.into());
