@@ -1,22 +1,25 @@
-//! Loading a compiled charm in a unit.
+//! The compiled charm, loaded from its file in a unit.
 
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
+use crate::bindings::CharmPre;
 use crate::engine::ARTIFACT_VERSION;
+use crate::state::State;
+use crate::world::{self, WorldError};
 
 /// Why a compiled charm cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error(
         "cannot find the compiled charm {path}: the charm was packed without it, or was not built; run `charmhost build` or `charmhost pack`"
     )]
     Missing {
-        /// Where it was looked for.
+        /// The path.
         path: PathBuf,
     },
     /// The file cannot be read.
@@ -24,7 +27,7 @@ pub enum LoadError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A WebAssembly file that was never compiled.
@@ -35,14 +38,14 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is cut short, damaged, or something else altogether.
+    /// The file is truncated, damaged, or not a compiled charm.
     #[error(
         "cannot run {path}: it is damaged or not a compiled charm ({detail}); run `charmhost build` again and check that the file was copied whole"
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of wasmtime, or what the file is instead.
         detail: String,
     },
     /// It was compiled for another processor or system.
@@ -53,7 +56,7 @@ pub enum LoadError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What it was compiled for.
+        /// The processor or system that it was compiled for.
         found: String,
     },
     /// It was compiled for another release of the host.
@@ -63,8 +66,25 @@ pub enum LoadError {
     Stale {
         /// The file.
         path: PathBuf,
-        /// What it was compiled by.
+        /// The release that compiled it.
         found: String,
+    },
+    /// It cannot be linked.
+    #[error("cannot link {}: {detail}", path.display())]
+    Link {
+        /// The file.
+        path: PathBuf,
+        /// The error of wasmtime.
+        detail: String,
+    },
+    /// It is a component, but does not fit the world of a charm.
+    #[error("cannot run {}: {mismatch}", path.display())]
+    World {
+        /// The file.
+        path: PathBuf,
+        /// How it does not fit; part of the message, so that it is not its
+        /// source as well.
+        mismatch: WorldError,
     },
 }
 
@@ -99,11 +119,36 @@ impl LoadError {
     }
 }
 
-/// Maps a compiled charm into memory.
-pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
+/// The code of a charm, linked with everything that it may import. Sessions of
+/// the same charm share it: a clone is cheap.
+#[derive(Clone)]
+pub struct CompiledCharm(CharmPre<State>);
+
+impl CompiledCharm {
+    /// Maps a compiled charm into memory and links it.
+    pub fn load(engine: &Engine, path: &Path) -> Result<Self, LoadError> {
+        let component = load(engine, path)?;
+        let linker = world::linker(engine, &component).map_err(|error| LoadError::Link {
+            path: path.to_path_buf(),
+            detail: format!("{error:#}"),
+        })?;
+        let pre = world::prepare(&linker, &component).map_err(|mismatch| LoadError::World {
+            path: path.to_path_buf(),
+            mismatch,
+        })?;
+        Ok(CompiledCharm(pre))
+    }
+
+    pub(crate) fn into_pre(self) -> CharmPre<State> {
+        self.0
+    }
+}
+
+/// Maps a compiled component into memory.
+fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
     // SAFETY: wasmtime requires that the file is the unchanged output of its
     // compiler, because the code in it runs with the rights of this process.
-    // The file lies beside this executable in the charm's directory, was put
+    // The file is beside this executable in the charm's directory, was created
     // there by the same agent with the same rights, and nothing a guest can do
     // makes it writable: whoever can change it can change the executable too.
     #[allow(unsafe_code)]
@@ -114,7 +159,7 @@ pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
     })
 }
 
-/// Tells what is certainly no compiled component, and why.
+/// Rejects a file that is certainly not a compiled component.
 fn check_kind(path: &Path) -> Result<(), LoadError> {
     use std::io::Read;
     let unreadable = |source: std::io::Error| {

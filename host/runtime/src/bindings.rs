@@ -1,7 +1,7 @@
-//! What wasmtime generates from the WIT.
+//! Bindings that wasmtime generates from the WIT.
 //!
 //! Nothing outside of this crate sees these types: [`crate::interfaces`]
-//! translates between them and the domain's.
+//! translates between them and those of the domain.
 
 #![allow(missing_docs)]
 
@@ -11,9 +11,9 @@ wasmtime::component::bindgen!({
     imports: { "charmhost:pebble/pebble": async },
     exports: { default: async },
     with: {
-        "charmhost:pebble/pebble.file-reader": crate::containers::Reader,
-        "charmhost:pebble/pebble.file-writer": crate::containers::Writer,
-        "charmhost:pebble/pebble.process": crate::containers::Running,
+        "charmhost:pebble/pebble.file-reader": crate::containers::PullHandle,
+        "charmhost:pebble/pebble.file-writer": crate::containers::PushHandle,
+        "charmhost:pebble/pebble.process": crate::containers::ProcessHandle,
     },
 });
 

@@ -9,19 +9,19 @@ use crate::world::{self, WorldError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// It is no component, or uses what the host does not support.
+    /// It is not a component, or uses a feature that the host does not support.
     #[error("{0}")]
     Invalid(String),
-    /// It is a component, but not of the world of a charm.
+    /// It is a component, but does not fit the world of a charm.
     #[error(transparent)]
     World(#[from] WorldError),
 }
 
-/// Compiles a component for a target, as `x86_64-unknown-linux-gnu`, and
-/// checks that it fits the world of a charm.
+/// Compiles a component for a target, for example `x86_64-unknown-linux-gnu`,
+/// and checks that it fits the world of a charm.
 ///
-/// The result runs under a `dispatch` of the same release only, on any
-/// processor of the target's architecture.
+/// The result runs under a `dispatch` of the same release only, on any processor
+/// of the target's architecture.
 pub fn compile(component: &[u8], target: &str) -> Result<Vec<u8>, CompileError> {
     let invalid = |error: wasmtime::Error| CompileError::Invalid(format!("{error:#}"));
     let compiler = engine::compiler(target).map_err(invalid)?;
@@ -31,7 +31,7 @@ pub fn compile(component: &[u8], target: &str) -> Result<Vec<u8>, CompileError> 
 }
 
 /// Links the component as `dispatch` will. It is compiled once more, without
-/// optimisation and for this machine, because code for another cannot be
+/// optimisation and for this machine, because code for another target cannot be
 /// loaded here.
 fn check(component: &[u8]) -> Result<(), CompileError> {
     let invalid = |error: wasmtime::Error| CompileError::Invalid(format!("{error:#}"));

@@ -1,9 +1,9 @@
-//! The one place where an engine is configured.
+//! The configuration of every engine.
 //!
-//! Whoever compiles a charm and whoever runs it must agree on every option, or
-//! the compiled code is refused. wasmtime's defaults follow the Cargo features
-//! it is built with, which differ between the tool and `dispatch`, so nothing
-//! is left to a default.
+//! wasmtime rejects compiled code unless the program that compiled it and the
+//! program that runs it agree on every option. Its defaults follow the Cargo
+//! features that it is built with, which differ between `charmhost` and
+//! `dispatch`, so no option is left to its default.
 
 use std::num::NonZeroUsize;
 
@@ -12,18 +12,18 @@ use wasmtime::{
     WasmFeatures,
 };
 
-/// What a compiled charm is stamped with: it runs under exactly this host.
+/// The version in a compiled charm, which runs under exactly this host.
 pub const ARTIFACT_VERSION: &str =
     concat!("charmhost ", env!("CARGO_PKG_VERSION"), ", wasmtime 48.0.8");
 
-/// How much stack a guest may use, in bytes. An interpreter in a guest needs
-/// far more than compiled code does; pages are taken only when touched.
+/// Stack that a guest may use, in bytes. An interpreter in a guest needs far
+/// more than compiled code does; pages are allocated when they are touched.
 const WASM_STACK: usize = 4 << 20;
-/// The stack on which guest and host functions run, in bytes.
+/// Stack of guest and host functions together, in bytes.
 const FIBER_STACK: usize = 6 << 20;
 
-/// Every proposal that guests may use; all others are off. None of them needs
-/// a Cargo feature that `dispatch` is built without.
+/// WebAssembly proposals that guests may use; all others are off. None of them
+/// needs a Cargo feature that `dispatch` is built without.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
     .union(WasmFeatures::SIGN_EXTENSION)
@@ -37,13 +37,14 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// An engine that runs charms on this machine.
+/// Creates an engine that runs charms on this machine.
 pub fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config()?)
 }
 
-/// An engine that compiles charms for a target, as `x86_64-unknown-linux-gnu`:
-/// for the target's baseline, never for what this machine's processor has.
+/// Creates an engine that compiles charms for a target, for example
+/// `x86_64-unknown-linux-gnu`: for the target's baseline, not for the features
+/// of this machine's processor.
 #[cfg(feature = "compiler")]
 pub(crate) fn compiler(target: &str) -> wasmtime::Result<Engine> {
     let mut config = config()?;
@@ -54,7 +55,7 @@ pub(crate) fn compiler(target: &str) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// An engine that compiles in a hurry, to look at what a component is.
+/// Creates an engine that compiles fast, to check a component.
 #[cfg(feature = "compiler")]
 pub(crate) fn checker() -> wasmtime::Result<Engine> {
     let mut config = config()?;
@@ -75,7 +76,7 @@ fn config() -> wasmtime::Result<Config> {
         .wasm_backtrace_max_frames(NonZeroUsize::new(64))
         .native_unwind_info(false)
         .debug_info(false)
-        // The processor-time limit; seen to cost nothing at start-up.
+        // The limit of processor time; measured to cost nothing at start-up.
         .epoch_interruption(true)
         .consume_fuel(false)
         .max_wasm_stack(WASM_STACK)
@@ -84,7 +85,7 @@ fn config() -> wasmtime::Result<Config> {
         .concurrency_support(false)
         .shared_memory(false)
         .signals_based_traps(true)
-        // One instance a process: nothing to pool, everything lazy.
+        // One instance per process in a unit: nothing to pool, everything lazy.
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
         .memory_init_cow(true)
         .table_lazy_init(true)

@@ -1,31 +1,34 @@
 //! Runs a compiled charm.
 //!
-//! One process handles one event: it maps the charm's compiled component,
-//! gives it the interfaces of its world, calls its one export, and turns the
-//! outcome into the exit code that Juju sees. Compiling is behind the feature
-//! `compiler`, so that `dispatch` carries no compiler.
+//! A [`Session`] handles one event: it links the charm's compiled component with
+//! the interfaces of its world, calls its one export, and turns the result into
+//! the exit code that Juju gets. Everything outside of the process is injected
+//! as a [`Host`]. Compiling is behind the feature `compiler`, so that `dispatch`
+//! carries no compiler.
 
 mod artifact;
 mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod containers;
-mod dispatch;
 mod engine;
+mod failure;
 mod interfaces;
-mod legacy;
+mod session;
 mod settings;
 mod state;
-mod trap;
 mod world;
 
-pub use artifact::LoadError;
+pub use artifact::{CompiledCharm, LoadError};
 #[cfg(feature = "compiler")]
 pub use compile::{CompileError, compile};
-pub use dispatch::dispatch;
+pub use containers::PebbleConnector;
 pub use engine::{ARTIFACT_VERSION, engine};
+pub use session::{
+    Charm, Definition, Ending, Host, LegacyHooks, Outcome, ProcessRestriction, Session, Variables,
+};
 pub use settings::{FILE_NAME as SETTINGS_NAME, Settings};
 pub use world::{OFFERED, WorldError};
 
-/// The compiled charm's name beside `dispatch`.
+/// The name of the compiled charm's file beside `dispatch`.
 pub const COMPILED_NAME: &str = "charm.cwasm";

@@ -1,5 +1,4 @@
-//! `charmhost.toml`: what a charm states about how it wants to be run, and what
-//! the operator of its machine allows of it.
+//! `charmhost.toml`: the settings of a charm, narrowed by the operator's policy.
 
 use std::path::Path;
 
@@ -9,18 +8,18 @@ use charmhost_sandbox::{
 use charmhost_store::StateSettings;
 use serde::{Deserialize, Serialize};
 
-/// The file's name, beside `dispatch` in the charm.
+/// The name of the file beside `dispatch` in the charm.
 pub const FILE_NAME: &str = "charmhost.toml";
 
-/// How a charm wants to be run. Everything is optional.
+/// The settings of a charm. All of them are optional.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// How much the guest may use.
+    /// What the guest may use of the machine.
     pub limits: Limits,
     /// How local state is persisted.
     pub state: StateSettings,
-    /// What the charm may do beyond its sandbox.
+    /// Exceptions from the sandbox.
     pub grants: Grants,
     /// How hook tools are called.
     pub hook_tools: HookToolSettings,
@@ -35,7 +34,7 @@ impl Settings {
         settings.checked(&path)
     }
 
-    /// The settings in the text of a file, which is named in errors.
+    /// Parses the text of a file, whose path is part of errors.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let settings: Settings = parse(path, text)?;
         settings.checked(path)
@@ -49,7 +48,7 @@ impl Settings {
         }
     }
 
-    /// What a charm gets of what it states, under an operator's policy.
+    /// The settings as far as an operator's policy allows them.
     pub fn narrowed(&self, policy: &OperatorPolicy) -> Settings {
         Settings {
             limits: policy.lower(&self.limits),
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_settings_are_refused_by_name() {
+    fn bad_settings_are_rejected_by_name() {
         for (text, wanted) in [
             ("[limits]\ncpu = 1", "unknown field `cpu`"),
             ("[limit]\n", "unknown field `limit`"),

@@ -1,4 +1,4 @@
-//! What a running guest has on the host's side.
+//! The state of a session that the imports of its guest act upon.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use charmhost_framework::{Effects, Framework};
 use charmhost_hook_tools::{Policy, ToolError};
-use charmhost_juju::{Environment, Level, Metadata, Model, Scope, StatusValue};
+use charmhost_juju::{Environment, Level, Metadata, Model, Scope, StatusValue, Stderr};
 use charmhost_sandbox::{
     FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
     SandboxView,
@@ -16,42 +16,44 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
-use crate::trap::CrashReport;
+use crate::failure::CrashReport;
 
-/// What an entry of the host's lists takes beside its texts, in bytes.
+/// Memory that an entry of the host's lists takes beside its texts, in bytes.
 pub(crate) const ENTRY: usize = 128;
 
-/// Everything that the functions a guest imports act upon.
+/// The state of a session: the charm, its limits and its sandbox.
 pub(crate) struct State {
     pub charm: CharmState,
     pub limiter: Limiter,
     pub table: ResourceTable,
     pub sandbox: Sandbox,
-    /// What the host holds for the guest.
+    /// Memory that the host holds for the guest.
     pub memory: HostMemory,
-    /// The sizes of snapshots that wait to be saved, by their paths.
+    /// Sizes in bytes of snapshots to be saved, by path.
     snapshots: HashMap<String, usize>,
-    /// The sizes of emitted events that are not settled, by their deliveries.
+    /// Sizes in bytes of emitted events that are not settled, by delivery.
     pub emitted: HashMap<u32, usize>,
     /// Whether log lines were dropped because there were too many.
     drops_logs: bool,
 }
 
-/// The domain's part of the state: the model, the framework, and what is known
-/// of the handler that runs.
+/// The part of the state that knows neither WebAssembly nor WASI: the model, the
+/// framework, the local state, and the handler that runs.
 pub(crate) struct CharmState {
     pub environment: Environment,
     pub metadata: Arc<Metadata>,
     pub model: Model,
+    pub stderr: Stderr,
     pub containers: Containers,
-    /// Which hook tools the guest may run, and how.
+    /// Hook tools and flags that the guest may use.
     pub hook_tools: Policy,
     pub framework: Framework,
-    /// The handler that runs now, as `Hello.on_start`, and its event's name.
+    /// The handler that runs, for example `Hello.on_start`, and the name of its
+    /// event.
     pub handler: Option<(String, String)>,
-    /// The local state, locked until the process ends.
+    /// The local state, locked until the session's outcome is dropped.
     pub local: Transaction,
-    /// Why the guest says that it is about to fail.
+    /// The guest's own report of why it is about to fail.
     pub crash: Option<CrashReport>,
 }
 
@@ -71,21 +73,21 @@ impl State {
         }
     }
 
-    /// Logs the operations that were denied since the last time.
+    /// Logs the operations that were denied since the last call.
     pub fn log_denials(&mut self) {
         for line in self.sandbox.denials().take() {
             self.charm.model.log(Level::Warning, &line);
         }
     }
 
-    /// Counts texts that the host holds for the guest until the dispatch ends.
+    /// Counts texts that the host holds for the guest until the session ends.
     pub fn hold(&self, texts: &[&str]) -> Result<(), HostMemoryExceeded> {
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         self.memory.hold(bytes.saturating_add(ENTRY))
     }
 
-    /// Counts a snapshot that waits to be saved, in place of the last one of
-    /// the same path.
+    /// Counts a snapshot to be saved, instead of the last one under the same
+    /// path.
     pub fn hold_snapshot(&mut self, path: &str, size: usize) -> Result<(), HostMemoryExceeded> {
         let size = size.saturating_add(path.len()).saturating_add(ENTRY);
         let last = self.snapshots.get(path).copied().unwrap_or_default();
@@ -95,8 +97,7 @@ impl State {
         Ok(())
     }
 
-    /// Writes a line to the log for the guest, as long as it has not written
-    /// too many.
+    /// Logs a line for the guest, unless it has logged too much.
     pub fn log_for_guest(&mut self, level: Level, message: &str) {
         if self.drops_logs {
             return;
@@ -130,19 +131,19 @@ impl SandboxView for State {
     }
 }
 
-/// Storage is where Juju says, which a charm that has none need not ask.
+/// Juju knows where storage is. A charm without storage does not cause the call.
 impl LateRoots for CharmState {
     fn locations(&mut self) -> Vec<PathBuf> {
         if self.metadata.storage.is_empty() {
             return Vec::new();
         }
-        // A charm that cannot be told has no storage to see.
+        // Without Juju's answer the charm sees no storage.
         let locations = self.model.storage_locations().unwrap_or_default();
         locations.into_iter().map(PathBuf::from).collect()
     }
 }
 
-/// The model as the framework acts upon it.
+/// Effects of the framework on the model.
 pub(crate) struct ModelEffects<'a>(pub &'a mut Model);
 
 impl Effects for ModelEffects<'_> {

@@ -1,4 +1,5 @@
-//! What the host offers to a charm, and what a component lacks to be one.
+//! The WIT world of a charm: what the host offers, and how a component does not
+//! fit it.
 
 use std::fmt;
 
@@ -12,10 +13,10 @@ use crate::state::State;
 /// The interface that a charm exports.
 pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.1.0";
 
-/// The packages of WASI that the host offers, in any version 0.2.
+/// Packages of WASI that the host offers, in any version 0.2.
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
-/// The interfaces of a charm's world.
+/// Interfaces of a charm's world, sorted.
 pub const OFFERED: [&str; 13] = [
     "charmhost:actions/actions@0.1.0",
     "charmhost:config/config@0.1.0",
@@ -45,7 +46,7 @@ pub struct WorldError {
     pub unknown_imports: Vec<String>,
     /// Exports that the component lacks.
     pub missing_exports: Vec<String>,
-    /// What does not fit although the names do.
+    /// The error of wasmtime if all names fit.
     pub mismatch: Option<String>,
 }
 
@@ -76,7 +77,8 @@ impl fmt::Display for WorldError {
 
 impl std::error::Error for WorldError {}
 
-/// A linker with what the component may import of what the host offers.
+/// A linker with all interfaces that the host offers and the component may
+/// import.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     charmhost_sandbox::link(&mut linker, engine, &component.component_type())?;
@@ -84,7 +86,7 @@ pub(crate) fn linker(engine: &Engine, component: &Component) -> wasmtime::Result
     Ok(linker)
 }
 
-/// Links a component, as far as that can be done without running it.
+/// Links a component, without running it.
 pub(crate) fn prepare(
     linker: &Linker<State>,
     component: &Component,
@@ -95,7 +97,7 @@ pub(crate) fn prepare(
         .map_err(|error| explain(linker.engine(), component, &error))
 }
 
-/// Explains why a component does not fit the linker.
+/// Finds out why a component does not fit the linker.
 fn explain(engine: &Engine, component: &Component, error: &wasmtime::Error) -> WorldError {
     let ty = component.component_type();
     let unknown_imports: Vec<String> = ty

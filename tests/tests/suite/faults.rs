@@ -50,7 +50,7 @@ fn every_failure_is_reported_in_one_line() {
         (
             "recurse",
             "",
-            "Uncaught trap in charm code: it used memory that it does not have (endless recursion, or unsafe code?) at ",
+            "Uncaught trap in charm code: out-of-bounds memory access (endless recursion, or unsafe code?) at ",
         ),
         (
             "loop",

@@ -1,4 +1,4 @@
-//! `charmhost:actions/actions`.
+//! `charmhost:actions/actions`: parameters, results and progress of an action (ops §14).
 
 use charmhost_juju::flatten_results;
 

@@ -1,4 +1,4 @@
-//! `charmhost:config/config`.
+//! `charmhost:config/config`: options with their types (ops §15).
 
 use charmhost_juju::ConfigValue;
 

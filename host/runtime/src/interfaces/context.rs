@@ -1,4 +1,4 @@
-//! `charmhost:context/context`.
+//! `charmhost:context/context`: the environment of the dispatch (ops §1).
 
 use crate::bindings::context::{ContextInfo, Host};
 use crate::state::State;

@@ -1,4 +1,4 @@
-//! Events of the domain as the guest gets them.
+//! Events as the guest gets them (ops §3).
 
 use charmhost_framework::Event;
 use charmhost_juju::events::table::{
@@ -10,7 +10,7 @@ use charmhost_juju::{Event as JujuEvent, EventKind};
 
 use crate::bindings::events as wit;
 
-/// The guest's form of an event.
+/// Converts an event for the guest.
 pub(super) fn event(event: Event) -> wit::Event {
     match event {
         Event::Juju(event) => juju(&event),

@@ -1,4 +1,4 @@
-//! `charmhost:framework/framework`.
+//! `charmhost:framework/framework`: observers, deliveries and emission (ops §4).
 
 use charmhost_framework::{Delivery, Error as FrameworkError, Outcome};
 
@@ -6,15 +6,15 @@ use super::{Error, error, events, full};
 use crate::bindings::framework::{self as wit, Host};
 use crate::state::{ENTRY, ModelEffects, State};
 
-/// How often the data of an event is in memory for one delivery: in the event,
-/// in the notice as text and as a value, and in what goes to the guest.
+/// Copies of an event's data in memory for one delivery: in the event, in the
+/// notice as text and as a value, and in the delivery to the guest.
 const COPIES: usize = 4;
 
 impl Host for State {
     fn define(&mut self, source: String, event_name: String) -> Result<(), Error> {
         self.hold(&[&source, &event_name]).map_err(full)?;
         let framework = &mut self.charm.framework;
-        framework.define(&source, &event_name).map_err(refused)
+        framework.define(&source, &event_name).map_err(rejected)
     }
 
     fn observe(
@@ -29,7 +29,7 @@ impl Host for State {
         let framework = &mut self.charm.framework;
         framework
             .observe(&source, &event_name, &observer, &method)
-            .map_err(refused)
+            .map_err(rejected)
     }
 
     fn next(&mut self) -> Result<Option<wit::Delivery>, Error> {
@@ -70,7 +70,7 @@ impl Host for State {
         let deliveries = charm
             .framework
             .emit(&source, &event_name, &snapshot, effects)
-            .map_err(refused)?;
+            .map_err(rejected)?;
         self.memory
             .release(size.saturating_mul(copies.saturating_sub(deliveries.len())));
         self.emitted
@@ -86,8 +86,8 @@ impl Host for State {
         let charm = &mut self.charm;
         let effects = &mut ModelEffects(&mut charm.model);
         let settled = charm.framework.settle(id, &outcome, effects);
-        settled.map_err(refused)?;
-        // What is deferred is held on, in the queue.
+        settled.map_err(rejected)?;
+        // A deferred event stays in memory, in the queue.
         if let (Some(size), Outcome::Handled) = (self.emitted.remove(&id), &outcome) {
             self.memory.release(size);
         }
@@ -95,7 +95,7 @@ impl Host for State {
     }
 }
 
-fn refused(error: FrameworkError) -> Error {
+fn rejected(error: FrameworkError) -> Error {
     Error::InvalidInput(error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! `charmhost:hook-tools/hook-tools`.
+//! `charmhost:hook-tools/hook-tools`: hook tools that the policy allows (ops §7).
 
 use charmhost_hook_tools::Denied;
 

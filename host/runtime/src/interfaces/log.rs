@@ -1,10 +1,10 @@
-//! `charmhost:log/log`.
+//! `charmhost:log/log`: log lines, and the report of a crash (ops §20).
 
 use charmhost_juju::Level;
 
 use crate::bindings::log::{self as wit, Host};
+use crate::failure::CrashReport;
 use crate::state::State;
-use crate::trap::CrashReport;
 
 impl Host for State {
     fn write(&mut self, level: wit::Level, message: String) {
@@ -16,7 +16,7 @@ impl Host for State {
             wit::Level::Error => Level::Error,
             wit::Level::Critical => Level::Critical,
         };
-        // What was denied comes before what the charm says of it.
+        // A denial is logged before the charm's own line about it.
         self.log_denials();
         self.log_for_guest(level, &message);
     }

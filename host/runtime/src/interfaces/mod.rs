@@ -1,5 +1,5 @@
-//! The functions that a guest imports: each module translates between one
-//! interface's generated types and the domain's, and decides nothing.
+//! The imports of a guest: each module translates between the generated types of
+//! one interface and those of the domain, and decides nothing.
 
 mod actions;
 mod config;
@@ -27,12 +27,12 @@ pub(crate) use errors::Error;
 impl errors::Host for State {}
 impl wit_events::Host for State {}
 
-/// The host holds as much as it may for the guest.
+/// The error of a guest for which the host holds too much.
 fn full(error: HostMemoryExceeded) -> Error {
     Error::Other(error.to_string())
 }
 
-/// The cases that a charm can act on.
+/// Maps the error of a hook tool to the case that a charm can act on (ops §8).
 fn error(error: ToolError) -> Error {
     let text = error.to_string();
     match error {

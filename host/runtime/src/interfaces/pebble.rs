@@ -1,4 +1,4 @@
-//! `charmhost:pebble/pebble`.
+//! `charmhost:pebble/pebble`: containers and their Pebble (ops §18).
 
 use std::time::Duration;
 
@@ -11,42 +11,45 @@ use wasmtime::component::{Resource, ResourceTableError};
 use super::{Error, full};
 use crate::bindings::errors::{ChangeFailure, PathFailure, PathProblem};
 use crate::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter, HostProcess};
-use crate::containers::{Reader, Running, Writer};
+use crate::containers::{ProcessHandle, PullHandle, PushHandle};
 use crate::state::State;
 
-/// The largest chunk that crosses to the guest at once, in bytes.
+/// Size of the chunks that a guest reads, in bytes.
 const CHUNK: u32 = 1024 * 1024;
 
 impl State {
-    fn container(&self, name: &str) -> Result<Client, Error> {
+    fn container(&mut self, name: &str) -> Result<Client, Error> {
         self.charm.containers.get(name).map_err(Error::NotFound)
     }
 
     fn writer(
         &mut self,
-        writer: &Resource<Writer>,
+        writer: &Resource<PushHandle>,
     ) -> Result<&mut Option<(Push, Reservation)>, Error> {
-        Ok(&mut self.table.get_mut(writer).map_err(lost)?.0)
+        Ok(&mut self.table.get_mut(writer).map_err(table_error)?.0)
     }
 
-    fn process(&mut self, process: &Resource<Running>) -> Result<&mut Process, Error> {
-        let process = self.table.get_mut(process).map_err(lost)?;
-        let (process, _) = process.0.as_mut().ok_or_else(over)?;
+    fn process(&mut self, process: &Resource<ProcessHandle>) -> Result<&mut Process, Error> {
+        let process = self.table.get_mut(process).map_err(table_error)?;
+        let (process, _) = process.0.as_mut().ok_or_else(waited_for)?;
         Ok(process)
     }
 
-    /// Takes a process to its end: nothing can be done with it afterwards.
-    fn last_of(&mut self, process: &Resource<Running>) -> Result<(Process, Reservation), Error> {
-        let process = self.table.get_mut(process).map_err(lost)?;
-        process.0.take().ok_or_else(over)
+    /// Takes a process out of its handle, which cannot be used afterwards.
+    fn take_process(
+        &mut self,
+        process: &Resource<ProcessHandle>,
+    ) -> Result<(Process, Reservation), Error> {
+        let process = self.table.get_mut(process).map_err(table_error)?;
+        process.0.take().ok_or_else(waited_for)
     }
 }
 
-fn lost(error: ResourceTableError) -> Error {
-    Error::Other(format!("the host has lost it: {error}"))
+fn table_error(error: ResourceTableError) -> Error {
+    Error::Other(format!("cannot use the handle: {error}"))
 }
 
-fn over() -> Error {
+fn waited_for() -> Error {
     Error::InvalidInput("the command was waited for already".to_owned())
 }
 
@@ -80,7 +83,7 @@ fn error(error: PebbleError) -> Error {
     }
 }
 
-/// The size of the next chunk for a guest. An empty one would look like the end.
+/// The size of the next chunk. Rejects 0, as an empty chunk means the end.
 fn chunk_size(max: u32) -> Result<usize, Error> {
     match max {
         0 => Err(Error::InvalidInput("cannot read 0 bytes".to_owned())),
@@ -181,12 +184,16 @@ impl Host for State {
         client.restart(&names).await.map_err(error)
     }
 
-    async fn pull(&mut self, container: String, path: String) -> Result<Resource<Reader>, Error> {
+    async fn pull(
+        &mut self,
+        container: String,
+        path: String,
+    ) -> Result<Resource<PullHandle>, Error> {
         let client = self.container(&container)?;
-        let held = self.memory.reserve(Pull::CAPACITY).map_err(full)?;
+        let _reserved = self.memory.reserve(Pull::CAPACITY).map_err(full)?;
         let pull = client.pull(&path).await.map_err(error)?;
-        let reader = Reader { pull, _held: held };
-        self.table.push(reader).map_err(lost)
+        let handle = PullHandle { pull, _reserved };
+        self.table.push(handle).map_err(table_error)
     }
 
     async fn push(
@@ -194,12 +201,13 @@ impl Host for State {
         container: String,
         path: String,
         options: wit::FileOptions,
-    ) -> Result<Resource<Writer>, Error> {
+    ) -> Result<Resource<PushHandle>, Error> {
         let client = self.container(&container)?;
-        let held = self.memory.reserve(Push::CAPACITY).map_err(full)?;
+        let reserved = self.memory.reserve(Push::CAPACITY).map_err(full)?;
         let push = client.push(&path, &file_options(options)).await;
         let push = push.map_err(error)?;
-        self.table.push(Writer(Some((push, held)))).map_err(lost)
+        let handle = PushHandle(Some((push, reserved)));
+        self.table.push(handle).map_err(table_error)
     }
 
     async fn list_files(
@@ -240,33 +248,33 @@ impl Host for State {
         container: String,
         command: Vec<String>,
         options: wit::CommandOptions,
-    ) -> Result<Resource<Running>, Error> {
+    ) -> Result<Resource<ProcessHandle>, Error> {
         let client = self.container(&container)?;
         let exec = command_of(command, options)?;
         let input = exec.input.as_ref().map_or(0, |input| input.len());
-        let held = self.memory.reserve(Process::CAPACITY + input);
-        let held = held.map_err(full)?;
+        let reserved = self.memory.reserve(Process::CAPACITY + input);
+        let reserved = reserved.map_err(full)?;
         let process = client.exec(&exec).await.map_err(error)?;
-        let running = Running(Some((process, held)));
-        self.table.push(running).map_err(lost)
+        let handle = ProcessHandle(Some((process, reserved)));
+        self.table.push(handle).map_err(table_error)
     }
 }
 
 impl HostFileReader for State {
-    async fn read(&mut self, reader: Resource<Reader>, max: u32) -> Result<Vec<u8>, Error> {
+    async fn read(&mut self, reader: Resource<PullHandle>, max: u32) -> Result<Vec<u8>, Error> {
         let max = chunk_size(max)?;
-        let reader = self.table.get_mut(&reader).map_err(lost)?;
+        let reader = self.table.get_mut(&reader).map_err(table_error)?;
         reader.pull.read(max).await.map(Vec::from).map_err(error)
     }
 
-    async fn drop(&mut self, reader: Resource<Reader>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, reader: Resource<PullHandle>) -> wasmtime::Result<()> {
         self.table.delete(reader)?;
         Ok(())
     }
 }
 
 impl HostFileWriter for State {
-    async fn write(&mut self, writer: Resource<Writer>, chunk: Vec<u8>) -> Result<(), Error> {
+    async fn write(&mut self, writer: Resource<PushHandle>, chunk: Vec<u8>) -> Result<(), Error> {
         match self.writer(&writer)? {
             Some((push, _)) => push.write(chunk).await.map_err(error),
             None => Err(Error::InvalidInput(
@@ -275,16 +283,16 @@ impl HostFileWriter for State {
         }
     }
 
-    async fn close(&mut self, writer: Resource<Writer>) -> Result<(), Error> {
+    async fn close(&mut self, writer: Resource<PushHandle>) -> Result<(), Error> {
         match self.writer(&writer)?.take() {
-            Some((push, _held)) => push.finish().await.map_err(error),
+            Some((push, _reserved)) => push.finish().await.map_err(error),
             None => Err(Error::InvalidInput(
                 "the file was closed already".to_owned(),
             )),
         }
     }
 
-    async fn drop(&mut self, writer: Resource<Writer>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, writer: Resource<PushHandle>) -> wasmtime::Result<()> {
         self.table.delete(writer)?;
         Ok(())
     }
@@ -293,21 +301,21 @@ impl HostFileWriter for State {
 impl HostProcess for State {
     async fn write_input(
         &mut self,
-        process: Resource<Running>,
+        process: Resource<ProcessHandle>,
         chunk: Vec<u8>,
     ) -> Result<(), Error> {
         let written = self.process(&process)?.write_input(chunk).await;
         written.map_err(error)
     }
 
-    async fn close_input(&mut self, process: Resource<Running>) -> Result<(), Error> {
+    async fn close_input(&mut self, process: Resource<ProcessHandle>) -> Result<(), Error> {
         self.process(&process)?.close_input();
         Ok(())
     }
 
     async fn read_output(
         &mut self,
-        process: Resource<Running>,
+        process: Resource<ProcessHandle>,
         max: u32,
     ) -> Result<Vec<u8>, Error> {
         let max = chunk_size(max)?;
@@ -317,7 +325,7 @@ impl HostProcess for State {
 
     async fn read_error_output(
         &mut self,
-        process: Resource<Running>,
+        process: Resource<ProcessHandle>,
         max: u32,
     ) -> Result<Vec<u8>, Error> {
         let max = chunk_size(max)?;
@@ -327,7 +335,7 @@ impl HostProcess for State {
 
     async fn send_signal(
         &mut self,
-        process: Resource<Running>,
+        process: Resource<ProcessHandle>,
         signal: String,
     ) -> Result<(), Error> {
         let sent = self.process(&process)?.send_signal(&signal).await;
@@ -336,12 +344,12 @@ impl HostProcess for State {
 
     async fn collect(
         &mut self,
-        process: Resource<Running>,
+        process: Resource<ProcessHandle>,
         max: u32,
     ) -> Result<wit::CommandOutput, Error> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let max = max.min(self.limiter.host_buffer());
-        let (process, _held) = self.last_of(&process)?;
+        let max = max.min(self.limiter.limits().host_buffer());
+        let (process, _reserved) = self.take_process(&process)?;
         let Collected {
             code,
             stdout,
@@ -356,12 +364,12 @@ impl HostProcess for State {
         })
     }
 
-    async fn wait(&mut self, process: Resource<Running>) -> Result<i32, Error> {
-        let (process, _held) = self.last_of(&process)?;
+    async fn wait(&mut self, process: Resource<ProcessHandle>) -> Result<i32, Error> {
+        let (process, _reserved) = self.take_process(&process)?;
         process.wait().await.map_err(error)
     }
 
-    async fn drop(&mut self, process: Resource<Running>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, process: Resource<ProcessHandle>) -> wasmtime::Result<()> {
         self.table.delete(process)?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `charmhost:ports/ports`.
+//! `charmhost:ports/ports`: opened ports (ops §16.1).
 
 use charmhost_juju::{Port, Protocol};
 

@@ -1,4 +1,4 @@
-//! `charmhost:relations/relations`.
+//! `charmhost:relations/relations`: relations and their databags (ops §11).
 
 use charmhost_juju::{DatabagOwner, OwnDatabag, Relation};
 

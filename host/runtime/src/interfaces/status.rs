@@ -1,4 +1,4 @@
-//! `charmhost:status/status`.
+//! `charmhost:status/status`: status, set or collected (ops §13).
 
 use charmhost_juju::{Level, Scope, StatusName, StatusValue};
 

@@ -1,4 +1,4 @@
-//! `charmhost:store/store`.
+//! `charmhost:store/store`: snapshots and notices as ops stores them (ops §5).
 
 use charmhost_error_chain::ErrorChain;
 use charmhost_store::{Error as StateError, Notice};

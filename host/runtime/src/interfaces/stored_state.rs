@@ -1,4 +1,4 @@
-//! `charmhost:stored-state/stored-state`.
+//! `charmhost:stored-state/stored-state`: values under the names of ops (ops §6).
 
 use charmhost_error_chain::ErrorChain;
 
@@ -30,7 +30,8 @@ impl Host for State {
     }
 }
 
-/// Only names of states: the file holds other things too.
+/// Rejects names that are not those of stored states, as the store holds other
+/// snapshots too.
 fn check(name: &str) -> Result<(), Error> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let key = last
@@ -40,7 +41,7 @@ fn check(name: &str) -> Result<(), Error> {
     match key {
         Some(key) if has_owner && !key.is_empty() && !key.contains(['[', ']']) => Ok(()),
         _ => Err(Error::InvalidInput(format!(
-            "{name:?} is not the name of a state, as MyCharm/StoredStateData[_stored] is"
+            "{name:?} is not the name of a stored state, for example MyCharm/StoredStateData[_stored]"
         ))),
     }
 }

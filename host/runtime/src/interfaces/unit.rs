@@ -1,4 +1,4 @@
-//! `charmhost:unit/unit`.
+//! `charmhost:unit/unit`: leadership and the workload version (ops §10).
 
 use super::{Error, error};
 use crate::bindings::unit::Host;

@@ -1,0 +1,120 @@
+//! The guest of a session: the charm's code with everything that it acts upon.
+
+use charmhost_error_chain::ErrorChain;
+use charmhost_juju::Level;
+use charmhost_sandbox::{CpuTicker, limit_cpu};
+use tokio::runtime::Runtime;
+use wasmtime::Store;
+
+use super::outcome::{Ending, Outcome};
+use super::report;
+use crate::artifact::CompiledCharm;
+use crate::bindings::CharmPre;
+use crate::bindings::entry::Outcome as GuestOutcome;
+use crate::failure::Failure;
+use crate::state::{CharmState, State};
+
+/// What a guest that has ended still holds.
+pub(super) struct Guest {
+    store: Store<State>,
+    pre: CharmPre<State>,
+    /// Dropped last: what the store holds is registered with it.
+    runtime: Runtime,
+}
+
+/// Loads a charm's code and runs it to its end.
+pub(super) fn run(
+    mut state: State,
+    load: impl FnOnce() -> Result<CompiledCharm, String>,
+    ticker: &mut dyn CpuTicker,
+) -> Result<Outcome, Ending> {
+    let code = load().map_err(|error| report::failed(&mut state.charm, &error))?;
+    let stderr = state.charm.stderr.clone();
+    let mut guest = Guest::new(state, code, ticker)
+        .map_err(|error| report::failed_unlogged(&stderr, &error))?;
+    let Guest {
+        store,
+        pre,
+        runtime,
+    } = &mut guest;
+    let ended = runtime.block_on(async {
+        let charm = pre.instantiate_async(&mut *store).await?;
+        charm.charmhost_entry_entry().call_run(&mut *store).await
+    });
+    let ending = finish(store.data_mut(), ended);
+    Ok(Outcome::of_guest(ending, guest))
+}
+
+impl Guest {
+    fn new(state: State, code: CompiledCharm, ticker: &mut dyn CpuTicker) -> Result<Self, String> {
+        // The futures of host functions need timers and readiness of files.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start: {error}"))?;
+        let pre = code.into_pre();
+        let limits = state.limiter.limits().clone();
+        let mut store = Store::new(pre.engine(), state);
+        store.set_hostcall_fuel(limits.host_buffer());
+        store.limiter(|state| &mut state.limiter);
+        limit_cpu(&mut store, |state| &mut state.limiter);
+        ticker.start(pre.engine(), &limits).map_err(|error| {
+            format!("cannot start the thread that limits processor time: {error}")
+        })?;
+        Ok(Guest {
+            store,
+            pre,
+            runtime,
+        })
+    }
+}
+
+/// Commits the local state if the guest completed, and reports how it failed
+/// otherwise (ops §2.2).
+fn finish(state: &mut State, ended: wasmtime::Result<GuestOutcome>) -> Ending {
+    let crash = state.charm.crash.take();
+    state.log_denials();
+    state.sandbox.clean();
+    match ended {
+        Ok(outcome) => {
+            if let Some(crash) = crash {
+                report::charm_failed(&mut state.charm, &Failure::reported(crash));
+            }
+            match outcome {
+                GuestOutcome::Completed => commit(&mut state.charm),
+                GuestOutcome::Aborted => Ending::Aborted,
+                GuestOutcome::Exited(exit) => {
+                    if !exit.message.is_empty() {
+                        state.charm.stderr.write_line(&exit.message);
+                    }
+                    Ending::Exited(exit.code)
+                }
+            }
+        }
+        Err(error) => {
+            let failure = match crash {
+                Some(crash) => Failure::reported(crash),
+                None => Failure::trapped(&error, &state.limiter),
+            };
+            report::charm_failed(&mut state.charm, &failure);
+            Ending::Failed
+        }
+    }
+}
+
+/// Requeues what the guest did not settle, and commits the local state: the
+/// last thing that a session does (ops §2.1, step 12).
+fn commit(charm: &mut CharmState) -> Ending {
+    let left = charm.framework.close();
+    if left > 0 {
+        let line = format!(
+            "The charm ended before it had handled everything: {left} deliveries come again in the next dispatch."
+        );
+        charm.model.log(Level::Warning, &line);
+    }
+    let queue = charm.framework.queue();
+    match charm.local.commit(queue, &mut charm.model) {
+        Ok(()) => Ending::Completed,
+        Err(error) => report::failed(charm, &error.chain()),
+    }
+}

@@ -1,0 +1,207 @@
+//! One session: a charm handles one event (ops §2.1).
+//!
+//! A [`Session`] knows the machine and Juju by its [`Host`] only. It reads no
+//! variables, prints nothing, never ends the process, and leaves nothing behind
+//! when its [`Outcome`] is dropped: many sessions can run in one process, also
+//! at the same time.
+
+mod guest;
+mod host;
+mod legacy_hooks;
+mod outcome;
+mod report;
+mod sandbox;
+
+use std::sync::Arc;
+
+use charmhost_error_chain::ErrorChain;
+use charmhost_framework::{Framework, Queue};
+use charmhost_hook_tools::Policy;
+use charmhost_juju::{Environment, Event, Level, Metadata, Model, Stderr};
+use charmhost_sandbox::HostMemory;
+use charmhost_store::{Backend, Error as StoreError, OpenOptions, Transaction};
+
+use crate::artifact::CompiledCharm;
+use crate::containers::Containers;
+use crate::settings::Settings;
+use crate::state::{CharmState, State};
+pub use host::{Host, LegacyHooks, ProcessRestriction, Variables};
+pub use outcome::{Ending, Outcome};
+
+/// A charm with the event that it is to handle.
+pub struct Charm<'a> {
+    /// What Juju sets in the environment of a dispatch.
+    pub environment: Environment,
+    /// The charm's definition, or why it cannot be used, which the session logs.
+    pub definition: Result<Definition, String>,
+    /// Loads the charm's code. Called once, after the local state was opened
+    /// and the process restricted, or never.
+    pub code: Box<dyn FnOnce() -> Result<CompiledCharm, String> + 'a>,
+}
+
+/// The files that define a charm.
+#[derive(Debug, Clone, Default)]
+pub struct Definition {
+    /// `metadata.yaml`, `config.yaml` and `actions.yaml`.
+    pub metadata: Arc<Metadata>,
+    /// `charmhost.toml`, narrowed to what the operator allows.
+    pub settings: Settings,
+}
+
+/// One event of one charm.
+pub struct Session<'a> {
+    host: Host<'a>,
+    charm: Charm<'a>,
+}
+
+impl<'a> Session<'a> {
+    /// A session on a host. Nothing happens before it runs.
+    pub fn new(host: Host<'a>, charm: Charm<'a>) -> Self {
+        Session { host, charm }
+    }
+
+    /// Handles the event, and commits the charm's local state if that succeeds.
+    /// A failure is logged, and printed to standard error.
+    pub fn run(self) -> Outcome {
+        self.handle().unwrap_or_else(Outcome::from)
+    }
+
+    fn handle(self) -> Result<Outcome, Ending> {
+        let Session { host, charm } = self;
+        let environment = charm.environment;
+        let stderr = host.stderr;
+        // Without metadata there is still a log.
+        let metadata = match &charm.definition {
+            Ok(definition) => Arc::clone(&definition.metadata),
+            Err(_) => Arc::default(),
+        };
+        let mut model = Model::new(host.hook_tools, &environment, metadata, stderr.clone());
+        let begun = begin(
+            &environment,
+            charm.definition,
+            host.legacy_hooks,
+            host.store,
+            &mut model,
+        );
+        let Begun {
+            definition: Definition { metadata, settings },
+            event,
+            local,
+            queue,
+        } = begun.map_err(|stop| stop.report(&mut model, &stderr))?;
+        let known = Arc::clone(&metadata);
+        let event_names = Box::new(move |name: &str| known.has_event(name));
+        let mut charm_state = CharmState {
+            framework: Framework::new(event, environment.is_restricted(), event_names, queue),
+            local,
+            containers: Containers::new(&metadata, host.pebble),
+            hook_tools: Policy::new(settings.grants.hook_tools.iter().cloned()),
+            environment,
+            metadata,
+            model,
+            stderr,
+            handler: None,
+            crash: None,
+        };
+        let memory = HostMemory::new(settings.limits.host_memory());
+        let charm_dir = &charm_state.environment.charm_dir;
+        let output = host.guest_output;
+        let sandbox = sandbox::open(charm_dir, &settings, &memory, output, host.variables)
+            .map_err(|error| report::failed(&mut charm_state, &error))?;
+        let mut state = State::new(charm_state, settings.limits, memory, sandbox);
+        state.log_denials();
+        if let Some(restriction) = host.restriction {
+            sandbox::restrict_process(&mut state, restriction);
+        }
+        guest::run(state, charm.code, host.cpu_ticker)
+    }
+}
+
+/// A session whose guest is about to run.
+struct Begun {
+    definition: Definition,
+    /// None if the charm does not define the event, which is no failure (ops
+    /// §2.2).
+    event: Option<Event>,
+    local: Transaction,
+    queue: Queue,
+}
+
+/// Why no guest runs.
+enum Stop {
+    Ended(Ending),
+    Failed(String),
+}
+
+impl From<Ending> for Stop {
+    fn from(ending: Ending) -> Self {
+        Stop::Ended(ending)
+    }
+}
+
+impl Stop {
+    fn report(self, model: &mut Model, stderr: &Stderr) -> Ending {
+        match self {
+            Stop::Ended(ending) => ending,
+            Stop::Failed(error) => {
+                model.log(Level::Error, &error);
+                report::failed_unlogged(stderr, &error)
+            }
+        }
+    }
+}
+
+/// Runs a legacy hook, determines the event, and opens the local state (ops
+/// §2.1, steps 4 to 8).
+fn begin(
+    environment: &Environment,
+    definition: Result<Definition, String>,
+    legacy_hooks: Option<&mut dyn LegacyHooks>,
+    store: Box<dyn Backend>,
+    model: &mut Model,
+) -> Result<Begun, Stop> {
+    if environment.is_reentrant() {
+        let line = format!("Charm called itself via {}.", environment.dispatch_path);
+        model.log(Level::Debug, &line);
+        return Err(Ending::Reentered.into());
+    }
+    if environment.debug {
+        model.copy_log_to_stderr();
+    }
+    let line = format!("charmhost {} up and running.", env!("CARGO_PKG_VERSION"));
+    model.log(Level::Debug, &line);
+    let definition = definition.map_err(Stop::Failed)?;
+    let Definition { metadata, settings } = &definition;
+    if let Some(hooks) = legacy_hooks {
+        legacy_hooks::run(environment, model, hooks, &settings.grants)?;
+    }
+    // A legacy hook does not need the variables of the event: they are checked
+    // after it (ops §2.1, steps 7 and 11).
+    let event = environment
+        .event(metadata)
+        .map_err(|error| Stop::Failed(error.to_string()))?;
+    if event.is_none() {
+        let name = environment.event_name();
+        let line = format!("Event {name} not defined for {}.", metadata.name);
+        model.log(Level::Debug, &line);
+    }
+    let options = OpenOptions {
+        restricted: environment.is_restricted(),
+        mode: settings.state.mode,
+        limit: settings.limits.host_buffer(),
+    };
+    match Transaction::begin(store, options, metadata, model) {
+        Ok((local, queue)) => Ok(Begun {
+            definition,
+            event,
+            local,
+            queue,
+        }),
+        Err(StoreError::Unavailable(reason)) => {
+            let line = format!("Ignoring {}: {reason}.", environment.event_name());
+            model.log(Level::Debug, &line);
+            Err(Ending::Ignored.into())
+        }
+        Err(error) => Err(Stop::Failed(error.chain().to_string())),
+    }
+}
