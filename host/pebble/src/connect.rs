@@ -141,3 +141,65 @@ impl tower_service::Service<hyper::Uri> for HttpConnector {
         Box::pin(async move { connect(connector.as_ref()).await.map(TokioIo::new) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::Client;
+
+    /// A daemon in memory, or none.
+    struct Memory {
+        is_ready: bool,
+    }
+
+    impl Connect for Memory {
+        fn connect(&self) -> Connecting {
+            let is_ready = self.is_ready;
+            Box::pin(async move {
+                if !is_ready {
+                    return Err(ErrorKind::ConnectionRefused.into());
+                }
+                let (client, server) = tokio::io::duplex(1024);
+                tokio::spawn(answer(server));
+                Ok(Box::new(client) as Box<dyn ByteStream>)
+            })
+        }
+
+        fn address(&self) -> &Path {
+            Path::new("memory")
+        }
+    }
+
+    /// Answers a single request without a body.
+    async fn answer(mut stream: DuplexStream) {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        assert!(request.starts_with(b"GET /v1/system-info HTTP/1.1\r\n"));
+        let body = r#"{"type": "sync", "result": {"version": "v1", "boot-id": "b"}}"#;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_uses_the_streams_of_its_connector() {
+        let client = Client::with_connector(Arc::new(Memory { is_ready: true }));
+        assert_eq!(client.system_info().await.unwrap().version, "v1");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_is_not_ready_is_named_by_its_address() {
+        let client = Client::with_connector(Arc::new(Memory { is_ready: false }));
+        let error = client.system_info().await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot connect to Pebble at memory: "),
+            "{error}"
+        );
+    }
+}
