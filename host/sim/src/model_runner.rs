@@ -40,6 +40,8 @@ pub struct ModelRunner<'a> {
     /// How many storage instances there were so far: their numbers are unique.
     storages: u32,
     dispatches: Vec<UnitDispatch>,
+    /// The first dispatch of the last step that did something.
+    since: usize,
     removed: BTreeMap<String, ModelRecord>,
     unmet: Vec<FailedExpectation>,
     expected_failures: BTreeSet<usize>,
@@ -64,6 +66,7 @@ impl<'a> ModelRunner<'a> {
             observer,
             storages: 0,
             dispatches: Vec::new(),
+            since: 0,
             removed: BTreeMap::new(),
             unmet: Vec::new(),
             expected_failures: BTreeSet::new(),
@@ -104,14 +107,15 @@ impl<'a> ModelRunner<'a> {
             self.step(step, &title)?;
         }
         if let Some(expect) = end {
-            let since = self.dispatches.len();
-            self.check("end", expect, since);
+            self.check("end", expect);
         }
         self.report()
     }
 
     fn step(&mut self, step: &ModelStep, title: &str) -> Result<(), Error> {
-        let since = self.dispatches.len();
+        if !step.only_expects() {
+            self.since = self.dispatches.len();
+        }
         let in_step = |error: Error| Error::Step {
             step: title.to_owned(),
             source: Box::new(error),
@@ -120,7 +124,7 @@ impl<'a> ModelRunner<'a> {
         self.operate(step).map_err(in_step)?;
         self.settle(title)?;
         if let Some(expect) = &step.expect {
-            self.check(title, expect, since);
+            self.check(title, expect);
         }
         Ok(())
     }
@@ -297,7 +301,8 @@ impl<'a> ModelRunner<'a> {
         ))
     }
 
-    fn check(&mut self, after: &str, expect: &ModelExpect, since: usize) {
+    fn check(&mut self, after: &str, expect: &ModelExpect) {
+        let since = self.since;
         let ran: Vec<UnitDispatch> = self.dispatches.get(since..).unwrap_or_default().to_vec();
         let mut unmet = model_expect::check(after, expect, &self.controller, &ran);
         for (name, expect) in &expect.units {

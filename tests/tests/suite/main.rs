@@ -25,6 +25,7 @@ mod hook_tools;
 mod isolation;
 mod isolation_users;
 mod limits;
+mod models;
 mod mutants;
 mod native;
 mod ops_rules;

@@ -225,7 +225,12 @@ impl ModelStep {
         })
     }
 
-    /// How many things the step does; one is right, and none only expects.
+    /// Whether the step does nothing.
+    pub fn only_expects(&self) -> bool {
+        self.verbs() == 0
+    }
+
+    /// How many things the step does; one at most is right.
     fn verbs(&self) -> usize {
         let given = [
             self.add_unit.is_some(),
