@@ -3,13 +3,12 @@
 mod names;
 mod relation;
 
-use charmhost_juju::Metadata;
+use charmhost_juju::{Metadata, Subject};
 use charmhost_sim_model::{Actions, HookKind, WorkloadEvent};
 
 use crate::Error;
 use crate::event::{Change, Event};
 use crate::scenario::file::StepSpec;
-use names::{HOOKS, SECRET_HOOKS};
 use relation::KnownRelation;
 
 /// Makes events of steps, in their order: what a step brings about is there
@@ -92,30 +91,25 @@ impl<'a> Resolver<'a> {
             });
         }
         let name = step.event.strip_prefix("hooks/").unwrap_or(&step.event);
-        if HOOKS.contains(&name) {
-            return Ok(self.plain(name, step, unused));
-        }
-        if SECRET_HOOKS.contains(&name) {
-            return self.secret(name, step, unused);
-        }
-        for (endpoint, what) in split(name, "-relation-") {
-            let known = ["created", "joined", "changed", "departed", "broken"].contains(&what);
-            if known && self.metadata.relations.contains_key(endpoint) {
-                return self.relation(endpoint, what, step, unused);
+        let event = match names::subject(name, self.metadata) {
+            Some((Subject::Relation, endpoint, hook)) => {
+                let what = hook.strip_prefix("relation-").unwrap_or(hook);
+                Some(self.relation(endpoint, what, step, unused)?)
             }
-        }
-        for (storage, what) in split(name, "-storage-") {
-            let known = ["attached", "detaching"].contains(&what);
-            if known && self.metadata.storage.contains_key(storage) {
-                return self.storage(storage, what, step, unused);
+            Some((Subject::Storage, storage, hook)) => {
+                let what = hook.strip_prefix("storage-").unwrap_or(hook);
+                Some(self.storage(storage, what, step, unused)?)
             }
-        }
-        for (container, what) in split(name, "-pebble-") {
-            if self.metadata.containers.contains_key(container)
-                && let Some(event) = self.workload(container, what, step, unused)?
-            {
-                return Ok(event);
+            Some((Subject::Container, container, hook)) => {
+                let what = hook.strip_prefix("pebble-").unwrap_or(hook);
+                self.workload(container, what, step, unused)?
             }
+            Some((Subject::Secret, ..)) => Some(self.secret(name, step, unused)?),
+            Some((Subject::Unit, ..)) => Some(self.plain(name, step, unused)),
+            Some((Subject::Action, ..)) | None => None,
+        };
+        if let Some(event) = event {
+            return Ok(event);
         }
         Err(names::refusal(
             &step.event,
@@ -277,14 +271,6 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Every way to split a name around a separator: endpoints may contain it.
-fn split<'a>(name: &'a str, separator: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    name.match_indices(separator).filter_map(move |(at, _)| {
-        let rest = name.get(at + separator.len()..)?;
-        Some((name.get(..at)?, rest))
-    })
-}
-
 /// The keys of a step beside `event` and `expect`, until an event takes them.
 struct UnusedKeys(Vec<&'static str>);
 
@@ -323,7 +309,10 @@ impl UnusedKeys {
 mod tests {
     use std::path::Path;
 
+    use charmhost_juju::EventKind;
+
     use super::*;
+    use crate::scenario::file::NoticeSpec;
 
     fn resolved(dir: &Path, steps: &[StepSpec]) -> Vec<Result<String, String>> {
         let file = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
@@ -365,6 +354,41 @@ mod tests {
             ..StepSpec::default()
         };
         resolved(dir.path(), &[step]).remove(0)
+    }
+
+    /// A new event is simulated or listed as one that is not.
+    #[test]
+    fn every_event_of_the_table_is_resolved_to_its_hook() {
+        let dir = tempfile::tempdir().unwrap();
+        resolved(dir.path(), &[]);
+        let metadata = Metadata::load(dir.path()).unwrap();
+        let actions = crate::charm_files::read_actions(dir.path()).unwrap();
+        let mut resolver = Resolver::new(&metadata, &actions, "x", "charmcraft.yaml");
+        resolver.add_relation("db", 1, "pg", vec!["pg/0".to_owned()]);
+        resolver.add_secret("cv0a2f5olq3c73f8cb60", "label");
+        let kinds = EventKind::ALL.iter().copied();
+        for kind in kinds.filter(|kind| names::is_simulated(*kind)) {
+            let hook = kind.row().hook_name();
+            let subject = match kind.row().subject {
+                Subject::Unit | Subject::Secret => "",
+                Subject::Relation => "db-",
+                Subject::Storage => "data-",
+                Subject::Container => "app-",
+                Subject::Action => "noop-",
+            };
+            let event = format!("{subject}{hook}");
+            let step = StepSpec {
+                event: event.clone(),
+                notice: hook.ends_with("notice").then(|| NoticeSpec {
+                    key: "example.com/done".to_owned(),
+                    data: std::collections::BTreeMap::new(),
+                }),
+                check: hook.contains("check").then(|| "up".to_owned()),
+                ..StepSpec::default()
+            };
+            let name = resolver.event(&step).map(|event| event.name());
+            assert_eq!(name.map_err(|error| error.to_string()), Ok(event));
+        }
     }
 
     #[test]

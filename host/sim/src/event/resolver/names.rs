@@ -1,31 +1,50 @@
 //! The names of events, and the errors for names that are not among them.
 
-use charmhost_juju::Metadata;
+use charmhost_juju::{EventKind, Metadata, Subject};
 use charmhost_sim_model::Actions;
 use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// Hooks about the unit as a whole.
-pub const HOOKS: [&str; 9] = [
-    "install",
-    "leader-elected",
-    "leader-settings-changed",
-    "config-changed",
-    "start",
-    "update-status",
-    "upgrade-charm",
-    "stop",
-    "remove",
+/// Events that are not simulated: other workers of the agent run them, or nobody
+/// upgrades the machine.
+const NOT_SIMULATED: [EventKind; 3] = [
+    EventKind::PreSeriesUpgrade,
+    EventKind::PostSeriesUpgrade,
+    EventKind::CollectMetrics,
 ];
 
-/// Hooks about a secret.
-pub const SECRET_HOOKS: [&str; 4] = [
-    "secret-changed",
-    "secret-rotate",
-    "secret-remove",
-    "secret-expired",
-];
+/// Whether an event is simulated.
+pub fn is_simulated(kind: EventKind) -> bool {
+    !NOT_SIMULATED.contains(&kind)
+}
+
+/// The simulated hooks about a subject: their names, without that of the subject.
+fn hooks(subject: Subject) -> impl Iterator<Item = String> {
+    let kinds = EventKind::ALL.iter().copied();
+    kinds
+        .filter(move |kind| kind.row().subject == subject && is_simulated(*kind))
+        .map(|kind| kind.row().hook_name())
+}
+
+/// The subject of a hook's name: its kind, its name in the metadata, and the rest
+/// of the hook's name. Hooks about the unit and secrets have no other rest.
+pub fn subject<'a>(hook: &'a str, metadata: &Metadata) -> Option<(Subject, &'a str, &'a str)> {
+    for kind in [Subject::Unit, Subject::Secret] {
+        if hooks(kind).any(|known| known == hook) {
+            return Some((kind, "", hook));
+        }
+    }
+    let kinds = [Subject::Relation, Subject::Storage, Subject::Container];
+    kinds.into_iter().find_map(|kind| {
+        hooks(kind).find_map(|known| {
+            let name = hook.strip_suffix(&known)?.strip_suffix('-')?;
+            let rest = hook.strip_prefix(name)?.strip_prefix('-')?;
+            let is_declared = metadata.names(kind).any(|declared| declared == name);
+            is_declared.then_some((kind, name, rest))
+        })
+    })
+}
 
 /// An action by its name, with its parameters.
 pub type Named = (String, Map<String, Value>);
@@ -151,37 +170,14 @@ fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
 }
 
 fn known(metadata: &Metadata, actions: &Actions) -> Vec<String> {
-    let mut known: Vec<String> = HOOKS.iter().map(|name| (*name).to_owned()).collect();
-    let mut extend = |names: &mut dyn Iterator<Item = &String>, suffixes: &[&str]| {
-        for name in names {
-            known.extend(suffixes.iter().map(|suffix| format!("{name}-{suffix}")));
+    let mut known: Vec<String> = hooks(Subject::Unit).collect();
+    for subject in [Subject::Container, Subject::Relation, Subject::Storage] {
+        for name in metadata.names(subject) {
+            known.extend(hooks(subject).map(|hook| format!("{name}-{hook}")));
         }
-    };
-    extend(
-        &mut metadata.containers.keys(),
-        &[
-            "pebble-ready",
-            "pebble-custom-notice",
-            "pebble-check-failed",
-            "pebble-check-recovered",
-        ],
-    );
-    extend(
-        &mut metadata.relations.keys(),
-        &[
-            "relation-created",
-            "relation-joined",
-            "relation-changed",
-            "relation-departed",
-            "relation-broken",
-        ],
-    );
-    extend(
-        &mut metadata.storage.keys(),
-        &["storage-attached", "storage-detaching"],
-    );
+    }
     known.extend(actions.names().map(|name| format!("{name}-action")));
-    known.extend(SECRET_HOOKS.iter().map(|name| (*name).to_owned()));
+    known.extend(hooks(Subject::Secret));
     known
 }
 
