@@ -1,5 +1,7 @@
 //! All back ends do the same: one list of cases, run with each of them.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

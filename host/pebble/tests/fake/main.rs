@@ -61,7 +61,7 @@ fn the_error_for_silence_names_its_limit() {
                 panic!("another error: {error:?}");
             };
             assert_eq!(*limit, SILENCE);
-            assert_eq!(doing, "get an answer to GET /v1/plan");
+            assert_eq!(doing, "get a response to GET /v1/plan");
         },
     );
 }
