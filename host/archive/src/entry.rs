@@ -127,7 +127,7 @@ pub fn lost_by_juju(name: &str) -> Option<&'static str> {
         );
     }
     if name == "revision" {
-        return Some("Juju writes its own; remove the file");
+        return Some("Juju writes this file itself; remove it");
     }
     let hidden = [".git", ".svn", ".hg", ".bzr", ".tox"];
     if name.split('/').any(|part| hidden.contains(&part)) {
@@ -143,7 +143,7 @@ pub fn clash<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'sta
     let mut files = BTreeSet::new();
     for name in names {
         if !files.insert(name) {
-            return Some((name, "two files have this name; drop one"));
+            return Some((name, "two files have this name; remove one"));
         }
     }
     let is_folder_too = |name: &&str| {

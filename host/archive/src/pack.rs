@@ -98,7 +98,7 @@ fn check(entries: &[Entry]) -> Result<(), Error> {
     if find("metadata.yaml").is_none() {
         return rejected(
             "metadata.yaml",
-            "it is missing; Juju reads no charm without it",
+            "it is missing; Juju cannot read a charm without it",
         );
     }
     match find("dispatch").map(|entry| entry.mode) {

@@ -74,7 +74,7 @@ fn platform(label: &str, value: &Value, base: Option<&str>) -> Result<Platform, 
     };
     if own_base.is_some() && base.is_some() {
         return Err(format!(
-            "`{target}` names a base, and so does the key `base`; drop one of the two"
+            "`{target}` has a base, and so does the key `base`; remove one of them"
         ));
     }
     let base = own_base
@@ -138,7 +138,7 @@ fn split_base(base: &str) -> Result<(String, String), String> {
             "the base `ubuntu@{channel}` has no released version; write `ubuntu@24.04`"
         )),
         _ => Err(format!(
-            "Juju reads no charms with the base `{base}`; write `ubuntu@24.04`"
+            "Juju cannot read charms with the base `{base}`; write `ubuntu@24.04`"
         )),
     }
 }
@@ -146,13 +146,13 @@ fn split_base(base: &str) -> Result<(String, String), String> {
 fn known_architecture(name: &str) -> Result<String, String> {
     match name {
         "all" => Err(
-            "Juju refuses charms for the architecture `all`; name the ones you want, \
+            "Juju rejects charms for the architecture `all`; list the architectures, \
              such as amd64 and arm64"
                 .into(),
         ),
         _ if ARCHITECTURES.contains(&name) => Ok(name.to_owned()),
         _ => Err(format!(
-            "`{name}` is no architecture Juju knows; use one of {}",
+            "`{name}` is not one of Juju's architectures; use one of {}",
             ARCHITECTURES.join(", ")
         )),
     }

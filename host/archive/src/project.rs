@@ -227,9 +227,9 @@ fn metadata(
     };
     for key in charmcraft::metadata_keys(charmcraft) {
         let place = if file.contains_key(key) {
-            "cannot be duplicated in metadata.yaml; remove it from one of the two"
+            "cannot be duplicated in metadata.yaml; remove it from one of the files"
         } else {
-            "would be lost, as metadata.yaml is there and is used instead; move it there, \
+            "would be lost, because metadata.yaml exists and is used instead; move it there, \
              or move all of metadata.yaml to charmcraft.yaml"
         };
         problems.add(format!("cannot use `{key}` in charmcraft.yaml: it {place}"));

@@ -161,7 +161,7 @@ impl Files<'_> {
                 Ok(_) => self.add(include),
                 Err(_) => Err(rejected(
                     include,
-                    "`prime` in charmcraft.yaml names it, and it is not there; make it, or remove the line",
+                    "`prime` in charmcraft.yaml lists it, and it does not exist; create it, or remove the line",
                 )),
             };
         }
@@ -194,7 +194,7 @@ impl Files<'_> {
             Ok(target) => rejected(
                 name,
                 &format!(
-                    "it is a link to {target:?}, which is not there; remove it, or make the file"
+                    "it is a link to {target:?}, which does not exist; remove it, or create the file"
                 ),
             ),
             Err(_) => Error::io("read", &path)(error),

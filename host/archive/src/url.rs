@@ -26,7 +26,7 @@ pub fn normalise(link: &str) -> Result<String, String> {
     let host = host.to_ascii_lowercase();
     let host = host.strip_suffix(default_port).unwrap_or(&host);
     if host.is_empty() || host.starts_with(':') {
-        return rejected("it names no host");
+        return rejected("it has no host");
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
     Ok(format!("{scheme}://{user}{host}{slash}{path}"))

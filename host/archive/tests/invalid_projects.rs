@@ -91,7 +91,7 @@ const REFUSED: &[(&str, &str)] = &[
         "`provides.web` has the same name",
     ),
     ("extra-bindings: {}", "with nothing under it"),
-    ("extra-bindings: {a: 1}", "nothing may stand after the name"),
+    ("extra-bindings: {a: 1}", "it must not have a value"),
     (
         "requires: {a: pg}\nextra-bindings: {a: }",
         "an endpoint has that name",
@@ -152,7 +152,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "storage: {d: {type: block, minimum-size: big}}",
-        "is no size",
+        "is not a size",
     ),
     (
         "storage: {d: {type: block, properties: [x]}}",
@@ -267,7 +267,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "actions: {a: {params: {to: {$ref: '#/x'}}}}",
-        "Juju takes no references",
+        "Juju resolves no references",
     ),
     (
         "actions: {a: {required: to}}",
@@ -307,7 +307,7 @@ const PLATFORMS: &[(&str, &str)] = &[
     ),
     (
         "base: ubuntu@24.04\nplatforms: {x86_64: }",
-        "no architecture Juju knows",
+        "not one of Juju's architectures",
     ),
     (
         "base: ubuntu@24.04\nplatforms: {x: {build-on: [amd64], build-for: [all]}}",
@@ -331,7 +331,7 @@ const PLATFORMS: &[(&str, &str)] = &[
     ),
     (
         "base: almalinux@9\nplatforms: {amd64: }",
-        "Juju reads no charms with the base `almalinux@9`",
+        "Juju cannot read charms with the base `almalinux@9`",
     ),
     (
         "base: ubuntu@devel\nplatforms: {amd64: }",
@@ -344,7 +344,7 @@ const PLATFORMS: &[(&str, &str)] = &[
     ("platforms: {amd64: }", "has no base"),
     (
         "base: ubuntu@24.04\nplatforms: {'ubuntu@22.04:amd64': }",
-        "drop one of the two",
+        "remove one of them",
     ),
 ];
 
@@ -444,7 +444,7 @@ fn files_beside_charmcraft_yaml_may_not_contradict_it() {
             &plain,
             "config.yaml",
             "{}\n",
-            "Juju refuses an empty configuration",
+            "Juju rejects an empty configuration",
             1,
         ),
         (

@@ -131,7 +131,7 @@ fn names_and_files_that_juju_would_lose_are_rejected() {
 #[test]
 fn a_charm_without_metadata_or_dispatch_is_rejected() {
     for (gone, wanted) in [
-        ("metadata.yaml", "Juju reads no charm"),
+        ("metadata.yaml", "Juju cannot read a charm"),
         ("dispatch", "the program Juju runs"),
     ] {
         let entries = charm()

@@ -147,7 +147,7 @@ fn links_that_cannot_be_followed_are_rejected() {
         ),
         ("../../..", "it is a link that leads out of the project"),
         ("/etc/passwd", "it is a link that leads out of the project"),
-        ("none", "it is a link to \"none\", which is not there"),
+        ("none", "it is a link to \"none\", which does not exist"),
         ("../lib", "it is a link to a folder that it is in"),
     ] {
         let dir = project("[]");

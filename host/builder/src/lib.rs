@@ -27,7 +27,7 @@ pub enum Error {
     )]
     UnknownLanguage(PathBuf),
     /// The directory does not exist.
-    #[error("cannot build {0}: there is no such directory")]
+    #[error("cannot build {0}: the directory does not exist")]
     NoDirectory(PathBuf),
     /// A tool is missing.
     #[error("cannot build {dir}: {missing}; {remedy}")]

@@ -84,7 +84,7 @@ fn cargo() -> Command {
 fn missing_cargo(dir: &Path) -> Error {
     Error::MissingTool {
         dir: dir.to_path_buf(),
-        missing: "there is no cargo on PATH".to_owned(),
+        missing: "cargo is not on PATH".to_owned(),
         remedy: "install Rust with rustup".to_owned(),
     }
 }

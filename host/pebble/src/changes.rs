@@ -77,7 +77,7 @@ pub(crate) enum Waited {
 }
 
 impl Client {
-    /// Returns a change as it stands.
+    /// Returns the current state of a change.
     pub async fn change(&self, id: &str) -> Result<Change, Error> {
         let path = format!("/v1/changes/{}", checked(id)?);
         Ok(self.get(&path).await?.result)

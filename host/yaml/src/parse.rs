@@ -222,7 +222,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
             "str" => Ok(Value::String(text.to_owned())),
             "null" | "bool" | "int" | "float" => match resolve(text) {
                 Value::String(text) => Err(format!(
-                    "cannot read {text:?} as the {} that its tag says",
+                    "cannot read {text:?} as the {} of its tag",
                     tag.suffix
                 )),
                 value => Ok(value),

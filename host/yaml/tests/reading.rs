@@ -134,7 +134,7 @@ fn errors_have_a_position_and_advice() {
         ("a: *nothing", "line 1"),
         (
             "a: !!int x",
-            "cannot read \"x\" as the int that its tag says",
+            "cannot read \"x\" as the int of its tag",
         ),
         (
             "a: !!python/object:os.system x",

@@ -203,7 +203,7 @@ fn invalid_options_are_reported_before_the_build() {
         (&["--scenario", &scenario], "unknown key `exepct`"),
         (&["--pebble", "/nowhere/pebble"], "there is no such file"),
         // The options are valid, only the build fails.
-        (&["--event", "start"], "there is no cargo on PATH"),
+        (&["--event", "start"], "cargo is not on PATH"),
     ] {
         let output = without_tools(&web, &[&["sim"], args].concat());
         assert_eq!(output.status.code(), Some(1), "{}", shown(&output));

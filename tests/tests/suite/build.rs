@@ -85,7 +85,7 @@ fn build_failures_are_reported() {
     for (result, wanted) in [
         (
             build(&dir.path().join("none"), &output, &[]),
-            "there is no such directory",
+            "the directory does not exist",
         ),
         (
             build(dir.path(), &output, &[]),

@@ -58,7 +58,7 @@ fn action(name: &str, place: &str, map: &Map<String, Value>, problems: &mut Prob
             .all(|(key, value)| value.is_object() && !KEYS.contains(&key.as_str()));
     if name == "actions" && holds_actions {
         problems.add(
-            "cannot use `actions` inside actions: the actions stand directly at the top; remove \
+            "cannot use `actions` inside actions: actions are keys at the top level; remove \
              the inner key",
         );
         return;
@@ -174,7 +174,7 @@ fn references(place: &str, value: &Value, problems: &mut Problems) {
             for (key, value) in map {
                 if key == "$ref" || key == "$schema" {
                     problems.add(format!(
-                        "cannot use `{key}` in `{place}`: Juju takes no references; write the \
+                        "cannot use `{key}` in `{place}`: Juju resolves no references; write the \
                          schema out"
                     ));
                 }

@@ -11,13 +11,13 @@ pub fn check(config: &Value, problems: &mut Problems) {
     };
     for key in map.keys().filter(|key| *key != "options") {
         problems.add(format!(
-            "cannot use `config.{key}`: `config` has only the key `options`, and the options \
-             stand under it"
+            "cannot use `config.{key}`: `config` has only the key `options`, and options \
+             belong under it"
         ));
     }
     match map.get("options") {
         None => problems.add(
-            "cannot use `config` without `options`: Juju refuses an empty configuration; write \
+            "cannot use `config` without `options`: Juju rejects an empty configuration; write \
              the options under `options`, or leave `config` out",
         ),
         Some(Value::Null) => {}

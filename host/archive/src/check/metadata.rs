@@ -34,7 +34,7 @@ pub fn check_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Name(format!(
-        "cannot use the charm name {name:?}: Juju wants lower-case words joined by hyphens, each \
+        "cannot use the charm name {name:?}: it must be lower-case words joined by hyphens, each \
          with a letter in it and the first beginning with one, such as \"my-charm\" or \"pg2-k8s\""
     )))
 }
@@ -109,7 +109,7 @@ fn check_formats(metadata: &Map<String, Value>, problems: &mut Problems) {
     if !first.is_empty() && !second.is_empty() {
         problems.add(format!(
             "cannot use {first} together with {second}: they are of two formats of metadata; \
-             say the base and `assumes: [juju >= 3.6]` instead"
+             write `base` and `assumes: [juju >= 3.6]` instead"
         ));
     }
 }

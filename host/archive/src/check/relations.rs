@@ -92,7 +92,7 @@ fn endpoint<'a>(
     let scope = problems.string(&format!("{place}.scope"), map.get("scope")?)?;
     if scope != "global" && scope != "container" {
         problems.add(format!(
-            "cannot use `{place}.scope`: {scope:?} is no scope; write global or container"
+            "cannot use `{place}.scope`: {scope:?} is not a scope; write global or container"
         ));
     }
     Some(scope)
@@ -122,13 +122,11 @@ fn extra_bindings(metadata: &Map<String, Value>, endpoints: &[Endpoint], problem
     for (name, value) in map {
         let place = format!("extra-bindings.{name}");
         if !value.is_null() {
-            problems.add(format!(
-                "cannot use `{place}`: nothing may stand after the name"
-            ));
+            problems.add(format!("cannot use `{place}`: it must not have a value"));
         }
         if name.is_empty() || endpoints.iter().any(|endpoint| endpoint.name == name) {
             problems.add(format!(
-                "cannot use `{place}`: an endpoint has that name and is bound anyhow; remove it"
+                "cannot use `{place}`: an endpoint has that name and is bound already; remove it"
             ));
         }
     }

@@ -93,7 +93,7 @@ fn store(place: &str, value: &Value, problems: &mut Problems) {
         && !is_size(size)
     {
         problems.add(format!(
-            "cannot use `{place}.minimum-size`: {size:?} is no size; write one such as 1G or 512M"
+            "cannot use `{place}.minimum-size`: {size:?} is not a size; write, for example, 1G or 512M"
         ));
     }
     if let Some(value) = map.get("properties") {
@@ -108,7 +108,7 @@ fn properties(place: &str, value: &Value, problems: &mut Problems) {
     for value in problems.list(place, value).into_iter().flatten() {
         if value != "transient" {
             problems.add(format!(
-                "cannot use `{place}`: Juju knows only transient, and there is {}",
+                "cannot use `{place}`: it must be transient, and is {}",
                 kind(value)
             ));
         }
