@@ -268,7 +268,7 @@ fn config_values_of_the_wrong_type_are_reported() {
         (
             "early",
             &[],
-            "the container has not started, or it restarts; do this when pebble-ready is handled, or ask can-connect first",
+            "the container has not started, or it is restarting; do this when pebble-ready is handled, or ask can-connect first",
         ),
     ] {
         assert_logged(action, more, wanted);
