@@ -132,10 +132,7 @@ fn errors_have_a_position_and_advice() {
         ("a: [1", "line "),
         ("a: b: c", "line 1"),
         ("a: *nothing", "line 1"),
-        (
-            "a: !!int x",
-            "cannot read \"x\" as the int of its tag",
-        ),
+        ("a: !!int x", "cannot read \"x\" as the int of its tag"),
         (
             "a: !!python/object:os.system x",
             "cannot read a value of the type",
