@@ -61,7 +61,7 @@ setup-tests:
 	@scripts/setup tests
 
 .PHONY: test-rust
-test-rust: setup-tests lint ## Run the tests of the host's crates
+test-rust: setup-tests dist lint ## Run the tests of the host's crates
 	@scripts/say "testing the host's crates (about 4 minutes the first time)"
 	cargo test --release --workspace --exclude charmhost-tests
 
