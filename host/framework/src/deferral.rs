@@ -14,8 +14,8 @@ impl Framework {
     ///
     /// # Errors
     ///
-    /// If there is no such delivery, or if the event cannot be deferred (ops
-    /// §3.1); the delivery is then not settled.
+    /// If there is no such delivery, or if the event cannot be deferred
+    /// (ops §3.1); the delivery is then not settled.
     pub fn settle<E: Effects>(
         &mut self,
         id: u32,

@@ -1,4 +1,4 @@
-//! The queue of deferred events (ops §5.3, §5.4).
+//! The queue of deferred events (ops §5.3, ops §5.4).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -100,8 +100,8 @@ impl Queue {
         })
     }
 
-    /// Drops a notice, if it is in the queue: every one with the same ID (ops
-    /// §5.3).
+    /// Drops a notice, if it is in the queue: every one with the same ID
+    /// (ops §5.3).
     pub(crate) fn drop_notice(&mut self, notice: &DeferredNotice) {
         for position in self.by_id.remove(&notice.id()).unwrap_or_default() {
             let Some(dropped) = self.notices.remove(&position) else {

@@ -17,7 +17,7 @@ pub(crate) fn are_equal(a: &DeferredNotice, b: &DeferredNotice) -> bool {
 }
 
 /// Returns the log line for an observer that is skipped, because an equal notice
-/// is queued or being handled.
+/// is queued or being handled (ops §20.4).
 pub(crate) fn skipping(notice: &DeferredNotice) -> String {
     format!(
         "Skipping notice ({}/{}/{}) - already in the queue.",

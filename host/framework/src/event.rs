@@ -1,4 +1,4 @@
-//! Events on their way to observers.
+//! Events on their way to observers (ops §3.1, ops §4.3).
 
 use charmhost_juju::Event as JujuEvent;
 use serde_json::Value;

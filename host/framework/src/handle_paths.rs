@@ -1,5 +1,5 @@
 //! Paths of objects, for example `MyCharm/DbLib[db]`, and names of events and
-//! methods (ops §4.1, §4.2).
+//! methods (ops §4.1, ops §4.2).
 
 use std::fmt;
 
@@ -41,7 +41,8 @@ impl Source {
         }
     }
 
-    /// Returns the path of an event: the same for all observers of one emission.
+    /// Returns the path of an event, the same for all observers of one emission
+    /// (ops §4.1).
     pub(crate) fn event_path(&self, name: &str, counter: u64) -> String {
         format!("{self}/on/{name}[{counter}]")
     }

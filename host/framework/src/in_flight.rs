@@ -1,4 +1,4 @@
-//! Deliveries that the guest got and did not settle.
+//! Deliveries that the guest got and did not settle (ops §4.4, ops §4.5).
 
 use std::collections::BTreeMap;
 

@@ -7,11 +7,11 @@
 //! | part | rules |
 //! |---|---|
 //! | `dispatch_order` | the order of one dispatch (ops §2.1) |
-//! | `handle_paths` | paths of objects and names of events (ops §4.1, §4.2) |
+//! | `handle_paths` | paths of objects and names of events (ops §4.1, ops §4.2) |
 //! | `observers` | registering observers and custom events (ops §4.2) |
 //! | `emission` | from an event to its deliveries (ops §4.3) |
 //! | `duplicates` | which notices are equal (ops §4.4) |
-//! | `re_emission` | deferred events of earlier dispatches (ops §4.5, §5.4) |
+//! | `re_emission` | deferred events of earlier dispatches (ops §4.5, ops §5.4) |
 //! | `deferral` | settling and deferring deliveries (ops §4.5) |
 //! | `deferred_notice`, `deferred_queue` | the queue of deferred events (ops §5) |
 //! | `status_evaluation` | the evaluation of statuses (ops §13.3) |

@@ -1,5 +1,5 @@
 //! Events that earlier dispatches deferred: they are delivered before the
-//! dispatched event, in the order of the queue (ops §4.5, §5.4).
+//! dispatched event, in the order of the queue (ops §4.5, ops §5.4).
 
 use std::collections::HashSet;
 
@@ -58,7 +58,7 @@ impl Framework {
         dropped.log_rest("dropping them from", effects);
     }
 
-    /// Logs a delivery of an event that was deferred (ops §4.5).
+    /// Logs a delivery of an event that was deferred (ops §4.5, ops §20.4).
     pub(crate) fn log_re_emission(delivery: &Delivery, effects: &mut impl Effects) {
         if let Some(deferral) = &delivery.deferred {
             let name = delivery.event.name();

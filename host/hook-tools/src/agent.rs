@@ -37,7 +37,7 @@ pub struct AgentSocket {
 
 /// Where the hook tools of an agent are, over its socket and as programs.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct AgentOptions {
     /// The agent's socket, or the name of the variable that is missing for it.
     pub agent: Result<AgentSocket, &'static str>,
     /// The charm's directory, absolute.
@@ -89,9 +89,9 @@ impl AgentTransport {
     ///
     /// # Errors
     ///
-    /// If there is neither a socket that can be used nor `juju-log` on `PATH`,
+    /// If there is neither a socket that can be used nor [`LOG_TOOL`] on `PATH`,
     /// or `choice` is unknown.
-    pub fn new(options: Options, stderr: Stderr) -> Result<Self, TransportError> {
+    pub fn new(options: AgentOptions, stderr: Stderr) -> Result<Self, TransportError> {
         let exec = ExecTransport::direct(options.path.clone());
         let has_tools = exec.has(LOG_TOOL);
         let mut lines = Vec::new();
@@ -285,7 +285,7 @@ impl Transport for AgentTransport {
     }
 }
 
-fn rpc(agent: &AgentSocket, options: &Options) -> Result<RpcTransport, RpcError> {
+fn rpc(agent: &AgentSocket, options: &AgentOptions) -> Result<RpcTransport, RpcError> {
     let address = Address::parse(&agent.network, &agent.address)?;
     let dir = options.charm_dir.display().to_string();
     Ok(RpcTransport::new(address, agent.context_id.clone(), dir))

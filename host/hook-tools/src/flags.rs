@@ -3,7 +3,7 @@
 
 /// The value of a flag, and what the agent does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FlagKind {
     /// None, or a boolean after `=`.
     Switch,
     /// Any text.
@@ -29,20 +29,20 @@ pub struct Flag {
     /// The names, without dashes. [`Parsed::value`] takes the first.
     pub names: &'static [&'static str],
     /// The value.
-    pub kind: Kind,
+    pub kind: FlagKind,
 }
 
 impl Flag {
-    pub(crate) const fn new(names: &'static [&'static str], kind: Kind) -> Self {
+    pub(crate) const fn new(names: &'static [&'static str], kind: FlagKind) -> Self {
         Flag { names, kind }
     }
 
     pub(crate) const fn switch(names: &'static [&'static str]) -> Self {
-        Flag::new(names, Kind::Switch)
+        Flag::new(names, FlagKind::Switch)
     }
 
     pub(crate) const fn text(names: &'static [&'static str]) -> Self {
-        Flag::new(names, Kind::Text)
+        Flag::new(names, FlagKind::Text)
     }
 
     fn key(&self) -> &'static str {
@@ -158,7 +158,7 @@ pub(crate) fn walk(
             let flag = find(flags, name)?;
             let value = match (value, flag.kind) {
                 (Some(value), _) => value,
-                (None, Kind::Switch) => "true",
+                (None, FlagKind::Switch) => "true",
                 (None, _) => next(&mut rest, name)?,
             };
             each(flag, name, value)?;
@@ -185,8 +185,10 @@ fn short<'a>(
         letters = after;
         let as_the_agent = joined == Joined::AsTheAgent;
         let value = match flag.kind {
-            Kind::Switch if as_the_agent && after.starts_with('=') => std::mem::take(&mut letters),
-            Kind::Switch => "true",
+            FlagKind::Switch if as_the_agent && after.starts_with('=') => {
+                std::mem::take(&mut letters)
+            }
+            FlagKind::Switch => "true",
             _ if after.is_empty() => next(rest, name)?,
             _ => std::mem::take(&mut letters),
         };
@@ -222,7 +224,7 @@ fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {
         ))
     };
     let value = match flag.kind {
-        Kind::Switch => match parse_bool(value) {
+        FlagKind::Switch => match parse_bool(value) {
             Some(on) => on.to_string(),
             None => {
                 return Err(reject(format!(
@@ -230,10 +232,10 @@ fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {
                 )));
             }
         },
-        Kind::Format if !["smart", "yaml", "json"].contains(&value) => {
+        FlagKind::Format if !["smart", "yaml", "json"].contains(&value) => {
             return Err(reject(format!("unknown format {value:?}")));
         }
-        Kind::YamlFormat if !["yaml", "json"].contains(&value) => {
+        FlagKind::YamlFormat if !["yaml", "json"].contains(&value) => {
             return Err(reject(format!("unknown format {value:?}")));
         }
         _ => value.to_owned(),
@@ -265,7 +267,7 @@ mod tests {
         Flag::switch(&["a", "all"]),
         Flag::switch(&["b"]),
         Flag::text(&["r", "relation"]),
-        Flag::new(&["format"], Kind::Format),
+        Flag::new(&["format"], FlagKind::Format),
     ];
 
     fn shown(args: &str) -> String {

@@ -22,11 +22,11 @@ mod table;
 mod transport;
 mod version;
 
-pub use agent::{AgentSocket, AgentTransport, Options};
+pub use agent::{AgentOptions, AgentSocket, AgentTransport};
 pub use charmhost_jujuc::CallTimer;
 pub use error::ToolError;
 pub use exec::ExecTransport;
-pub use flags::{Flag, Kind, ParseError, Parsed, parse, parse_bool, unrecognized};
+pub use flags::{Flag, FlagKind, ParseError, Parsed, parse, parse_bool, unrecognized};
 pub use limits::MAX_ARGUMENT;
 pub use log::Level;
 pub use memory::MemoryTransport;

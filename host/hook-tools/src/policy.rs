@@ -5,7 +5,7 @@
 //! not list is denied: an unknown flag may name a file, and so may any argument
 //! of an unknown tool.
 
-use crate::flags::{Joined, Kind, ParseError, dashed, walk};
+use crate::flags::{FlagKind, Joined, ParseError, dashed, walk};
 use crate::table::{Arguments, Tool, is_tool_name, tool};
 
 /// Which hook tools a guest may run, and with which arguments.
@@ -115,11 +115,13 @@ fn file_named(
     let mut found = None;
     let others = walk(tool.flags, args, joined, |flag, name, value| {
         let opens = match flag.kind {
-            Kind::FileInput { stdin } => !(stdin && value == "-"),
-            Kind::FileOutput => true,
-            Kind::Switch | Kind::Text | Kind::Format | Kind::YamlFormat | Kind::IgnoredFormat => {
-                false
-            }
+            FlagKind::FileInput { stdin } => !(stdin && value == "-"),
+            FlagKind::FileOutput => true,
+            FlagKind::Switch
+            | FlagKind::Text
+            | FlagKind::Format
+            | FlagKind::YamlFormat
+            | FlagKind::IgnoredFormat => false,
         };
         if opens {
             found.get_or_insert_with(|| dashed(name));

@@ -1,10 +1,10 @@
-//! Every hook tool of Juju 2.9 to 4.1, as data: a row for each (juju §3.2, §3.3).
+//! Every hook tool of Juju 2.9 to 4.1, as data: a row for each (juju §3.2, juju §3.3).
 //!
 //! Nothing else in this crate names a tool: what a guest may pass
 //! ([`crate::Policy`]), what a failure means ([`crate::ToolError`]), the usage
 //! texts of the simulated agent, and `TOOLS.md` are read from these rows.
 
-use crate::flags::{Flag, Kind};
+use crate::flags::{Flag, FlagKind};
 use crate::version::Version;
 
 /// The tool that writes to the log. Agents are recognised by it: every Juju has
@@ -66,7 +66,7 @@ pub struct Tool {
     pub arguments: Arguments,
     /// What the tool prints.
     pub output: Output,
-    /// The first version of Juju with the tool.
+    /// The first version of Juju with the tool (ops §16.9).
     pub since: Version,
     /// The first version of Juju without it.
     pub until: Option<Version>,
@@ -141,7 +141,7 @@ impl Tool {
 
     /// Whether the tool can read its standard input.
     pub fn reads_stdin(&self) -> bool {
-        let stdin = Kind::FileInput { stdin: true };
+        let stdin = FlagKind::FileInput { stdin: true };
         self.flags.iter().any(|flag| flag.kind == stdin)
     }
 }
@@ -164,15 +164,15 @@ pub fn is_tool_name(name: &str) -> bool {
         || (name.contains('-') && !name.starts_with("juju-") && name.split('-').all(is_word))
 }
 
-const FORMAT: Flag = Flag::new(&["format"], Kind::Format);
-const YAML_FORMAT: Flag = Flag::new(&["format"], Kind::YamlFormat);
-const IGNORED_FORMAT: Flag = Flag::new(&["format"], Kind::IgnoredFormat);
-const OUTPUT: Flag = Flag::new(&["o", "output"], Kind::FileOutput);
+const FORMAT: Flag = Flag::new(&["format"], FlagKind::Format);
+const YAML_FORMAT: Flag = Flag::new(&["format"], FlagKind::YamlFormat);
+const IGNORED_FORMAT: Flag = Flag::new(&["format"], FlagKind::IgnoredFormat);
+const OUTPUT: Flag = Flag::new(&["o", "output"], FlagKind::FileOutput);
 /// `--file -` reads the standard input.
-const FILE: Flag = Flag::new(&["file"], Kind::FileInput { stdin: true });
+const FILE: Flag = Flag::new(&["file"], FlagKind::FileInput { stdin: true });
 /// `--file -` reads a file named `-`: no tool for secrets reads its input.
-const SECRET_FILE: Flag = Flag::new(&["file"], Kind::FileInput { stdin: false });
-const RESOURCES: Flag = Flag::new(&["k8s-resources"], Kind::FileInput { stdin: false });
+const SECRET_FILE: Flag = Flag::new(&["file"], FlagKind::FileInput { stdin: false });
+const RESOURCES: Flag = Flag::new(&["k8s-resources"], FlagKind::FileInput { stdin: false });
 const RELATION: Flag = Flag::text(&["r", "relation"]);
 const APP: Flag = Flag::switch(&["app"]);
 const APPLICATION: Flag = Flag::switch(&["application"]);
@@ -579,14 +579,17 @@ mod tests {
                 .flags
                 .iter()
                 .map(|flag| flag.kind)
-                .find(|kind| matches!(kind, Kind::Format | Kind::YamlFormat));
+                .find(|kind| matches!(kind, FlagKind::Format | FlagKind::YamlFormat));
             let wanted = match tool.output {
-                Output::Smart => Some(Kind::Format),
-                Output::Yaml => Some(Kind::YamlFormat),
+                Output::Smart => Some(FlagKind::Format),
+                Output::Yaml => Some(FlagKind::YamlFormat),
                 Output::Nothing | Output::Text => None,
             };
             assert_eq!(format, wanted, "{}", tool.name);
-            let writes = tool.flags.iter().any(|flag| flag.kind == Kind::FileOutput);
+            let writes = tool
+                .flags
+                .iter()
+                .any(|flag| flag.kind == FlagKind::FileOutput);
             assert_eq!(writes, wanted.is_some(), "{}", tool.name);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use charmhost_hook_tools::{Arguments, Kind, Output, TOOLS, Tool};
+use charmhost_hook_tools::{Arguments, FlagKind, Output, TOOLS, Tool};
 
 const HEAD: &str = "# Hook tools
 
@@ -30,13 +30,15 @@ fn flags(tool: &Tool) -> String {
         });
         let names = names.collect::<Vec<_>>().join(", ");
         shown.push(match flag.kind {
-            Kind::Switch => names,
-            Kind::Text => format!("{names} TEXT"),
-            Kind::Format => format!("{names} smart, yaml or json"),
-            Kind::YamlFormat => format!("{names} yaml or json"),
-            Kind::IgnoredFormat => format!("{names} (ignored)"),
-            Kind::FileInput { stdin: true } => format!("**{names} FILE** or `-`"),
-            Kind::FileInput { stdin: false } | Kind::FileOutput => format!("**{names} FILE**"),
+            FlagKind::Switch => names,
+            FlagKind::Text => format!("{names} TEXT"),
+            FlagKind::Format => format!("{names} smart, yaml or json"),
+            FlagKind::YamlFormat => format!("{names} yaml or json"),
+            FlagKind::IgnoredFormat => format!("{names} (ignored)"),
+            FlagKind::FileInput { stdin: true } => format!("**{names} FILE** or `-`"),
+            FlagKind::FileInput { stdin: false } | FlagKind::FileOutput => {
+                format!("**{names} FILE**")
+            }
         });
     }
     if tool.arguments == Arguments::SecretContent {

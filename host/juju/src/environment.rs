@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use charmhost_hook_tools::{AgentSocket, Options};
+use charmhost_hook_tools::{AgentOptions, AgentSocket};
 
 use crate::events::dispatch_path;
 use crate::events::table::{EventKind, RELATION_ID, REMOTE_APP};
@@ -145,14 +145,14 @@ impl Environment {
 
     /// Returns the options of [`charmhost_hook_tools::AgentTransport`].
     /// `CHARMHOST_HOOK_TOOLS` can force a transport.
-    pub fn hook_tools(&self, vars: impl Fn(&str) -> Option<OsString>) -> Options {
+    pub fn hook_tools(&self, vars: impl Fn(&str) -> Option<OsString>) -> AgentOptions {
         let text = |name: &str| {
             let value = vars(name).unwrap_or_default();
             value.to_string_lossy().into_owned()
         };
         let needed = ["JUJU_AGENT_SOCKET_ADDRESS", "JUJU_CONTEXT_ID"];
         let missing = needed.into_iter().find(|name| text(name).is_empty());
-        Options {
+        AgentOptions {
             agent: self
                 .agent
                 .clone()

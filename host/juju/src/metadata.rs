@@ -1,5 +1,5 @@
-//! The charm's metadata: `metadata.yaml`, `actions.yaml` and `config.yaml` (ops
-//! §17).
+//! The charm's metadata: `metadata.yaml`, `actions.yaml` and `config.yaml`
+//! (ops §17).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The agent's side of a connection (juju §2.1, §2.3).
+//! The agent's side of a connection (juju §2.1, juju §2.3).
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;

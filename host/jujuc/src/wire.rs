@@ -1,4 +1,5 @@
-//! The messages of a call, as plain values and as bytes (juju §2.2–§2.4).
+//! The messages of a call, as plain values and as bytes (juju §2.2, juju §2.3,
+//! juju §2.4).
 //!
 //! A call is a header and its arguments, an answer a header and a body; on a
 //! new connection each is preceded by the definitions of its types. The IDs are

@@ -53,8 +53,8 @@ impl Bench {
         });
     }
 
-    fn options(&self, version: &str) -> Options {
-        Options {
+    fn options(&self, version: &str) -> AgentOptions {
+        AgentOptions {
             agent: Ok(AgentSocket {
                 network: "unix".to_owned(),
                 address: self.path().join("agent.socket").display().to_string(),
@@ -224,7 +224,7 @@ fn what_may_have_run_is_not_run_again() {
 #[test]
 fn a_transport_that_is_forced_is_the_only_one() {
     let bench = Bench::new();
-    let options = Options {
+    let options = AgentOptions {
         choice: "rpc".to_owned(),
         ..bench.options("9.9.9")
     };
@@ -232,7 +232,7 @@ fn a_transport_that_is_forced_is_the_only_one() {
     assert!(run(&mut forced, "is-leader").is_err());
     assert!(bench.programs().is_empty());
     let calls = answering(&bench);
-    let options = Options {
+    let options = AgentOptions {
         choice: "exec".to_owned(),
         ..bench.options("3.6.28")
     };
@@ -243,7 +243,7 @@ fn a_transport_that_is_forced_is_the_only_one() {
     .unwrap();
     assert_eq!(bench.programs(), ["is-leader x"]);
     assert!(calls.lock().unwrap().is_empty());
-    let options = Options {
+    let options = AgentOptions {
         choice: "both".to_owned(),
         ..bench.options("3.6.28")
     };

@@ -1,5 +1,5 @@
-//! Every event of Juju 2.9 to 4.1, as data: a row for each (ops §3.1, juju
-//! §1.3, §1.4).
+//! Every event of Juju 2.9 to 4.1, as data: a row for each (ops §3.1,
+//! juju §1.3, juju §1.4).
 //!
 //! No other place of the host lists events. Names, the variables that an event
 //! needs, what is saved of it while it is deferred and whether it can be
@@ -271,7 +271,7 @@ pub struct EventRow {
     pub fields: &'static [&'static Field],
     /// Whether a handler can defer the event.
     pub deferrable: bool,
-    /// The first version of Juju with the event.
+    /// The first version of Juju with the event (juju §1.4).
     pub since: Version,
     /// The first version of Juju without it.
     pub until: Option<Version>,

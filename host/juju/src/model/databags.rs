@@ -1,5 +1,5 @@
 //! Relation data: one databag for each unit and application of a relation
-//! (`relation-get`, `relation-set`; ops §11.4, §11.5, §11.7).
+//! (`relation-get`, `relation-set`; ops §11.4, ops §11.5, ops §11.7).
 //!
 //! Cache (ops §9): a databag is read as a whole, once per dispatch; a write that
 //! succeeded changes it. A write is compared with the databag first, so that
@@ -44,8 +44,8 @@ pub enum OwnDatabag {
 pub(super) struct DatabagCache(BTreeMap<(u32, String), Databag>);
 
 impl Model {
-    /// Returns the content of a databag; empty if the relation is gone (ops
-    /// §11.7).
+    /// Returns the content of a databag; empty if the relation is gone
+    /// (ops §11.7).
     pub fn relation_data(
         &mut self,
         endpoint: &str,
@@ -185,8 +185,8 @@ impl Model {
         let mut args = vec!["-r", &name];
         args.extend(of_app.then_some("--app"));
         args.extend(["--file", "-"]);
-        // Juju reads it as YAML, which JSON is not for every character (juju
-        // §3.3).
+        // Juju reads it as YAML, which JSON is not for every character
+        // (juju §3.3).
         let input = charmhost_yaml::to_string(&Value::Object(changes));
         match self.call_with_input("relation-set", &args, Some(input.as_bytes())) {
             Ok(_) => Ok(()),

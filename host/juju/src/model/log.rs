@@ -1,4 +1,4 @@
-//! Log lines (`juju-log`; ops §20.1, §20.2).
+//! Log lines (`juju-log`; ops §20.1, ops §20.2).
 //!
 //! A line that cannot be written must not fail the hook: it is lost, and only
 //! the first such failure is reported, on standard error. ops fails instead
@@ -33,8 +33,8 @@ impl Model {
         self.log.is_copied = true;
     }
 
-    /// Writes to the log, a message of more than [`MAX_ARGUMENT`] bytes in
-    /// chunks and an empty one not at all; returns whether everything was
+    /// Writes to the log, a message of more than [`MAX_ARGUMENT`] bytes in chunks
+    /// and an empty one not at all (ops §20.2); returns whether everything was
     /// written.
     pub fn log(&mut self, level: Level, message: &str) -> bool {
         if self.log.is_copied && !message.is_empty() {

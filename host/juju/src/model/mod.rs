@@ -8,17 +8,17 @@
 //! | `leadership` | `is_leader` (ops §9) |
 //! | `config` | options (ops §15) |
 //! | `status` | status of the unit and the application (ops §13) |
-//! | `relations` | listing and looking up relations (ops §11.1–§11.3, §11.7) |
-//! | `databags` | relation data and who may access it (ops §11.4, §11.5) |
+//! | `relations` | listing and looking up relations (ops §11.1, ops §11.2, ops §11.3, ops §11.7) |
+//! | `databags` | relation data and who may access it (ops §11.4, ops §11.5) |
 //! | `ports` | opened ports (ops §16.1) |
 //! | `storage` | locations of storage instances (ops §16.2) |
 //! | `actions` | parameters, results, progress, failure (ops §14) |
 //! | `workload_version` | the version of the workload (ops §10) |
 //! | `reboot` | rebooting the machine (ops §16.6) |
 //! | `controller_state` | state saved by the controller (ops §5.5) |
-//! | `log` | log lines (ops §20.1, §20.2) |
+//! | `log` | log lines (ops §20.1, ops §20.2) |
 //! | `security_events` | security events (ops §20.3) |
-//! | `tool_calls` | running hook tools and their failures (ops §7, §8) |
+//! | `tool_calls` | running hook tools and their failures (ops §7, ops §8) |
 
 pub(crate) mod actions;
 pub(crate) mod config;

@@ -1,5 +1,5 @@
-//! The ports of this unit (`open-port`, `close-port`, `opened-ports`; ops
-//! §16.1). Changes are applied when the hook succeeds.
+//! The ports of this unit (`open-port`, `close-port`, `opened-ports`;
+//! ops §16.1). Changes are applied when the hook succeeds.
 //!
 //! Nothing is cached (ops §9): each call runs its tools.
 

@@ -1,5 +1,5 @@
-//! The relations of this unit (`relation-ids`, `relation-list`; ops §11.1–§11.3,
-//! §11.7). Their data is in [`super::databags`].
+//! The relations of this unit (`relation-ids`, `relation-list`; ops §11.1,
+//! ops §11.2, ops §11.3, ops §11.7). Their data is in [`super::databags`].
 //!
 //! Cache (ops §9): the relations of an endpoint are listed once per dispatch; a
 //! list that failed is read again (ops caches an empty one, a defect). A
@@ -79,8 +79,8 @@ impl Model {
         Ok(listed.entry(endpoint.to_owned()).or_insert(relations))
     }
 
-    /// Returns a relation by its number; one that is not listed as inactive (ops
-    /// §11.2).
+    /// Returns a relation by its number; one that is not listed as inactive
+    /// (ops §11.2).
     pub fn relation(&mut self, endpoint: &str, id: u32) -> Result<Relation, ToolError> {
         let listed = self.relations(endpoint)?;
         if let Some(relation) = listed.iter().find(|relation| relation.id == id) {

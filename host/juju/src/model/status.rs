@@ -1,5 +1,5 @@
 //! The status of this unit and of its application (`status-get`, `status-set`;
-//! ops §13.1, §13.2). The evaluation of statuses (ops §13.3) is the
+//! ops §13.1, ops §13.2). The evaluation of statuses (ops §13.3) is the
 //! framework's.
 //!
 //! Cache (ops §9): reading caches what was read, setting caches what was set.
@@ -158,8 +158,8 @@ impl Model {
         Ok(status)
     }
 
-    /// Sets a status, at once; that of the application only for the leader (ops
-    /// §13.2).
+    /// Sets a status, at once; that of the application only for the leader
+    /// (ops §13.2).
     pub fn set_status(&mut self, scope: Scope, status: &StatusValue) -> Result<(), ToolError> {
         if let Some(refusal) = status.name.refusal() {
             let text = format!("cannot set the status {}: {refusal}", status.name);

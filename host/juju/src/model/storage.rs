@@ -1,5 +1,5 @@
-//! The storage instances of this unit (`storage-list`, `storage-get`; ops
-//! §16.2).
+//! The storage instances of this unit (`storage-list`, `storage-get`;
+//! ops §16.2).
 //!
 //! Nothing is cached: what a dispatch may reach is looked up once.
 

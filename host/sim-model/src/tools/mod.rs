@@ -28,7 +28,9 @@ mod yaml;
 
 use std::path::Path;
 
-use charmhost_hook_tools::{Kind, Output, ParseError, Parsed, TOOLS, Tool, Version, parse, tool};
+use charmhost_hook_tools::{
+    FlagKind, Output, ParseError, Parsed, TOOLS, Tool, Version, parse, tool,
+};
 use charmhost_jujuc::{REQUIRES_STDIN, Reply, Request};
 
 use crate::Hook;
@@ -164,7 +166,7 @@ fn call(
     let ignores_format = tool
         .flags
         .iter()
-        .any(|flag| flag.kind == Kind::IgnoredFormat);
+        .any(|flag| flag.kind == FlagKind::IgnoredFormat);
     if ignores_format && call.arguments.value("format").is_some() && reply.code != 2 {
         let warning = format!("--format flag deprecated for command {:?}", tool.name);
         reply.stderr.splice(0..0, warning.into_bytes());
