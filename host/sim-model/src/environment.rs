@@ -44,15 +44,15 @@ pub struct AgentPaths<'a> {
 
 /// The environment of a dispatch. Nothing is inherited (juju §1.3).
 pub fn environment(
-    model: &UnitView,
+    view: &UnitView,
     hook: &HookKind,
     action_id: u64,
     context_id: &str,
     paths: &AgentPaths,
 ) -> Vec<(String, String)> {
     let charm = paths.charm.display().to_string();
-    let machine = if model.kubernetes { "" } else { "0" };
-    let path_end = if model.kubernetes { ":/charm/bin" } else { "" };
+    let machine = if view.kubernetes { "" } else { "0" };
+    let path_end = if view.kubernetes { ":/charm/bin" } else { "" };
     let mut vars: Vec<(&str, String)> = vec![
         ("JUJU_DISPATCH_PATH", hook.dispatch_path()),
         ("JUJU_HOOK_NAME", hook.hook_name()),
@@ -64,15 +64,15 @@ pub fn environment(
             paths.socket.display().to_string(),
         ),
         ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
-        ("JUJU_UNIT_NAME", model.unit.clone()),
-        ("JUJU_MODEL_UUID", model.uuid.clone()),
-        ("JUJU_MODEL_NAME", model.name.clone()),
+        ("JUJU_UNIT_NAME", view.unit.clone()),
+        ("JUJU_MODEL_UUID", view.uuid.clone()),
+        ("JUJU_MODEL_NAME", view.name.clone()),
         ("JUJU_API_ADDRESSES", "127.0.0.1:17070".to_owned()),
         ("JUJU_MACHINE_ID", machine.to_owned()),
-        ("JUJU_VERSION", model.juju_version.clone()),
+        ("JUJU_VERSION", view.juju_version.clone()),
         (
             "JUJU_PRINCIPAL_UNIT",
-            model.principal.clone().unwrap_or_default(),
+            view.principal.clone().unwrap_or_default(),
         ),
         (
             "PATH",
@@ -84,10 +84,10 @@ pub fn environment(
         ("TERM", "tmux-256color".to_owned()),
     ];
     vars.extend(EMPTY.iter().map(|name| (*name, String::new())));
-    if Version::parse(&model.juju_version) >= TRACES_SINCE {
+    if Version::parse(&view.juju_version) >= TRACES_SINCE {
         vars.extend(TRACES.iter().map(|name| (*name, String::new())));
     }
-    if model.is_before_juju_4() {
+    if view.is_before_juju_4() {
         vars.push(("JUJU_SLA", "unsupported".to_owned()));
     }
     vars.extend(
@@ -95,13 +95,13 @@ pub fn environment(
             .hook_tools
             .map(|choice| ("CHARMHOST_HOOK_TOOLS", choice.to_owned())),
     );
-    vars.extend(about(hook, model, action_id));
+    vars.extend(hook_variables(hook, view, action_id));
     let owned = |(name, value): (&str, String)| (name.to_owned(), value);
     vars.into_iter().map(owned).collect()
 }
 
 /// The variables that only hooks of a kind have (juju §1.3).
-fn about(hook: &HookKind, model: &UnitView, action_id: u64) -> Vec<(&'static str, String)> {
+fn hook_variables(hook: &HookKind, view: &UnitView, action_id: u64) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     match hook {
         HookKind::Unit(_) => Vec::new(),
@@ -125,22 +125,12 @@ fn about(hook: &HookKind, model: &UnitView, action_id: u64) -> Vec<(&'static str
         }
         HookKind::Storage { id, .. } => vec![
             ("JUJU_STORAGE_ID", id.clone()),
-            ("JUJU_STORAGE_LOCATION", model.storage_location(id)),
-            ("JUJU_STORAGE_KIND", model.storage_kind(id)),
+            ("JUJU_STORAGE_LOCATION", view.storage_location(id)),
+            ("JUJU_STORAGE_KIND", view.storage_kind(id)),
         ],
         HookKind::Workload { container, what } => {
             let mut vars = vec![("JUJU_WORKLOAD_NAME", container.clone())];
-            match what {
-                WorkloadEvent::Ready => {}
-                WorkloadEvent::CustomNotice { key, id } => vars.extend([
-                    ("JUJU_NOTICE_ID", text(id)),
-                    ("JUJU_NOTICE_TYPE", "custom".to_owned()),
-                    ("JUJU_NOTICE_KEY", key.clone()),
-                ]),
-                WorkloadEvent::CheckFailed(check) | WorkloadEvent::CheckRecovered(check) => {
-                    vars.push(("JUJU_PEBBLE_CHECK_NAME", check.clone()));
-                }
-            }
+            vars.extend(workload_variables(what));
             vars
         }
         HookKind::Secret {
@@ -164,6 +154,20 @@ fn about(hook: &HookKind, model: &UnitView, action_id: u64) -> Vec<(&'static str
     }
 }
 
+fn workload_variables(what: &WorkloadEvent) -> Vec<(&'static str, String)> {
+    match what {
+        WorkloadEvent::Ready => Vec::new(),
+        WorkloadEvent::CustomNotice { key, id } => vec![
+            ("JUJU_NOTICE_ID", id.clone().unwrap_or_default()),
+            ("JUJU_NOTICE_TYPE", "custom".to_owned()),
+            ("JUJU_NOTICE_KEY", key.clone()),
+        ],
+        WorkloadEvent::CheckFailed(check) | WorkloadEvent::CheckRecovered(check) => {
+            vec![("JUJU_PEBBLE_CHECK_NAME", check.clone())]
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn hooks_and_actions_are_told_apart() {
+    fn hooks_and_actions_have_their_own_variables() {
         let model = UnitView::default();
         let hook = HookKind::Workload {
             container: "app".to_owned(),

@@ -168,41 +168,14 @@ impl Containers {
             }
             None => ExecutionTarget::Host,
         };
-        // On the machine itself nothing has the paths of a container.
-        let (program, inside, layers) = match &target {
-            ExecutionTarget::Isolated(_) => (
-                PathBuf::from(PEBBLE),
-                PathBuf::from(SHARED),
-                PathBuf::from(LAYERS),
-            ),
-            ExecutionTarget::Host => (
-                pebble.to_path_buf(),
-                shared.clone(),
-                shared.join("pebble/layers"),
-            ),
-        };
-        let written = write_image(&target, spec, &layers);
+        let paths = Paths::new(&target, pebble, &shared);
+        let written = write_image(&target, spec, &paths.layers);
         written.map_err(|(path, error)| reject(format!("cannot write {path}: {error}")))?;
         let log_path = self.logs.join(name);
         let log = File::create(&log_path).and_then(|log| Ok((log.try_clone()?, log)));
         let (out, err) = log.map_err(|source| Error::io("write", &log_path, source))?;
-        let mut command: Command = target.command_in(Path::new("/"), &program);
-        command
-            .args(["run", "--create-dirs", "--hold", "--verbose"])
-            .env_clear()
-            .env("PATH", PATH)
-            .env("HOME", "/root")
-            .env("JUJU_CONTAINER_NAME", name)
-            .env("PEBBLE", inside.join("pebble"))
-            .env("PEBBLE_COPY_ONCE", "/var/lib/pebble/default")
-            .env("PEBBLE_SOCKET", inside.join("pebble.socket"))
-            // The state dies with the container, and each change of it would
-            // be written through to the disk.
-            .env("PEBBLE_PERSIST", "never")
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .process_group(0);
+        let mut command = pebble_command(&target, &paths, name);
+        command.stdout(out).stderr(err);
         let daemon = command
             .spawn()
             .map_err(|error| reject(format!("cannot run {}: {error}", pebble.display())))?;
@@ -364,7 +337,55 @@ impl Containers {
     }
 }
 
-/// Puts the files and layers of an image in place. The error names the file.
+/// Paths of a container, as its programs see them.
+struct Paths {
+    /// Pebble.
+    program: PathBuf,
+    /// The directory that it shares with the charm.
+    shared: PathBuf,
+    /// The layers of its image.
+    layers: PathBuf,
+}
+
+impl Paths {
+    /// On the machine itself nothing has the paths of a container.
+    fn new(target: &ExecutionTarget, pebble: &Path, shared: &Path) -> Self {
+        match target {
+            ExecutionTarget::Isolated(_) => Paths {
+                program: PathBuf::from(PEBBLE),
+                shared: PathBuf::from(SHARED),
+                layers: PathBuf::from(LAYERS),
+            },
+            ExecutionTarget::Host => Paths {
+                program: pebble.to_path_buf(),
+                shared: shared.to_path_buf(),
+                layers: shared.join("pebble/layers"),
+            },
+        }
+    }
+}
+
+/// Pebble as Juju runs it in a workload container (juju §1.5).
+fn pebble_command(target: &ExecutionTarget, paths: &Paths, container: &str) -> Command {
+    let mut command = target.command_in(Path::new("/"), &paths.program);
+    command
+        .args(["run", "--create-dirs", "--hold", "--verbose"])
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HOME", "/root")
+        .env("JUJU_CONTAINER_NAME", container)
+        .env("PEBBLE", paths.shared.join("pebble"))
+        .env("PEBBLE_COPY_ONCE", "/var/lib/pebble/default")
+        .env("PEBBLE_SOCKET", paths.shared.join("pebble.socket"))
+        // The state ends with the container, and each change of it would be
+        // written through to the disk.
+        .env("PEBBLE_PERSIST", "never")
+        .stdin(Stdio::null())
+        .process_group(0);
+    command
+}
+
+/// Writes the files and layers of an image. The error names the file.
 fn write_image(
     target: &ExecutionTarget,
     spec: &ContainerSpec,
