@@ -58,7 +58,7 @@ impl OptionType {
             (OptionType::Int, Value::Number(number)) if number.is_i64() => Ok(default.clone()),
             (OptionType::Float, Value::Number(number)) => match number.as_f64() {
                 Some(number) => Ok(number.into()),
-                None => Err(format!("its default {number} is no number it can hold")),
+                None => Err(format!("its default {number} is out of range")),
             },
             (OptionType::Int | OptionType::Float | OptionType::Boolean, Value::String(text)) => {
                 self.read(text)

@@ -21,9 +21,9 @@ pub struct Network {
 /// An interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BindAddress {
-    /// As `00:16:3e:00:00:01`; empty on Kubernetes.
+    /// For example `00:16:3e:00:00:01`; empty on Kubernetes.
     pub mac_address: String,
-    /// As `eth0`; empty on Kubernetes.
+    /// For example `eth0`; empty on Kubernetes.
     pub interface_name: String,
     /// Its addresses.
     pub addresses: Vec<Address>,
@@ -34,13 +34,13 @@ pub struct BindAddress {
 pub struct Address {
     /// Its name, if it has one.
     pub hostname: String,
-    /// As `10.0.0.7`.
+    /// For example `10.0.0.7`.
     pub value: String,
-    /// As `10.0.0.0/24`.
+    /// For example `10.0.0.0/24`.
     pub cidr: String,
 }
 
-/// The networks by binding. A binding without one of its own has the default.
+/// The networks by binding; other bindings have the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks {
     /// The one that most bindings have.

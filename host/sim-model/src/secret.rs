@@ -49,7 +49,7 @@ impl Content {
     }
 
     /// The decoded values. A value that is not base64 is returned as it is:
-    /// the agent takes it unchecked.
+    /// the agent does not check it.
     pub fn values(&self) -> impl Iterator<Item = (&String, Vec<u8>)> {
         self.0.iter().map(|(key, value)| {
             let decoded = BASE64.decode(value);
@@ -161,8 +161,8 @@ pub fn secret_id_of(number: u64) -> String {
     // The time at the front of an id of our days begins with a `d`.
     let bits = (0x68_u128 << 88) | u128::from(number);
     // 96 bits and four bits of padding are 20 digits of five bits.
-    let digit = |place: u32| {
-        let value = ((bits << 4) >> (5 * place)) & 31;
+    let digit = |position: u32| {
+        let value = ((bits << 4) >> (5 * position)) & 31;
         char::from_digit(u32::try_from(value).unwrap_or_default(), 32).unwrap_or('0')
     };
     (0..20).rev().map(digit).collect()

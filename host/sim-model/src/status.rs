@@ -25,8 +25,8 @@ impl Status {
     /// most attention.
     pub fn derived(units: impl IntoIterator<Item = Status>) -> Self {
         let urgency = |status: &Status| {
-            let place = URGENCY.iter().position(|name| *name == status.status);
-            place.unwrap_or(URGENCY.len())
+            let index = URGENCY.iter().position(|name| *name == status.status);
+            index.unwrap_or(URGENCY.len())
         };
         let first = units.into_iter().min_by_key(urgency);
         first.unwrap_or_else(|| Status::new("unknown", ""))

@@ -53,7 +53,7 @@ pub struct UnitView {
     pub secrets: BTreeMap<String, SecretView>,
     /// How many ids of secrets were given out.
     pub secret_ids: u64,
-    /// The storage instances by their names, as `data/0`.
+    /// The storage instances by id, for example `data/0`.
     pub storages: BTreeMap<String, Storage>,
     /// The storage that the charm asked for: names and how many.
     pub storage_requests: Vec<(String, u32)>,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 const MAX_STATE: u64 = 256 << 20;
 
 /// The names of the events that a charm has deferred, in their order: in its
-/// file, or with Juju. A charm may store what it likes in these places.
+/// file, or with Juju. A charm may store anything there.
 pub fn deferred(charm: &Path, state: &Map<String, Value>) -> Vec<String> {
     let path = charm.join(charmhost_store::FILE_NAME);
     let stored = |key: &str| state.get(key).and_then(Value::as_str);

@@ -35,7 +35,7 @@ struct Shared {
     events: SimEventQueue,
     redactor: Redactor,
     connections: Mutex<Connections>,
-    /// Rung when a connection is gone.
+    /// Notified when a connection is gone.
     gone: Condvar,
 }
 

@@ -17,7 +17,7 @@ pub struct Lifecycle<'a> {
     pub before_juju_4: bool,
     /// The relations that will be made, each with its number.
     pub relations: &'a [RelationSpec],
-    /// The storage instances, as `data/0`.
+    /// The ids of the storage instances, for example `data/0`.
     pub storages: &'a [String],
 }
 

@@ -80,8 +80,8 @@ impl<'a> ModelRunner<'a> {
             Error::State(format!("there is no application {app:?} to add a unit to"))
         })?;
         let name = self.controller.add_unit(app)?;
-        let place = Some((name.as_str(), self.storages));
-        let setup = UnitSetup::new(self.options, &charm.target, &charm.state, place)?;
+        let unit = Some((name.as_str(), self.storages));
+        let setup = UnitSetup::new(self.options, &charm.target, &charm.state, unit)?;
         self.storages += u32::try_from(setup.storages.len()).unwrap_or_default();
         let unit = self.controller.unit_mut(&name)?;
         unit.storages = setup.make_storages()?;
@@ -369,17 +369,17 @@ impl<'a> ModelRunner<'a> {
         if !fails {
             return;
         }
-        let places = since..self.dispatches.len();
+        let indices = since..self.dispatches.len();
         let dispatches = &self.dispatches;
-        let is_of_unit = |place: &usize| {
-            let dispatch = dispatches.get(*place);
+        let is_of_unit = |index: &usize| {
+            let dispatch = dispatches.get(*index);
             dispatch.is_some_and(|dispatch| dispatch.unit == name)
         };
-        self.expected_failures.extend(places.filter(is_of_unit));
+        self.expected_failures.extend(indices.filter(is_of_unit));
         if let Some(agent) = self.agents.get(name).filter(|_| action == Some("failed")) {
-            let place = agent.actions.len().saturating_sub(1);
+            let index = agent.actions.len().saturating_sub(1);
             self.expected_failed_actions
-                .insert((name.to_owned(), place));
+                .insert((name.to_owned(), index));
         }
     }
 

@@ -151,8 +151,8 @@ fn deployed(
     model: &ModelSpec,
     options: &Options,
 ) -> Result<Application, Error> {
-    let place = format!("{name}/0");
-    let setup = UnitSetup::new(options, &spec.charm, state, Some((&place, 0)))?;
+    let unit = format!("{name}/0");
+    let setup = UnitSetup::new(options, &spec.charm, state, Some((&unit, 0)))?;
     let mut application = application(&setup)?;
     setup.remove()?;
     for (option, value) in &spec.config {

@@ -19,7 +19,7 @@ pub struct Options {
     /// A file with the model, the events and what is expected.
     pub scenario: Option<PathBuf>,
     /// The events, in their order, before those of the scenario; none of both
-    /// for a whole life. A hook is named as `config-changed`, an action as
+    /// for a whole lifecycle. A hook is named like `config-changed`, an action like
     /// `NAME-action`, `actions/NAME` or `action:NAME`, with parameters as in
     /// `action:backup,count=3`.
     pub events: Vec<String>,
@@ -78,7 +78,7 @@ pub enum Network {
 }
 
 impl Default for Options {
-    /// The whole life of a leader, five minutes at most for each dispatch, with
+    /// The whole lifecycle of a leader, five minutes at most for each dispatch, with
     /// the programs `hook-tool`, `confine` and `pebble` that are beside this
     /// one, if they are; `pebble` may also be on `PATH`.
     fn default() -> Self {

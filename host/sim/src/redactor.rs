@@ -78,7 +78,7 @@ impl Redactor {
         call
     }
 
-    /// What happened in a hook, without what secrets hold.
+    /// An event of a hook, without values of secrets.
     pub fn event(&self, hook: &Hook, event: HookEvent) -> SimEvent {
         match event {
             HookEvent::Log(LogLine { level, message }) if self.key.is_some() => {

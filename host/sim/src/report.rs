@@ -61,7 +61,7 @@ pub struct SecretRecord {
     pub label: String,
     /// The owner's description.
     pub description: String,
-    /// When it is rotated, as `daily`.
+    /// The rotation policy, for example `daily`.
     pub rotate: Option<String>,
     /// What each revision holds: digests, unless values are to be shown.
     pub revisions: BTreeMap<u32, BTreeMap<String, String>>,
@@ -105,7 +105,7 @@ pub struct ModelRecord {
     pub relations: Vec<RelationView>,
     /// The secrets.
     pub secrets: Vec<SecretRecord>,
-    /// The storage instances by their names, as `data/0`.
+    /// The storage instances by id, for example `data/0`.
     pub storages: BTreeMap<String, Storage>,
     /// The storage that the charm asked for: names and how many.
     pub storage_requests: Vec<(String, u32)>,
@@ -119,10 +119,10 @@ pub struct ModelRecord {
     pub actions: Vec<ActionRecord>,
 }
 
-/// A relation with its databags; a type of its own for what reads reports.
+/// A relation with its databags.
 pub type RelationRecord = RelationView;
 
-fn secret(secret: &SecretView, redactor: &Redactor) -> SecretRecord {
+fn secret_record(secret: &SecretView, redactor: &Redactor) -> SecretRecord {
     let content = |content: &Content| {
         let value = |(key, value): (&String, Vec<u8>)| (key.clone(), redactor.value(&value));
         content.values().map(value).collect()
@@ -139,7 +139,7 @@ fn secret(secret: &SecretView, redactor: &Redactor) -> SecretRecord {
         description: secret.description.clone(),
         rotate: secret.rotate.clone(),
         revisions: revisions
-            .map(|(number, held)| (*number, content(held)))
+            .map(|(number, values)| (*number, content(values)))
             .collect(),
         tracked_revision: secret.tracked,
         grants: secret.grants.iter().map(grant).collect(),
@@ -165,8 +165,8 @@ impl ModelRecord {
             secrets: view
                 .secrets
                 .values()
-                .filter(|held| held.readable)
-                .map(|held| secret(held, redactor))
+                .filter(|secret| secret.readable)
+                .map(|view| secret_record(view, redactor))
                 .collect(),
             storages: view.storages.clone(),
             storage_requests: view.storage_requests.clone(),
@@ -181,7 +181,7 @@ impl ModelRecord {
 /// An expectation that was not met.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FailedExpectation {
-    /// After which event, with its place in the scenario: `2 config-changed`;
+    /// After which event, with its number in the scenario: `2 config-changed`;
     /// `end` for what is expected at the end.
     pub after: String,
     /// Of what: `unit_status`, `files web /etc/motd`.
@@ -201,7 +201,7 @@ pub struct Report {
     pub model: ModelRecord,
     /// What was expected and did not come.
     pub unmet: Vec<FailedExpectation>,
-    /// The dispatches, by their places, whose failure was expected.
+    /// The dispatches, by their indices, whose failure was expected.
     #[serde(skip)]
     pub expected_failures: BTreeSet<usize>,
     /// Whether each action's failure was expected.
@@ -213,12 +213,12 @@ impl Report {
     /// Whether all went as expected: no hook failed, and no action, but for
     /// those that were expected to.
     pub fn succeeded(&self) -> bool {
-        let hook_failed = |(place, record): (usize, &DispatchRecord)| {
+        let hook_failed = |(index, record): (usize, &DispatchRecord)| {
             matches!(record.outcome, Outcome::Failed(_) | Outcome::Interrupted)
-                && !self.expected_failures.contains(&place)
+                && !self.expected_failures.contains(&index)
         };
-        let action_failed = |(place, record): (usize, &ActionRecord)| {
-            record.status == "failed" && !self.expected_failed_actions.contains(&place)
+        let action_failed = |(index, record): (usize, &ActionRecord)| {
+            record.status == "failed" && !self.expected_failed_actions.contains(&index)
         };
         self.unmet.is_empty()
             && !self.dispatches.iter().enumerate().any(hook_failed)
@@ -258,10 +258,10 @@ pub struct ModelReport {
     pub units: BTreeMap<String, ModelRecord>,
     /// What was expected and did not come.
     pub unmet: Vec<FailedExpectation>,
-    /// The dispatches, by their places, whose failure was expected.
+    /// The dispatches, by their indices, whose failure was expected.
     #[serde(skip)]
     pub expected_failures: BTreeSet<usize>,
-    /// The actions whose failure was expected, by their units and places.
+    /// The actions whose failure was expected, by their units and indices.
     #[serde(skip)]
     pub expected_failed_actions: BTreeSet<(String, usize)>,
 }
@@ -270,16 +270,16 @@ impl ModelReport {
     /// Whether all went as expected: no hook failed, and no action, but for
     /// those that were expected to.
     pub fn succeeded(&self) -> bool {
-        let hook_failed = |(place, dispatch): (usize, &UnitDispatch)| {
+        let hook_failed = |(index, dispatch): (usize, &UnitDispatch)| {
             dispatch.record.outcome != Outcome::Succeeded
-                && !self.expected_failures.contains(&place)
+                && !self.expected_failures.contains(&index)
         };
         let actions = self.units.iter().flat_map(|(unit, record)| {
             let actions = record.actions.iter().enumerate();
-            actions.map(move |(place, action)| ((unit.clone(), place), action))
+            actions.map(move |(index, action)| ((unit.clone(), index), action))
         });
-        let mut failed_actions = actions.filter(|(place, action)| {
-            action.status == "failed" && !self.expected_failed_actions.contains(place)
+        let mut failed_actions = actions.filter(|(index, action)| {
+            action.status == "failed" && !self.expected_failed_actions.contains(index)
         });
         self.unmet.is_empty()
             && !self.dispatches.iter().enumerate().any(hook_failed)

@@ -36,10 +36,10 @@ impl SimEventQueue {
             .unwrap_or_else(PoisonError::into_inner);
         let was_empty = waiting.is_empty();
         waiting.extend(events);
-        let ring = was_empty && !waiting.is_empty();
+        let wake = was_empty && !waiting.is_empty();
         drop(waiting);
-        if ring {
-            // It can only fail when it has rung more often than can be counted.
+        if wake {
+            // It can only fail if the counter overflows.
             let _ = rustix::io::write(&self.0.wakeup, &1_u64.to_ne_bytes());
         }
     }
@@ -47,7 +47,7 @@ impl SimEventQueue {
     /// Takes all there is.
     pub fn take(&self) -> Vec<SimEvent> {
         let mut count = [0; 8];
-        // It fails if the wakeup did not ring, and then there is just nothing.
+        // It fails if the wakeup did not wake, and then there is just nothing.
         let _ = rustix::io::read(&self.0.wakeup, &mut count);
         let mut waiting = self
             .0

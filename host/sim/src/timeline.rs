@@ -370,8 +370,8 @@ impl<W: Write> Observer for Timeline<W> {
             let title = self.paint(Colour::Red, &clean(&title));
             self.line(&title);
             for (what, value) in [("wanted", &unmet.wanted), ("got", &unmet.got)] {
-                for (place, text) in shown(value).into_iter().enumerate() {
-                    let what = if place == 0 { what } else { "" };
+                for (index, text) in shown(value).into_iter().enumerate() {
+                    let what = if index == 0 { what } else { "" };
                     self.line(&format!("      {what:<7} {}", clean(&text)));
                 }
             }

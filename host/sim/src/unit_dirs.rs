@@ -16,8 +16,7 @@ pub struct UnitDirs {
     pub inside: PathBuf,
     /// The unit, for example `demo/0`.
     pub unit: String,
-    /// Where the charm finds storage instances that are not in their default
-    /// place.
+    /// The locations of storage instances that are not the default ones.
     pub locations: BTreeMap<String, String>,
 }
 

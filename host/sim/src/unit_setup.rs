@@ -45,16 +45,16 @@ impl UnitSetup {
         options: &Options,
         target: &Path,
         state: &State,
-        place: Option<(&str, u32)>,
+        unit: Option<(&str, u32)>,
     ) -> Result<Self, Error> {
         let work_dir = WorkDir::new(options.scratch.as_deref())?;
         let staged = stage(target, work_dir.dir.path())?;
         let metadata = Metadata::load(&staged)?;
         let default = || format!("{}/0", metadata.name);
-        let name = place.map_or_else(default, |(name, _)| name.to_owned());
+        let name = unit.map_or_else(default, |(name, _)| name.to_owned());
         let mut dirs = work_dir.unit_dirs(&staged, &name, options)?;
         let mut storages = build::storages(&state.storages, &metadata)?;
-        if let Some((_, first)) = place {
+        if let Some((_, first)) = unit {
             storages = renumbered(&storages, first);
         }
         // On the machine itself nothing can be mounted.

@@ -30,12 +30,12 @@ impl WorkDir {
     /// A new directory that only this user can read.
     pub fn new(scratch: Option<&Path>) -> Result<Self, Error> {
         let private = std::fs::Permissions::from_mode(0o700);
-        let place = scratch.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let parent = scratch.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let made = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(private)
-            .tempdir_in(&place);
-        let dir = made.map_err(|source| Error::io("make a directory in", place, source))?;
+            .tempdir_in(&parent);
+        let dir = made.map_err(|source| Error::io("make a directory in", parent, source))?;
         Ok(WorkDir { dir, link: None })
     }
 

@@ -85,7 +85,7 @@ impl Relation {
     /// The side opposite to an application, to change it.
     pub fn remote_side_mut(&mut self, app: &str) -> Option<&mut RelationSide> {
         match self.sides.iter().position(|side| side.app != app) {
-            Some(place) => self.sides.get_mut(place),
+            Some(index) => self.sides.get_mut(index),
             None => self.side_mut(app),
         }
     }

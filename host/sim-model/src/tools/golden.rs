@@ -256,10 +256,10 @@ fn the_tools_answer_as_those_of_juju() {
             };
             let wanted = stable(&call["tool"], wanted);
             let exception = exceptions.iter().position(fits);
-            let wanted = exception.map_or(wanted.clone(), |place| {
-                let ours = stable(&call["tool"], exceptions[place]["answer"].clone());
+            let wanted = exception.map_or(wanted.clone(), |index| {
+                let ours = stable(&call["tool"], exceptions[index]["answer"].clone());
                 assert_ne!(wanted, ours, "{context} {n} is no exception any more");
-                used.insert(place);
+                used.insert(index);
                 ours
             });
             let got = stable(&call["tool"], answer(&mut hook, &call));

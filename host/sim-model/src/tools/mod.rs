@@ -192,7 +192,7 @@ fn output(tool: &Tool, hook: &Hook, call: &Call, shown: ToolOutput) -> Reply {
     }
 }
 
-/// Why a file cannot be opened, in the words of Go.
+/// The error message of Go for a file that cannot be opened.
 fn file_error(dir: &Path, file: &str, error: &std::io::Error) -> String {
     let text = error.to_string();
     let reason = text

@@ -95,7 +95,7 @@ fn known<'a>(hook: &'a Hook, binding: &str) -> Result<&'a Network, ToolError> {
     })
 }
 
-/// In YAML, some keys come again under the names that they once had.
+/// In YAML, some keys are repeated under their old names (juju §3.3).
 fn document(network: &Network, yaml: bool) -> Value {
     let mut document = Map::new();
     let bind = |bind: &BindAddress| {

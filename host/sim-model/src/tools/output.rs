@@ -119,8 +119,8 @@ fn json(out: &mut String, value: &Value) {
         Value::String(text) => json_string(out, text),
         Value::Array(items) => {
             out.push('[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
                     out.push(',');
                 }
                 json(out, item);
@@ -129,8 +129,8 @@ fn json(out: &mut String, value: &Value) {
         }
         Value::Object(map) => {
             out.push('{');
-            for (place, (key, value)) in map.iter().enumerate() {
-                if place > 0 {
+            for (index, (key, value)) in map.iter().enumerate() {
+                if index > 0 {
                     out.push(',');
                 }
                 json_string(out, key);

@@ -150,12 +150,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The text of a value, which is only decoded when it is read.
 fn text(value: &str) -> Result<String, ToolError> {
     let bytes = BASE64.decode(value).map_err(|error| {
-        let place = match error {
-            DecodeError::InvalidByte(place, _) => place,
+        let position = match error {
+            DecodeError::InvalidByte(position, _) => position,
             // The group of four characters that is not whole.
             _ => value.len() / 4 * 4,
         };
-        ToolError::Failed(format!("illegal base64 data at input byte {place}"))
+        ToolError::Failed(format!("illegal base64 data at input byte {position}"))
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

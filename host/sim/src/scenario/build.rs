@@ -319,7 +319,7 @@ pub fn storage_kind(id: &str, metadata: &Metadata) -> String {
     kind.unwrap_or("filesystem").to_owned()
 }
 
-/// Where storage instances are that are not in their default place: filesystems
+/// The locations of storage instances that are not the default ones: filesystems
 /// at the location that the metadata gives, or below it if there can be several
 /// (juju-hook-tools §3.3), and block storage at a device.
 pub fn storage_locations(ids: &[String], metadata: &Metadata) -> BTreeMap<String, String> {

@@ -237,7 +237,7 @@ pub fn is_status(wanted: &StatusSpec, got: &Status) -> bool {
 }
 
 /// A line of the log as the charm wrote it: in relation hooks the agent puts
-/// the relation before the text, as `INFO db:7: text`.
+/// the relation before the text, for example `INFO db:7: text`.
 fn without_relation(line: &str) -> String {
     let parts = line.split_once(' ').and_then(|(level, text)| {
         let (relation, text) = text.split_once(": ")?;

@@ -22,7 +22,7 @@ pub struct Scenario {
     /// The model before the first event.
     #[serde(default)]
     pub state: State,
-    /// The events in their order; without them, a whole life.
+    /// The events in their order; without them, a whole lifecycle.
     pub events: Option<Vec<Step>>,
     /// What is expected at the end.
     pub expect: Option<Expect>,
@@ -42,7 +42,7 @@ pub struct State {
     /// The local path of each resource's file.
     pub resources: BTreeMap<String, String>,
     pub networks: Vec<NetworkSpec>,
-    /// As `80/tcp`.
+    /// For example `80/tcp`.
     pub opened_ports: Vec<String>,
     pub planned_units: Option<u32>,
     pub unit_status: Option<StatusSpec>,
@@ -56,7 +56,7 @@ pub struct State {
 pub struct ModelSpec {
     pub name: Option<String>,
     pub uuid: Option<String>,
-    /// `kubernetes` or another name of a substrate, as `lxd`.
+    /// `kubernetes` or another substrate, for example `lxd`.
     pub r#type: Option<String>,
     /// What `credential-get` returns to a trusted charm.
     pub cloud_spec: Option<Value>,
@@ -276,7 +276,7 @@ pub struct StepSpec {
     pub app_data: Option<Bag>,
     /// The unit that leaves, where it is not the remote one.
     pub departing_unit: Option<String>,
-    /// The storage instance, as `data/0`.
+    /// The storage instance, for example `data/0`.
     pub storage: Option<String>,
     /// The secret, by its id or its label.
     pub secret: Option<String>,
@@ -427,7 +427,7 @@ pub fn read(path: &Path) -> Result<Scenario, Error> {
     parse(&text).map_err(reject)
 }
 
-/// The error names the place and what could stand there.
+/// The error names the path in the document and the known keys.
 fn parse(text: &str) -> Result<Scenario, String> {
     match charmhost_yaml::parse_with_number_keys(text).map_err(|error| error.to_string())? {
         Value::Null => Ok(Scenario::default()),
@@ -436,18 +436,19 @@ fn parse(text: &str) -> Result<Scenario, String> {
     }
 }
 
-/// Reads a document. The error names the place and what could stand there.
+/// Reads a document. The error names the path in the document and the
+/// known keys.
 pub fn deserialise<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let place = match error.path().to_string() {
-            place if place == "." => String::new(),
-            place => format!("{place}: "),
+        let location = match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => format!("{path}: "),
         };
         let text = error.inner().to_string();
         let text = text
             .replace("unknown field", "unknown key")
             .replace("expected one of", "there are");
-        format!("{place}{text}")
+        format!("{location}{text}")
     })
 }
 

@@ -74,8 +74,8 @@ fn several_connections_are_served_at_once() {
                 let (address, id) = (caller.address(), id.clone());
                 std::thread::spawn(move || {
                     let mut connection = Connection::connect(&address).unwrap();
-                    for place in 0..50 {
-                        let args = [format!("k{thread}-{place}=v")];
+                    for index in 0..50 {
+                        let args = [format!("k{thread}-{index}=v")];
                         let call = Call {
                             context_id: &id,
                             dir: "/",

@@ -27,8 +27,8 @@ impl Resolver<'_> {
     ) -> Result<Event, Error> {
         unused.take("relation");
         let mut changes = Vec::new();
-        let place = self.find_relation(endpoint, what, step, &mut changes)?;
-        let Some(known) = self.relations.get_mut(place) else {
+        let index = self.find_relation(endpoint, what, step, &mut changes)?;
+        let Some(known) = self.relations.get_mut(index) else {
             return Err(self.reject(step, "the relation is gone"));
         };
         let about = about(known, what, step, unused, &self.app);
@@ -38,12 +38,12 @@ impl Resolver<'_> {
             departing_unit,
         } = about.map_err(|detail| self.reject(step, detail))?;
         changes.extend(happened);
-        let Some(known) = self.relations.get(place) else {
+        let Some(known) = self.relations.get(index) else {
             return Err(self.reject(step, "the relation is gone"));
         };
         let (id, app) = (known.id, Some(known.app.clone()));
         if what == "broken" {
-            self.relations.remove(place);
+            self.relations.remove(index);
         }
         Ok(Event {
             changes,
@@ -76,10 +76,10 @@ impl Resolver<'_> {
             known.endpoint == endpoint && named.is_none_or(|id| id == known.id)
         };
         let found: Vec<usize> = (0..self.relations.len())
-            .filter(|place| self.relations.get(*place).is_some_and(fits))
+            .filter(|index| self.relations.get(*index).is_some_and(fits))
             .collect();
         match found.as_slice() {
-            [place] if !is_new => return Ok(*place),
+            [index] if !is_new => return Ok(*index),
             [_, _, ..] if !is_new => {
                 let detail = format!("{endpoint} has several relations; say which: `relation: ID`");
                 return Err(self.reject(step, detail));
