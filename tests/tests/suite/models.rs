@@ -101,17 +101,9 @@ fn charms_that_answer_each_other_for_ever_are_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let charm = |name: &str, role: &str| {
         let charm = dir.path().join(name);
-        std::fs::create_dir(&charm).unwrap();
         let metadata = format!("name: {name}\n{role}: {{link: {{interface: ping}}}}\n");
-        std::fs::write(charm.join("metadata.yaml"), metadata).unwrap();
-        let dispatch = "#!/bin/sh\ncase $JUJU_HOOK_NAME in *-changed) [ -z \"$JUJU_REMOTE_UNIT\" ] || relation-set -r $JUJU_RELATION_ID at=$(date +%N);; esac\n";
-        let path = charm.join("dispatch");
-        std::fs::write(&path, dispatch).unwrap();
-        let executable = std::process::Command::new("chmod")
-            .arg("+x")
-            .arg(&path)
-            .status();
-        assert!(executable.unwrap().success());
+        let script = "case $JUJU_HOOK_NAME in *-changed) [ -z \"$JUJU_REMOTE_UNIT\" ] || relation-set -r $JUJU_RELATION_ID at=$(date +%N);; esac";
+        shell_charm(&charm, &[("metadata.yaml", &metadata)], script);
         charm
     };
     let (ping, pong) = (charm("ping", "provides"), charm("pong", "requires"));
@@ -147,4 +139,57 @@ fn charms_on_the_command_line_are_related_where_they_fit() {
         error.contains("provider has no endpoint \"cluster\" to relate"),
         "{error}"
     );
+}
+
+/// Writes a charm whose dispatch is a shell script.
+fn shell_charm(dir: &Path, documents: &[(&str, &str)], script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir(dir).unwrap();
+    for (name, text) in documents {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    let dispatch = dir.join("dispatch");
+    std::fs::write(&dispatch, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&dispatch, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_unit_in_error_runs_nothing_until_it_is_resolved() {
+    let dir = tempfile::tempdir().unwrap();
+    let documents = [
+        ("metadata.yaml", "name: frail\n"),
+        (
+            "config.yaml",
+            "options: {fail: {type: string, default: none}}\n",
+        ),
+        ("actions.yaml", "look: {}\n"),
+    ];
+    let script = "case $JUJU_HOOK_NAME in config-changed) test \"$(config-get fail)\" != \"$JUJU_UNIT_NAME\";; esac";
+    shell_charm(&dir.path().join("frail"), &documents, script);
+    let scenario = dir.path().join("scenario.yaml");
+    let text = "
+model: {applications: {frail: {charm: ./frail, units: 2}}}
+steps:
+- config: {frail: {fail: frail/1}}
+  expect:
+    events: [frail/0 config-changed, frail/1 config-changed]
+    applications: {frail: {status: error}}
+    units:
+      frail/0: {exit_code: 0, unit_status: unknown}
+      frail/1: {exit_code: 1, unit_status: {name: error, message: 'hook failed: \"config-changed\"'}}
+- config: {frail: {fail: none}}
+  expect:
+    events: [frail/0 config-changed]
+    no_events: [frail/1 config-changed]
+- action: look
+  unit: frail/1
+  expect: {events: [frail/1 look-action]}
+- resolved: frail/1
+  expect:
+    events: [frail/1 config-changed]
+    applications: {frail: {status: unknown}}
+";
+    std::fs::write(&scenario, text).unwrap();
+    let output = charmhost(["sim".as_ref(), "--scenario".as_ref(), scenario.as_os_str()]);
+    assert!(output.status.success(), "{}", shown(&output));
 }

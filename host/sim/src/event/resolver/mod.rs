@@ -307,9 +307,12 @@ impl UnusedKeys {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
     use std::path::Path;
 
-    use charmhost_juju::EventKind;
+    use charmhost_juju::{Environment, EventKind};
+    use charmhost_sim_model::{AgentPaths, Storage, UnitView, environment};
 
     use super::*;
     use crate::scenario::file::NoticeSpec;
@@ -356,6 +359,42 @@ mod tests {
         resolved(dir.path(), &[step]).remove(0)
     }
 
+    /// The event that a dispatch reads from the environment of an event.
+    fn dispatched(event: &Event, metadata: &Metadata) -> String {
+        let view = UnitView {
+            app: "x".to_owned(),
+            unit: "x/0".to_owned(),
+            storages: [(
+                "data/0".to_owned(),
+                Storage {
+                    kind: "filesystem".to_owned(),
+                    location: "/srv".to_owned(),
+                },
+            )]
+            .into(),
+            ..UnitView::default()
+        };
+        let paths = AgentPaths {
+            charm: Path::new("/charm"),
+            tools: Path::new("/tools"),
+            socket: Path::new("/agent.socket"),
+            hook_tools: None,
+        };
+        let mut hook = event.kind.clone();
+        // Pebble gives a notice its id when it is recorded.
+        if let HookKind::Workload {
+            what: WorkloadEvent::CustomNotice { id, .. },
+            ..
+        } = &mut hook
+        {
+            *id = Some("7".to_owned());
+        }
+        let vars = environment(&view, &hook, 1, "x/0-hook-0", &paths);
+        let vars: BTreeMap<String, String> = vars.into_iter().collect();
+        let read = Environment::read(|name| vars.get(name).map(OsString::from)).unwrap();
+        read.event(metadata).unwrap().unwrap().name()
+    }
+
     /// A new event is simulated or listed as one that is not.
     #[test]
     fn every_event_of_the_table_is_resolved_to_its_hook() {
@@ -381,13 +420,14 @@ mod tests {
                 event: event.clone(),
                 notice: hook.ends_with("notice").then(|| NoticeSpec {
                     key: "example.com/done".to_owned(),
-                    data: std::collections::BTreeMap::new(),
+                    data: BTreeMap::new(),
                 }),
                 check: hook.contains("check").then(|| "up".to_owned()),
                 ..StepSpec::default()
             };
-            let name = resolver.event(&step).map(|event| event.name());
-            assert_eq!(name.map_err(|error| error.to_string()), Ok(event));
+            let resolved = resolver.event(&step).unwrap();
+            assert_eq!(resolved.name(), event);
+            assert_eq!(dispatched(&resolved, &metadata), event.replace('-', "_"));
         }
     }
 
