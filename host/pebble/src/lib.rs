@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod change;
 mod changes;
 mod checks;
 mod client;
@@ -47,7 +48,7 @@ mod services;
 mod system_info;
 mod websocket;
 
-pub use changes::{Change, Task};
+pub use change::{Change, Task};
 pub use checks::CheckInfo;
 pub use client::Client;
 pub use connect::{ByteStream, Connect, Connecting, UnixSocket};

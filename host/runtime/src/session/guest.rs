@@ -6,7 +6,7 @@ use charmhost_sandbox::{CpuTicker, limit_cpu};
 use tokio::runtime::Runtime;
 use wasmtime::Store;
 
-use super::outcome::{Ending, Outcome};
+use super::ending::Ending;
 use super::report;
 use crate::artifact::CompiledCharm;
 use crate::bindings::CharmPre;
@@ -22,12 +22,13 @@ pub(super) struct Guest {
     runtime: Runtime,
 }
 
-/// Loads a charm's code and runs it to its end.
+/// Loads a charm's code and runs it to its end. Returns how it ended, and what
+/// is left of it.
 pub(super) fn run(
     mut state: State,
     load: impl FnOnce() -> Result<CompiledCharm, String>,
     ticker: &mut dyn CpuTicker,
-) -> Result<Outcome, Ending> {
+) -> Result<(Ending, Guest), Ending> {
     let code = load().map_err(|error| report::failed(&mut state.charm, &error))?;
     let stderr = state.charm.stderr.clone();
     let mut guest = Guest::new(state, code, ticker)
@@ -42,7 +43,7 @@ pub(super) fn run(
         charm.charmhost_entry_entry().call_run(&mut *store).await
     });
     let ending = finish(store.data_mut(), ended);
-    Ok(Outcome::of_guest(ending, guest))
+    Ok((ending, guest))
 }
 
 impl Guest {

@@ -17,7 +17,7 @@ pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The machine and Juju, as far as a session sees them.
 pub struct Host<'a> {
-    /// Calls hook tools; the log of the session is `juju-log`.
+    /// Calls hook tools, also to write the log.
     pub hook_tools: Box<dyn Transport>,
     /// The back end of the charm's local state, which is not open yet.
     pub store: Box<dyn Backend>,

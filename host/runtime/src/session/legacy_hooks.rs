@@ -8,8 +8,8 @@ use std::process::ExitStatus;
 use charmhost_juju::{Environment, Level, Model};
 use charmhost_sandbox::Grants;
 
+use super::ending::Ending;
 use super::host::LegacyHooks;
-use super::outcome::Ending;
 
 /// Runs the legacy hook of the event, if there is one. A hook is not confined
 /// to the sandbox, so it only runs if that is granted. If it fails, the session

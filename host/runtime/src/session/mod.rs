@@ -5,6 +5,7 @@
 //! when its [`Outcome`] is dropped: many sessions can run in one process, also
 //! at the same time.
 
+mod ending;
 mod guest;
 mod host;
 mod legacy_hooks;
@@ -25,8 +26,9 @@ use crate::artifact::CompiledCharm;
 use crate::containers::Containers;
 use crate::settings::Settings;
 use crate::state::{CharmState, State};
+pub use ending::Ending;
 pub use host::{Host, LegacyHooks, ProcessRestriction, Variables};
-pub use outcome::{Ending, Outcome};
+pub use outcome::Outcome;
 
 /// A charm with the event that it is to handle.
 pub struct Charm<'a> {
@@ -113,7 +115,8 @@ impl<'a> Session<'a> {
         if let Some(restriction) = host.restriction {
             sandbox::restrict_process(&mut state, restriction);
         }
-        guest::run(state, charm.code, host.cpu_ticker)
+        let (ending, guest) = guest::run(state, charm.code, host.cpu_ticker)?;
+        Ok(Outcome::of_guest(ending, guest))
     }
 }
 

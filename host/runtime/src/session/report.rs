@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use charmhost_juju::{Level, Stderr};
 
-use super::outcome::Ending;
+use super::ending::Ending;
 use crate::failure::Failure;
 use crate::state::CharmState;
 
