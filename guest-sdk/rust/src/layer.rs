@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layer_says_what_was_said_and_no_more() {
+    fn a_layer_serialises_only_what_was_set() {
         let layer = Layer::new()
             .service(
                 "web",

@@ -73,7 +73,7 @@ mod tests {
     use log::{Level, Log, Metadata};
 
     #[test]
-    fn trace_is_for_the_charms_own_crate() {
+    fn trace_is_enabled_for_the_charms_own_crate_only() {
         let logger = JujuLog {
             own_crate: "my_charm",
         };

@@ -549,7 +549,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "two objects have the path Shop/Outer[o]")]
-    fn two_libraries_with_one_path_are_refused() {
+    fn two_libraries_with_one_path_are_rejected() {
         let mut on = Observe::<Shop>::root();
         on.library("o", |_| Outer);
         on.library("o", |_| Outer);
