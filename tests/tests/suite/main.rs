@@ -1,5 +1,6 @@
-//! Black-box suites: they know the programs in `dist/`, the protocol of the
-//! agent, and nothing of the crates they are made of.
+//! Black-box suites: they use the programs in `dist/` and the protocol of the
+//! agent, and none of the crates that the programs are made of. `code_rules`
+//! checks the source itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +13,7 @@ mod archives;
 mod authors;
 mod build;
 mod canary;
+mod code_rules;
 mod containers;
 mod dispatch_errors;
 mod escape;
