@@ -1,5 +1,7 @@
 //! The environment of a dispatch (ops §1, juju §1.3).
 
+pub(crate) mod variables;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,8 +9,9 @@ use std::path::PathBuf;
 use charmhost_hook_tools::{AgentOptions, AgentSocket};
 
 use crate::events::dispatch_path;
-use crate::events::table::{EventKind, RELATION_ID, REMOTE_APP};
+use crate::events::table::EventKind;
 use crate::version::JujuVersion;
+use variables::{RELATION_ID, REMOTE_APP};
 
 /// The environment of a dispatch, read once and never changed.
 ///
@@ -128,13 +131,13 @@ impl Environment {
 
     /// Returns the number of the relation: the 7 of `db:7`.
     pub(crate) fn relation_id(&self) -> Option<u32> {
-        let text = self.variable(RELATION_ID.variable)?;
+        let text = self.variable(RELATION_ID.name)?;
         RELATION_ID.form.parse(text)?.as_u64()?.try_into().ok()
     }
 
     /// Returns the remote application of the relation.
     pub(crate) fn remote_app(&self) -> Option<&str> {
-        self.variable(REMOTE_APP.variable)
+        self.variable(REMOTE_APP.name)
     }
 
     /// Returns the event's name that ops uses, for example `config_changed`; empty
@@ -257,17 +260,18 @@ fn version(value: Option<String>) -> Result<JujuVersion, EnvironmentError> {
 /// malformed one is an error in any case (ops §2.6).
 fn event_variables(vars: &Vars) -> Result<BTreeMap<&'static str, String>, EnvironmentError> {
     let mut found = BTreeMap::new();
-    for field in EventKind::ALL.iter().flat_map(|kind| kind.row().fields) {
-        if found.contains_key(field.variable) {
+    let fields = EventKind::ALL.iter().flat_map(|kind| kind.row().fields);
+    for variable in fields.map(|field| field.variable) {
+        if found.contains_key(variable.name) {
             continue;
         }
-        let Some(value) = vars.text(field.variable)? else {
+        let Some(value) = vars.text(variable.name)? else {
             continue;
         };
-        if field.form.parse(&value).is_none() {
-            return malformed(field.variable, &value, field.expected);
+        if variable.form.parse(&value).is_none() {
+            return malformed(variable.name, &value, variable.expected);
         }
-        found.insert(field.variable, value);
+        found.insert(variable.name, value);
     }
     Ok(found)
 }

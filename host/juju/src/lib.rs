@@ -11,6 +11,7 @@ mod model;
 mod version;
 
 pub use charmhost_hook_tools::{Level, Stderr};
+pub use environment::variables::{Form, Variable};
 pub use environment::{Environment, EnvironmentError};
 pub use events::Event;
 pub use events::table::{EventKind, Subject};

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use charmhost_juju::events::table::{Form, Presence};
-use charmhost_juju::{Environment, Event, EventKind, Metadata, Subject};
+use charmhost_juju::events::table::Presence;
+use charmhost_juju::{Environment, Event, EventKind, Form, Metadata, Subject};
 
 /// Events of the framework, which Juju does not dispatch, and cases for events
 /// that are known by name only.
@@ -49,13 +49,13 @@ fn dispatched(kind: EventKind, metadata: &Metadata) -> Event {
     let required = required.filter(|field| field.presence == Presence::Required);
     let mut variables: BTreeMap<&str, &str> = required
         .map(|field| {
-            let text = match field.form {
+            let text = match field.variable.form {
                 Form::Text => "my-x",
                 Form::Number => "3",
                 Form::RelationNumber => "my-x:3",
                 Form::StorageName | Form::StorageNumber => "my-x/3",
             };
-            (field.variable, text)
+            (field.variable.name, text)
         })
         .collect();
     variables.insert("JUJU_DISPATCH_PATH", &path);
@@ -114,8 +114,8 @@ fn list() -> String {
         let mut variables: Vec<String> = Vec::new();
         for field in row.fields {
             let variable = match field.presence {
-                Presence::Required => format!("`{}`", field.variable),
-                _ => format!("[`{}`]", field.variable),
+                Presence::Required => format!("`{}`", field.variable.name),
+                _ => format!("[`{}`]", field.variable.name),
             };
             if !variables.contains(&variable) {
                 variables.push(variable);

@@ -1,6 +1,7 @@
 //! Every variable, well-formed and not.
 
 use super::*;
+use crate::events::table::{RELATION_ID, REMOTE_APP};
 use crate::{Event, Metadata};
 
 fn read(vars: &[(&str, &str)]) -> Result<Environment, EnvironmentError> {

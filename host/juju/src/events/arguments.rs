@@ -57,15 +57,16 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn value(&self, field: &Field) -> Result<Option<Value>, EnvironmentError> {
-        let text = self.environment.variable(field.variable);
-        if let Some(value) = text.and_then(|text| field.form.parse(text)) {
+        let text = self.environment.variable(field.variable.name);
+        let form = field.variable.form;
+        if let Some(value) = text.and_then(|text| form.parse(text)) {
             return Ok(Some(value));
         }
         match field.presence {
             Presence::Required => Err(EnvironmentError::Missing {
                 event: self.event.to_owned(),
-                variable: field.variable,
-                expected: field.expected,
+                variable: field.variable.name,
+                expected: field.variable.expected,
             }),
             Presence::Optional => Ok(None),
             Presence::Nullable => Ok(Some(Value::Null)),
@@ -74,10 +75,10 @@ impl Reader<'_> {
     }
 
     fn contradiction<T>(&self, field: &Field, expected: String) -> Result<T, EnvironmentError> {
-        let value = self.environment.variable(field.variable);
+        let value = self.environment.variable(field.variable.name);
         Err(EnvironmentError::Contradiction {
             event: self.event.to_owned(),
-            variable: field.variable,
+            variable: field.variable.name,
             value: value.unwrap_or_default().to_owned(),
             expected,
         })
@@ -107,11 +108,11 @@ impl Reader<'_> {
     /// Checks the remote unit, and takes the remote application from it if that
     /// is missing.
     fn complete_relation(&self, values: &mut Map<String, Value>) -> Result<(), EnvironmentError> {
-        let Some(unit) = self.environment.variable(REMOTE_UNIT.variable) else {
+        let Some(unit) = self.environment.variable(REMOTE_UNIT.variable.name) else {
             return Ok(());
         };
         let Some((unit_app, _)) = unit.split_once('/') else {
-            return self.contradiction(&REMOTE_UNIT, REMOTE_UNIT.expected.to_owned());
+            return self.contradiction(&REMOTE_UNIT, REMOTE_UNIT.variable.expected.to_owned());
         };
         let app = values
             .entry(REMOTE_APP.key)

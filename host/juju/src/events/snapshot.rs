@@ -4,7 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::Event;
-use super::table::{Field, Form, Presence};
+use super::table::{Field, Presence};
+use crate::environment::variables::Form;
 use crate::metadata::Metadata;
 
 impl Event {
@@ -50,7 +51,7 @@ impl Event {
 /// Returns the value of a field in a snapshot, if it has the right type.
 fn value(field: &Field, snapshot: &Value) -> Option<Value> {
     let value = snapshot.get(field.key)?;
-    let fits = match field.form {
+    let fits = match field.variable.form {
         Form::Text | Form::StorageName => value.is_string(),
         Form::Number | Form::RelationNumber | Form::StorageNumber => {
             let number = value.as_u64();

@@ -7,7 +7,8 @@
 //! `events` and the Rust SDK, and with the list in `EVENTS.md`.
 
 use charmhost_hook_tools::Version;
-use serde_json::Value;
+
+use crate::environment::variables::{self, Variable};
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,51 +49,6 @@ impl Subject {
     }
 }
 
-/// How the text of a variable becomes a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// As it is.
-    Text,
-    /// A number.
-    Number,
-    /// The 7 of `db:7`, or of `7`.
-    RelationNumber,
-    /// The `data` of `data/0`.
-    StorageName,
-    /// The 0 of `data/0`.
-    StorageNumber,
-}
-
-impl Form {
-    /// Parses the text of a variable.
-    pub(crate) fn parse(self, text: &str) -> Option<Value> {
-        match self {
-            Form::Text => Some(text.into()),
-            Form::Number => Some(number(text)?.into()),
-            Form::RelationNumber => {
-                let digits = text.rsplit_once(':').map_or(text, |(_, digits)| digits);
-                Some(number(digits)?.into())
-            }
-            Form::StorageName => Some(storage_id(text)?.0.into()),
-            Form::StorageNumber => Some(storage_id(text)?.1.into()),
-        }
-    }
-}
-
-/// Parses decimal digits, less than 2³¹; signs and blanks are not digits.
-fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<i32>()
-        .ok()
-        .filter(|_| digits)
-        .and_then(|number| u32::try_from(number).ok())
-}
-
-fn storage_id(text: &str) -> Option<(&str, u32)> {
-    let (name, index) = text.split_once('/').filter(|(name, _)| !name.is_empty())?;
-    Some((name, number(index)?))
-}
-
 /// What it means that a variable is missing or empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -113,28 +69,18 @@ pub struct Field {
     /// The key in the snapshot, which is that of ops.
     pub key: &'static str,
     /// The variable.
-    pub variable: &'static str,
-    /// The form of the variable's text.
-    pub form: Form,
+    pub variable: &'static Variable,
     /// What a missing variable means.
     pub presence: Presence,
-    /// What Juju sets the variable to, for messages.
-    pub expected: &'static str,
 }
 
 impl Field {
-    const fn text(key: &'static str, variable: &'static str, expected: &'static str) -> Self {
+    const fn new(key: &'static str, variable: &'static Variable) -> Self {
         Field {
             key,
             variable,
-            form: Form::Text,
             presence: Presence::Required,
-            expected,
         }
-    }
-
-    const fn form(self, form: Form) -> Self {
-        Field { form, ..self }
     }
 
     const fn presence(self, presence: Presence) -> Self {
@@ -143,105 +89,44 @@ impl Field {
 }
 
 /// The endpoint of a relation.
-pub const ENDPOINT: Field = Field::text(
-    "relation_name",
-    "JUJU_RELATION",
-    "the endpoint's name, for example db",
-);
+pub const ENDPOINT: Field = Field::new("relation_name", &variables::RELATION_NAME);
 /// The number of a relation.
-pub const RELATION_ID: Field = Field::text(
-    "relation_id",
-    "JUJU_RELATION_ID",
-    "an endpoint and a number, for example db:7",
-)
-.form(Form::RelationNumber);
+pub const RELATION_ID: Field = Field::new("relation_id", &variables::RELATION_ID);
 /// The remote application; absent when Juju no longer knows it.
-pub const REMOTE_APP: Field = Field::text(
-    "app_name",
-    "JUJU_REMOTE_APP",
-    "the remote application's name, for example mysql",
-)
-.presence(Presence::Optional);
+pub const REMOTE_APP: Field =
+    Field::new("app_name", &variables::REMOTE_APP).presence(Presence::Optional);
 /// The remote unit; absent when the event is about the application.
-pub const REMOTE_UNIT: Field = Field::text(
-    "unit_name",
-    "JUJU_REMOTE_UNIT",
-    "the remote unit's name, for example mysql/0",
-)
-.presence(Presence::Optional);
+pub const REMOTE_UNIT: Field =
+    Field::new("unit_name", &variables::REMOTE_UNIT).presence(Presence::Optional);
 /// The unit that leaves.
-pub const DEPARTING_UNIT: Field = Field::text(
-    "departing_unit",
-    "JUJU_DEPARTING_UNIT",
-    "the name of the unit that leaves, for example mysql/0",
-)
-.presence(Presence::Optional);
+pub const DEPARTING_UNIT: Field =
+    Field::new("departing_unit", &variables::DEPARTING_UNIT).presence(Presence::Optional);
 /// The name of a storage.
-pub const STORAGE_NAME: Field = Field::text(
-    "storage_name",
-    "JUJU_STORAGE_ID",
-    "a storage's name and a number, for example data/0",
-)
-.form(Form::StorageName);
+pub const STORAGE_NAME: Field = Field::new("storage_name", &variables::STORAGE_NAME);
 /// The number of a storage instance.
-pub const STORAGE_INDEX: Field = Field::text(
-    "storage_index",
-    "JUJU_STORAGE_ID",
-    "a storage's name and a number, for example data/0",
-)
-.form(Form::StorageNumber);
+pub const STORAGE_INDEX: Field = Field::new("storage_index", &variables::STORAGE_INDEX);
 /// The location of a storage instance.
-pub const STORAGE_LOCATION: Field = Field::text(
-    "storage_location",
-    "JUJU_STORAGE_LOCATION",
-    "the storage's mount point or device",
-)
-.presence(Presence::Nullable);
+pub const STORAGE_LOCATION: Field =
+    Field::new("storage_location", &variables::STORAGE_LOCATION).presence(Presence::Nullable);
 /// The name of a container.
-pub const CONTAINER_NAME: Field = Field::text(
-    "container_name",
-    "JUJU_WORKLOAD_NAME",
-    "the container's name in metadata.yaml",
-);
+pub const CONTAINER_NAME: Field = Field::new("container_name", &variables::WORKLOAD_NAME);
 /// The ID of a notice in Pebble.
-pub const NOTICE_ID: Field = Field::text(
-    "notice_id",
-    "JUJU_NOTICE_ID",
-    "the notice's ID, for example 42",
-);
+pub const NOTICE_ID: Field = Field::new("notice_id", &variables::NOTICE_ID);
 /// The type of a notice.
-pub const NOTICE_TYPE: Field = Field::text("notice_type", "JUJU_NOTICE_TYPE", "custom");
+pub const NOTICE_TYPE: Field = Field::new("notice_type", &variables::NOTICE_TYPE);
 /// The key of a notice.
-pub const NOTICE_KEY: Field = Field::text(
-    "notice_key",
-    "JUJU_NOTICE_KEY",
-    "the notice's key, for example example.com/backup-done",
-);
+pub const NOTICE_KEY: Field = Field::new("notice_key", &variables::NOTICE_KEY);
 /// The name of a check in the plan.
-pub const CHECK_NAME: Field = Field::text(
-    "check_name",
-    "JUJU_PEBBLE_CHECK_NAME",
-    "the check's name in the plan",
-);
+pub const CHECK_NAME: Field = Field::new("check_name", &variables::PEBBLE_CHECK_NAME);
 /// The URI of a secret.
-pub const SECRET_ID: Field = Field::text(
-    "id",
-    "JUJU_SECRET_ID",
-    "the secret's URI, for example secret:cv0a2f5olq3c73f8cb60",
-);
+pub const SECRET_ID: Field = Field::new("id", &variables::SECRET_ID);
 /// The label of a secret.
 pub const SECRET_LABEL: Field =
-    Field::text("label", "JUJU_SECRET_LABEL", "the secret's label").presence(Presence::Nullable);
+    Field::new("label", &variables::SECRET_LABEL).presence(Presence::Nullable);
 /// The number of a secret's revision.
-pub const SECRET_REVISION: Field = Field::text(
-    "revision",
-    "JUJU_SECRET_REVISION",
-    "a number, for example 3",
-)
-.form(Form::Number);
+pub const SECRET_REVISION: Field = Field::new("revision", &variables::SECRET_REVISION);
 /// The ID of an action's run.
-pub const ACTION_ID: Field =
-    Field::text("id", "JUJU_ACTION_UUID", "the ID of the action's run").presence(Presence::Empty);
+pub const ACTION_ID: Field = Field::new("id", &variables::ACTION_UUID).presence(Presence::Empty);
 
 const RELATION: &[&Field] = &[&ENDPOINT, &RELATION_ID, &REMOTE_APP, &REMOTE_UNIT];
 const DEPARTURE: &[&Field] = &[

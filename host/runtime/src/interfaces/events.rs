@@ -127,8 +127,8 @@ fn revision(event: &JujuEvent) -> wit::SecretRevisionEvent {
 
 #[cfg(test)]
 mod tests {
-    use charmhost_juju::events::table::{Form, Presence};
-    use charmhost_juju::{Environment, Metadata, Subject};
+    use charmhost_juju::events::table::Presence;
+    use charmhost_juju::{Environment, Form, Metadata, Subject};
 
     use super::*;
 
@@ -148,8 +148,8 @@ mod tests {
         };
         let environment = Environment::read(|name| {
             let mut fields = row.fields.iter();
-            let field = fields.find(|field| field.variable == name);
-            let text = match field.map(|field| (field.presence, field.form)) {
+            let field = fields.find(|field| field.variable.name == name);
+            let text = match field.map(|field| (field.presence, field.variable.form)) {
                 None if name == "JUJU_DISPATCH_PATH" => path.as_str(),
                 Some((Presence::Required, Form::Text)) => "x",
                 Some((Presence::Required, Form::Number)) => "3",
