@@ -137,7 +137,7 @@ pub fn metadata(charmcraft: &Map<String, Value>, problems: &mut Problems) -> Map
 }
 
 fn link(key: &str, value: &Value, metadata: &mut Map<String, Value>, problems: &mut Problems) {
-    let place = format!("links.{key}");
+    let field = format!("links.{key}");
     match key {
         "contact" => {
             let list = match value {
@@ -146,13 +146,13 @@ fn link(key: &str, value: &Value, metadata: &mut Map<String, Value>, problems: &
             };
             if list
                 .iter()
-                .all(|one| problems.string(&place, one).is_some())
+                .all(|one| problems.string(&field, one).is_some())
             {
                 metadata.insert("maintainers".into(), Value::Array(list));
             }
         }
         "documentation" => {
-            if let Some(value) = normalised(&place, value, problems) {
+            if let Some(value) = normalised(&field, value, problems) {
                 metadata.insert("docs".into(), value);
             }
         }
@@ -160,28 +160,28 @@ fn link(key: &str, value: &Value, metadata: &mut Map<String, Value>, problems: &
             let value = match value {
                 Value::Array(list) => list
                     .iter()
-                    .map(|one| normalised(&place, one, problems))
+                    .map(|one| normalised(&field, one, problems))
                     .collect::<Option<Vec<_>>>()
                     .map(Value::Array),
-                one => normalised(&place, one, problems),
+                one => normalised(&field, one, problems),
             };
             if let Some(value) = value {
                 metadata.insert(key.to_owned(), value);
             }
         }
         _ => problems.add(format!(
-            "cannot use `{place}`: extra inputs are not permitted; `links` may have contact, \
+            "cannot use `{field}`: extra inputs are not permitted; `links` may have contact, \
              documentation, issues, source and website"
         )),
     }
 }
 
-fn normalised(place: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
-    let text = problems.string(place, value)?;
+fn normalised(field: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
+    let text = problems.string(field, value)?;
     match url::normalise(text) {
         Ok(link) => Some(Value::String(link)),
         Err(problem) => {
-            problems.add(format!("cannot use `{place}`: {problem}"));
+            problems.add(format!("cannot use `{field}`: {problem}"));
             None
         }
     }

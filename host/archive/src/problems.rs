@@ -17,34 +17,34 @@ impl Problems {
         self.0
     }
 
-    /// The map at `place`; adds a problem and returns none if it is something else.
-    pub fn map<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a Map<String, Value>> {
-        self.typed(place, value, "a map", value.as_object())
+    /// The map at `field`; adds a problem and returns none if it is something else.
+    pub fn map<'a>(&mut self, field: &str, value: &'a Value) -> Option<&'a Map<String, Value>> {
+        self.typed(field, value, "a map", value.as_object())
     }
 
-    /// The list at `place`; adds a problem and returns none if it is something else.
-    pub fn list<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a Vec<Value>> {
-        self.typed(place, value, "a list", value.as_array())
+    /// The list at `field`; adds a problem and returns none if it is something else.
+    pub fn list<'a>(&mut self, field: &str, value: &'a Value) -> Option<&'a Vec<Value>> {
+        self.typed(field, value, "a list", value.as_array())
     }
 
-    /// The string at `place`; adds a problem and returns none if it is something else.
-    pub fn string<'a>(&mut self, place: &str, value: &'a Value) -> Option<&'a str> {
-        self.typed(place, value, "a string", value.as_str())
+    /// The string at `field`; adds a problem and returns none if it is something else.
+    pub fn string<'a>(&mut self, field: &str, value: &'a Value) -> Option<&'a str> {
+        self.typed(field, value, "a string", value.as_str())
     }
 
-    /// The boolean at `place`; adds a problem and returns none if it is something else.
-    pub fn boolean(&mut self, place: &str, value: &Value) -> Option<bool> {
-        self.typed(place, value, "true or false", value.as_bool())
+    /// The boolean at `field`; adds a problem and returns none if it is something else.
+    pub fn boolean(&mut self, field: &str, value: &Value) -> Option<bool> {
+        self.typed(field, value, "true or false", value.as_bool())
     }
 
-    /// The integer at `place`; adds a problem and returns none if it is something else.
-    pub fn integer(&mut self, place: &str, value: &Value) -> Option<i64> {
-        self.typed(place, value, "a whole number", value.as_i64())
+    /// The integer at `field`; adds a problem and returns none if it is something else.
+    pub fn integer(&mut self, field: &str, value: &Value) -> Option<i64> {
+        self.typed(field, value, "a whole number", value.as_i64())
     }
 
     fn typed<T>(
         &mut self,
-        place: &str,
+        field: &str,
         value: &Value,
         wanted: &str,
         typed: Option<T>,
@@ -56,7 +56,7 @@ impl Problems {
                 _ => "",
             };
             self.add(format!(
-                "cannot use `{place}`: it must be {wanted}, and is {}{advice}",
+                "cannot use `{field}`: it must be {wanted}, and is {}{advice}",
                 kind(value)
             ));
         }

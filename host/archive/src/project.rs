@@ -226,13 +226,15 @@ fn metadata(
         return Ok(charmcraft::metadata(charmcraft, problems));
     };
     for key in charmcraft::metadata_keys(charmcraft) {
-        let place = if file.contains_key(key) {
+        let problem = if file.contains_key(key) {
             "cannot be duplicated in metadata.yaml; remove it from one of the files"
         } else {
             "would be lost, because metadata.yaml exists and is used instead; move it there, \
              or move all of metadata.yaml to charmcraft.yaml"
         };
-        problems.add(format!("cannot use `{key}` in charmcraft.yaml: it {place}"));
+        problems.add(format!(
+            "cannot use `{key}` in charmcraft.yaml: it {problem}"
+        ));
     }
     Ok(file)
 }

@@ -73,17 +73,17 @@ impl Prime {
         else {
             return prime;
         };
-        let place = format!("parts.{part}.prime");
+        let field = format!("parts.{part}.prime");
         let list = match list {
             Value::Null => return prime,
-            list => problems.list(&place, list),
+            list => problems.list(&field, list),
         };
         for entry in list.into_iter().flatten() {
-            let Some(entry) = problems.string(&place, entry) else {
+            let Some(entry) = problems.string(&field, entry) else {
                 continue;
             };
             if let Err(reason) = prime.add(entry) {
-                problems.add(format!("cannot use {entry:?} in `{place}`: {reason}"));
+                problems.add(format!("cannot use {entry:?} in `{field}`: {reason}"));
             }
         }
         prime

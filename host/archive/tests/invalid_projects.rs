@@ -156,7 +156,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "storage: {d: {type: block, properties: [x]}}",
-        "only transient",
+        "it must be transient",
     ),
     (
         "resources: {'': {type: oci-image}}",
@@ -311,7 +311,7 @@ const PLATFORMS: &[(&str, &str)] = &[
     ),
     (
         "base: ubuntu@24.04\nplatforms: {x: {build-on: [amd64], build-for: [all]}}",
-        "Juju refuses charms for the architecture `all`",
+        "Juju rejects charms for the architecture `all`",
     ),
     (
         "base: ubuntu@24.04\nplatforms: {x: {build-on: [amd64], build-for: [amd64, arm64]}}",

@@ -110,7 +110,7 @@ fn names_and_files_that_juju_would_lose_are_rejected() {
         ("dispatch/x", "a folder above it is a file"),
         (".jujuignore", "do not ship it"),
         ("build/x", "build/"),
-        ("revision", "writes its own"),
+        ("revision", "writes this file itself"),
         (".git/config", "version control"),
         ("src/.tox/x", ".tox"),
     ] {

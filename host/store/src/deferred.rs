@@ -119,7 +119,7 @@ pub(crate) fn read(
             Ok(snapshot) => {
                 let event = event(&source, name, &snapshot, metadata);
                 if event.is_none() {
-                    unreadable.log(path, "it is not that of such an event", model);
+                    unreadable.log(path, "its fields are not those of this event", model);
                 }
                 (snapshot, event)
             }

@@ -24,7 +24,7 @@ const TYPES: [&str; 7] = [
 /// Checks the whole document: a map of actions by name.
 pub fn check(actions: &Value, charm: &str, problems: &mut Problems) {
     for (name, value) in problems.map("actions", actions).into_iter().flatten() {
-        let place = format!("actions.{name}");
+        let field = format!("actions.{name}");
         if !is_name(name) {
             problems.add(format!(
                 "cannot use the action name {name:?}: it must be of lower-case letters, digits \
@@ -40,8 +40,8 @@ pub fn check(actions: &Value, charm: &str, problems: &mut Problems) {
         if value.is_null() {
             continue;
         }
-        if let Some(map) = problems.map(&place, value) {
-            action(name, &place, map, problems);
+        if let Some(map) = problems.map(&field, value) {
+            action(name, &field, map, problems);
         }
     }
 }
@@ -51,7 +51,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-')
 }
 
-fn action(name: &str, place: &str, map: &Map<String, Value>, problems: &mut Problems) {
+fn action(name: &str, field: &str, map: &Map<String, Value>, problems: &mut Problems) {
     let holds_actions = !map.is_empty()
         && map
             .iter()
@@ -64,30 +64,30 @@ fn action(name: &str, place: &str, map: &Map<String, Value>, problems: &mut Prob
         return;
     }
     for (key, value) in map {
-        let place = format!("{place}.{key}");
+        let field = format!("{field}.{key}");
         match key.as_str() {
             "title" | "description" | "execution-group" => {
-                problems.string(&place, value);
+                problems.string(&field, value);
             }
             "parallel" => {
-                problems.boolean(&place, value);
+                problems.boolean(&field, value);
             }
-            "required" => required(&place, value, problems),
-            "additionalProperties" => boolean_or_schema(&place, value, problems),
+            "required" => required(&field, value, problems),
+            "additionalProperties" => boolean_or_schema(&field, value, problems),
             "params" => {
-                for (name, value) in problems.map(&place, value).into_iter().flatten() {
-                    schema(&format!("{place}.{name}"), value, problems);
+                for (name, value) in problems.map(&field, value).into_iter().flatten() {
+                    schema(&format!("{field}.{name}"), value, problems);
                 }
             }
             _ => {}
         }
     }
-    references(place, &Value::Object(map.clone()), problems);
+    references(field, &Value::Object(map.clone()), problems);
 }
 
 /// Checks the schema of a parameter, and those inside it.
-fn schema(place: &str, value: &Value, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn schema(field: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     let types = match map.get("type") {
@@ -98,92 +98,92 @@ fn schema(place: &str, value: &Value, problems: &mut Problems) {
     for value in types {
         if !value.as_str().is_some_and(|text| TYPES.contains(&text)) {
             problems.add(format!(
-                "cannot use `{place}.type`: it is {}, and must be one of {}",
+                "cannot use `{field}.type`: it is {}, and must be one of {}",
                 kind(value),
                 TYPES.join(", ")
             ));
         }
     }
     for (key, value) in map {
-        keyword(&format!("{place}.{key}"), key, value, problems);
+        keyword(&format!("{field}.{key}"), key, value, problems);
     }
 }
 
 /// Checks the value of one key of a schema.
-fn keyword(place: &str, key: &str, value: &Value, problems: &mut Problems) {
+fn keyword(field: &str, key: &str, value: &Value, problems: &mut Problems) {
     match key {
-        "required" => required(place, value, problems),
+        "required" => required(field, value, problems),
         "properties" | "patternProperties" | "definitions" => {
-            for (name, value) in problems.map(place, value).into_iter().flatten() {
-                schema(&format!("{place}.{name}"), value, problems);
+            for (name, value) in problems.map(field, value).into_iter().flatten() {
+                schema(&format!("{field}.{name}"), value, problems);
             }
         }
         "oneOf" | "anyOf" | "allOf" => {
-            for value in problems.list(place, value).into_iter().flatten() {
-                schema(place, value, problems);
+            for value in problems.list(field, value).into_iter().flatten() {
+                schema(field, value, problems);
             }
         }
         "items" => match value {
-            Value::Array(list) => list.iter().for_each(|one| schema(place, one, problems)),
-            one => schema(place, one, problems),
+            Value::Array(list) => list.iter().for_each(|one| schema(field, one, problems)),
+            one => schema(field, one, problems),
         },
-        "not" => schema(place, value, problems),
-        "additionalProperties" => boolean_or_schema(place, value, problems),
+        "not" => schema(field, value, problems),
+        "additionalProperties" => boolean_or_schema(field, value, problems),
         "enum" => {
-            problems.list(place, value);
+            problems.list(field, value);
         }
         "minimum" | "maximum" | "multipleOf" if !value.is_number() => problems.add(format!(
-            "cannot use `{place}`: it must be a number, and is {}",
+            "cannot use `{field}`: it must be a number, and is {}",
             kind(value)
         )),
         "minLength" | "maxLength" | "minItems" | "maxItems" => {
-            problems.integer(place, value);
+            problems.integer(field, value);
         }
         _ => {}
     }
 }
 
-fn boolean_or_schema(place: &str, value: &Value, problems: &mut Problems) {
+fn boolean_or_schema(field: &str, value: &Value, problems: &mut Problems) {
     match value {
         Value::Bool(_) => {}
-        Value::Object(_) => schema(place, value, problems),
+        Value::Object(_) => schema(field, value, problems),
         other => problems.add(format!(
-            "cannot use `{place}`: it must be true, false or a map, and is {}",
+            "cannot use `{field}`: it must be true, false or a map, and is {}",
             kind(other)
         )),
     }
 }
 
-fn required(place: &str, value: &Value, problems: &mut Problems) {
+fn required(field: &str, value: &Value, problems: &mut Problems) {
     let mut seen = Vec::new();
-    for value in problems.list(place, value).into_iter().flatten() {
-        let Some(name) = problems.string(place, value) else {
+    for value in problems.list(field, value).into_iter().flatten() {
+        let Some(name) = problems.string(field, value) else {
             continue;
         };
         if seen.contains(&name) {
-            problems.add(format!("cannot use `{place}`: it names {name} twice"));
+            problems.add(format!("cannot use `{field}`: it names {name} twice"));
         }
         seen.push(name);
     }
 }
 
 /// Rejects references between schemas, which Juju does not resolve.
-fn references(place: &str, value: &Value, problems: &mut Problems) {
+fn references(field: &str, value: &Value, problems: &mut Problems) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
                 if key == "$ref" || key == "$schema" {
                     problems.add(format!(
-                        "cannot use `{key}` in `{place}`: Juju resolves no references; write the \
+                        "cannot use `{key}` in `{field}`: Juju resolves no references; write the \
                          schema out"
                     ));
                 }
-                references(&format!("{place}.{key}"), value, problems);
+                references(&format!("{field}.{key}"), value, problems);
             }
         }
         Value::Array(list) => {
             for value in list {
-                references(place, value, problems);
+                references(field, value, problems);
             }
         }
         _ => {}

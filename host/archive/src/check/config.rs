@@ -30,14 +30,14 @@ pub fn check(config: &Value, problems: &mut Problems) {
 }
 
 fn option(name: &str, value: &Value, problems: &mut Problems) {
-    let place = format!("config.options.{name}");
-    let Some(map) = problems.map(&place, value) else {
+    let field = format!("config.options.{name}");
+    let Some(map) = problems.map(&field, value) else {
         return;
     };
     if let Some(value) = map.get("description").filter(|value| !value.is_null()) {
-        problems.string(&format!("{place}.description"), value);
+        problems.string(&format!("{field}.description"), value);
     }
-    let Some(wanted) = option_type(&place, map, problems) else {
+    let Some(wanted) = option_type(&field, map, problems) else {
         return;
     };
     let default = map.get("default").unwrap_or(&Value::Null);
@@ -49,7 +49,7 @@ fn option(name: &str, value: &Value, problems: &mut Problems) {
             _ => "",
         };
         problems.add(format!(
-            "cannot use the default of `{place}`: the option is of the type {wanted}, and the \
+            "cannot use the default of `{field}`: the option is of the type {wanted}, and the \
              default is {}{advice}",
             kind(default)
         ));
@@ -59,7 +59,7 @@ fn option(name: &str, value: &Value, problems: &mut Problems) {
 /// The type of an option, if it is one of Juju's. For Juju an option without a type
 /// is a string, but charmcraft and ops reject it.
 fn option_type<'a>(
-    place: &str,
+    field: &str,
     map: &'a Map<String, Value>,
     problems: &mut Problems,
 ) -> Option<&'a str> {
@@ -67,12 +67,12 @@ fn option_type<'a>(
     match map.get("type") {
         Some(Value::String(text)) if TYPES.contains(&text.as_str()) => return Some(text),
         Some(other) => problems.add(format!(
-            "cannot use the type of `{place}`: it is {}, and must be one of {}",
+            "cannot use the type of `{field}`: it is {}, and must be one of {}",
             kind(other),
             TYPES.join(", ")
         )),
         None => problems.add(format!(
-            "cannot use `{place}` without `type`; write one of {}",
+            "cannot use `{field}` without `type`; write one of {}",
             TYPES.join(", ")
         )),
     }

@@ -62,51 +62,51 @@ fn endpoint<'a>(
     charm: &str,
     problems: &mut Problems,
 ) -> Option<&'a str> {
-    let place = format!("{role}.{name}");
+    let field = format!("{role}.{name}");
     if name.is_empty() || name.starts_with('$') || name.contains('.') {
         problems.add(format!(
-            "cannot use the endpoint `{place}`: its name must not be empty, begin with $ or have a dot"
+            "cannot use the endpoint `{field}`: its name must not be empty, begin with $ or have a dot"
         ));
     }
     if let Value::String(interface) = value {
-        check_interface(role, &place, interface, charm, problems);
+        check_interface(role, &field, interface, charm, problems);
         return None;
     }
-    let map = problems.map(&place, value)?;
+    let map = problems.map(&field, value)?;
     match map.get("interface") {
         None => problems.add(format!(
-            "cannot use the endpoint `{place}`: it has no `interface`; write one"
+            "cannot use the endpoint `{field}`: it has no `interface`; write one"
         )),
         Some(value) => {
-            if let Some(interface) = problems.string(&format!("{place}.interface"), value) {
-                check_interface(role, &place, interface, charm, problems);
+            if let Some(interface) = problems.string(&format!("{field}.interface"), value) {
+                check_interface(role, &field, interface, charm, problems);
             }
         }
     }
     if let Some(limit) = map.get("limit").filter(|limit| !limit.is_null()) {
-        problems.integer(&format!("{place}.limit"), limit);
+        problems.integer(&format!("{field}.limit"), limit);
     }
     if let Some(optional) = map.get("optional") {
-        problems.boolean(&format!("{place}.optional"), optional);
+        problems.boolean(&format!("{field}.optional"), optional);
     }
-    let scope = problems.string(&format!("{place}.scope"), map.get("scope")?)?;
+    let scope = problems.string(&format!("{field}.scope"), map.get("scope")?)?;
     if scope != "global" && scope != "container" {
         problems.add(format!(
-            "cannot use `{place}.scope`: {scope:?} is not a scope; write global or container"
+            "cannot use `{field}.scope`: {scope:?} is not a scope; write global or container"
         ));
     }
     Some(scope)
 }
 
-fn check_interface(role: &str, place: &str, interface: &str, charm: &str, problems: &mut Problems) {
+fn check_interface(role: &str, field: &str, interface: &str, charm: &str, problems: &mut Problems) {
     if interface.is_empty() {
         problems.add(format!(
-            "cannot use the endpoint `{place}`: its interface is empty"
+            "cannot use the endpoint `{field}`: its interface is empty"
         ));
     }
     if role != "requires" && is_reserved(charm, interface) {
         problems.add(format!(
-            "cannot use the interface {interface:?} of `{place}`: interfaces that begin with juju \
+            "cannot use the interface {interface:?} of `{field}`: interfaces that begin with juju \
              are Juju's to provide"
         ));
     }
@@ -120,13 +120,13 @@ fn extra_bindings(metadata: &Map<String, Value>, endpoints: &[Endpoint], problem
         problems.add("cannot use `extra-bindings` with nothing under it; leave the key out");
     }
     for (name, value) in map {
-        let place = format!("extra-bindings.{name}");
+        let field = format!("extra-bindings.{name}");
         if !value.is_null() {
-            problems.add(format!("cannot use `{place}`: it must not have a value"));
+            problems.add(format!("cannot use `{field}`: it must not have a value"));
         }
         if name.is_empty() || endpoints.iter().any(|endpoint| endpoint.name == name) {
             problems.add(format!(
-                "cannot use `{place}`: an endpoint has that name and is bound already; remove it"
+                "cannot use `{field}`: an endpoint has that name and is bound already; remove it"
             ));
         }
     }

@@ -34,11 +34,11 @@ pub fn check(metadata: &Map<String, Value>, problems: &mut Problems) {
     }
 }
 
-fn resource(place: &str, value: &Value, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn resource(field: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
-    if place == "resources." {
+    if field == "resources." {
         problems.add("cannot use a resource without a name; write one before the colon");
     }
     match map.get("type").and_then(Value::as_str) {
@@ -46,69 +46,69 @@ fn resource(place: &str, value: &Value, problems: &mut Problems) {
         Some("file") => match map.get("filename").and_then(Value::as_str) {
             None if map.contains_key("filename") => {}
             None | Some("") => problems.add(format!(
-                "cannot use `{place}`: a file needs a `filename`; write one"
+                "cannot use `{field}`: a file needs a `filename`; write one"
             )),
             Some(name) if name.contains('/') => problems.add(format!(
-                "cannot use `{place}.filename`: it must be a plain name, and {name:?} has a /"
+                "cannot use `{field}.filename`: it must be a plain name, and {name:?} has a /"
             )),
             Some(_) => {}
         },
         _ => problems.add(format!(
-            "cannot use `{place}`: its `type` must be oci-image or file"
+            "cannot use `{field}`: its `type` must be oci-image or file"
         )),
     }
     for key in ["description", "filename"] {
         if let Some(value) = map.get(key) {
-            problems.string(&format!("{place}.{key}"), value);
+            problems.string(&format!("{field}.{key}"), value);
         }
     }
 }
 
-fn store(place: &str, value: &Value, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn store(field: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     let store_type = map.get("type").and_then(Value::as_str);
     if !matches!(store_type, Some("filesystem" | "block")) {
         problems.add(format!(
-            "cannot use `{place}`: its `type` must be filesystem or block"
+            "cannot use `{field}`: its `type` must be filesystem or block"
         ));
     }
     for key in ["description", "location", "minimum-size"] {
         if let Some(value) = map.get(key) {
-            problems.string(&format!("{place}.{key}"), value);
+            problems.string(&format!("{field}.{key}"), value);
         }
     }
     for key in ["shared", "read-only"] {
         if let Some(value) = map.get(key) {
-            problems.boolean(&format!("{place}.{key}"), value);
+            problems.boolean(&format!("{field}.{key}"), value);
         }
     }
     if store_type == Some("block") && map.contains_key("location") {
         problems.add(format!(
-            "cannot use `{place}.location`: only storage of the type filesystem has one"
+            "cannot use `{field}.location`: only storage of the type filesystem has one"
         ));
     }
     if let Some(size) = map.get("minimum-size").and_then(Value::as_str)
         && !is_size(size)
     {
         problems.add(format!(
-            "cannot use `{place}.minimum-size`: {size:?} is not a size; write, for example, 1G or 512M"
+            "cannot use `{field}.minimum-size`: {size:?} is not a size; write, for example, 1G or 512M"
         ));
     }
     if let Some(value) = map.get("properties") {
-        properties(&format!("{place}.properties"), value, problems);
+        properties(&format!("{field}.properties"), value, problems);
     }
     if let Some(value) = map.get("multiple") {
-        multiple(&format!("{place}.multiple"), value, problems);
+        multiple(&format!("{field}.multiple"), value, problems);
     }
 }
 
-fn properties(place: &str, value: &Value, problems: &mut Problems) {
-    for value in problems.list(place, value).into_iter().flatten() {
+fn properties(field: &str, value: &Value, problems: &mut Problems) {
+    for value in problems.list(field, value).into_iter().flatten() {
         if value != "transient" {
             problems.add(format!(
-                "cannot use `{place}`: it must be transient, and is {}",
+                "cannot use `{field}`: it must be transient, and is {}",
                 kind(value)
             ));
         }
@@ -127,8 +127,8 @@ fn is_size(text: &str) -> bool {
 
 /// Checks the range of the number of instances. Accepts only what both Juju, which
 /// reads a bare number as one, and ops, which expects a string, can read.
-fn multiple(place: &str, value: &Value, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn multiple(field: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
@@ -143,98 +143,98 @@ fn multiple(place: &str, value: &Value, problems: &mut Problems) {
     };
     if !fits {
         problems.add(format!(
-            "cannot use `{place}`: write `range: 1-3`, or `range: 2+` for no upper bound, or \
+            "cannot use `{field}`: write `range: 1-3`, or `range: 2+` for no upper bound, or \
              `range: \"2\"` in quotes"
         ));
     }
 }
 
 fn container(
-    place: &str,
+    field: &str,
     value: &Value,
     resources: Section,
     storage: Section,
     problems: &mut Problems,
 ) {
-    let Some(map) = problems.map(place, value) else {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     if map.contains_key("resource") && map.contains_key("bases") {
         problems.add(format!(
-            "cannot use `{place}`: it has both `resource` and `bases`; keep one"
+            "cannot use `{field}`: it has both `resource` and `bases`; keep one"
         ));
     }
     if let Some(value) = map.get("resource")
-        && let Some(name) = problems.string(&format!("{place}.resource"), value)
+        && let Some(name) = problems.string(&format!("{field}.resource"), value)
     {
         let resource = resources.and_then(|resources| resources.get(name));
         match resource.map(|resource| resource.get("type").and_then(Value::as_str)) {
             Some(Some("oci-image")) => {}
             Some(_) => problems.add(format!(
-                "cannot use `{place}.resource`: the resource `{name}` is not an oci-image"
+                "cannot use `{field}.resource`: the resource `{name}` is not an oci-image"
             )),
             None => problems.add(format!(
-                "cannot use `{place}.resource`: there is no resource `{name}`; write \
+                "cannot use `{field}.resource`: there is no resource `{name}`; write \
                  `{name}: {{type: oci-image}}` under `resources`"
             )),
         }
     }
     for key in ["uid", "gid"] {
         if let Some(value) = map.get(key)
-            && let Some(id) = problems.integer(&format!("{place}.{key}"), value)
+            && let Some(id) = problems.integer(&format!("{field}.{key}"), value)
             && JUJU_IDS.contains(&id)
         {
             problems.add(format!(
-                "cannot use `{place}.{key}`: 1000 to 9999 are Juju's own, and it is {id}"
+                "cannot use `{field}.{key}`: 1000 to 9999 are Juju's own, and it is {id}"
             ));
         }
     }
     if let Some(value) = map.get("mounts")
-        && let Some(mounts) = problems.list(&format!("{place}.mounts"), value)
+        && let Some(mounts) = problems.list(&format!("{field}.mounts"), value)
     {
         for value in mounts {
-            mount(&format!("{place}.mounts"), value, storage, problems);
+            mount(&format!("{field}.mounts"), value, storage, problems);
         }
     }
 }
 
-fn mount(place: &str, value: &Value, storage: Section, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn mount(field: &str, value: &Value, storage: Section, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     for key in ["storage", "location"] {
-        let place = format!("{place}.{key}");
+        let field = format!("{field}.{key}");
         match map.get(key) {
             Some(value) => {
-                if problems.string(&place, value) == Some("") {
-                    problems.add(format!("cannot use `{place}`: it is empty"));
+                if problems.string(&field, value) == Some("") {
+                    problems.add(format!("cannot use `{field}`: it is empty"));
                 }
             }
-            None => problems.add(format!("cannot use `{place}`: it is missing")),
+            None => problems.add(format!("cannot use `{field}`: it is missing")),
         }
     }
     if let Some(name) = map.get("storage").and_then(Value::as_str)
         && !storage.is_some_and(|storage| storage.contains_key(name))
     {
         problems.add(format!(
-            "cannot use `{place}.storage`: there is no storage `{name}`; write \
+            "cannot use `{field}.storage`: there is no storage `{name}`; write \
              `{name}: {{type: filesystem}}` under `storage`"
         ));
     }
 }
 
-fn device(place: &str, value: &Value, problems: &mut Problems) {
-    let Some(map) = problems.map(place, value) else {
+fn device(field: &str, value: &Value, problems: &mut Problems) {
+    let Some(map) = problems.map(field, value) else {
         return;
     };
     match map.get("type") {
         Some(Value::String(text)) if !text.is_empty() => {}
         _ => problems.add(format!(
-            "cannot use `{place}`: it needs a `type`, such as gpu"
+            "cannot use `{field}`: it needs a `type`, such as gpu"
         )),
     }
     if let Some(value) = map.get("description") {
-        problems.string(&format!("{place}.description"), value);
+        problems.string(&format!("{field}.description"), value);
     }
     let count = |key: &str| map.get(key).and_then(Value::as_i64);
     for key in ["countmin", "countmax"] {
@@ -242,7 +242,7 @@ fn device(place: &str, value: &Value, problems: &mut Problems) {
             && count(key).is_none_or(|count| count < 0)
         {
             problems.add(format!(
-                "cannot use `{place}.{key}`: it must be a count, and is {}",
+                "cannot use `{field}.{key}`: it must be a count, and is {}",
                 kind(value)
             ));
         }
@@ -251,7 +251,7 @@ fn device(place: &str, value: &Value, problems: &mut Problems) {
         && least > most
     {
         problems.add(format!(
-            "cannot use `{place}`: its countmin {least} is more than its countmax {most}"
+            "cannot use `{field}`: its countmin {least} is more than its countmax {most}"
         ));
     }
 }

@@ -20,6 +20,7 @@ const CHECK_EVERY: i32 = 20_000;
 /// The most bytes that a row has beside its largest value.
 const ROW_BYTES: usize = 1 << 20;
 
+/// The tables of ops (ops §5.3).
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS snapshot (handle TEXT PRIMARY KEY, data BLOB);
     CREATE TABLE IF NOT EXISTS notice (
@@ -138,7 +139,7 @@ impl Database {
     }
 }
 
-/// Creates the file with mode 0600, or gives an existing one that mode.
+/// Creates the file with mode 0600, or gives an existing one that mode (ops §5.3).
 fn create_or_restrict(path: &Path) -> Result<(), Error> {
     let open = |source| Error::Open {
         path: path.to_path_buf(),
