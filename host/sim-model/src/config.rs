@@ -1,4 +1,4 @@
-//! The charm's configuration: its options, their types, and their values.
+//! The charm's configuration: options, types and values (juju §3.3).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! One hook or action that runs, and what it has changed so far.
+//! The transaction of one hook or action: what is immediate and what is buffered
+//! until it succeeds (juju §4).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +9,13 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 
 use crate::action::Action;
+use crate::databag::Databag;
 use crate::hook_context::HookContext;
 use crate::log::{Level, LogLine};
 use crate::ports::Ports;
-use crate::relation::{Databag, RelationView};
-use crate::secret::{Content, SecretView, secret_id_of};
+use crate::relation_view::RelationView;
 use crate::secret_changes::SecretChanges;
+use crate::secret_view::{Content, SecretView, secret_id_of};
 use crate::status::Status;
 use crate::unit_host::{NoHost, UnitHost};
 use crate::unit_view::UnitView;

@@ -1,8 +1,8 @@
-//! The unit's networks.
+//! Networks of a unit (juju §3.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::relation::Databag;
+use crate::databag::Databag;
 
 /// The keys of a unit's databag that Juju itself writes.
 pub const JUJU_KEYS: [&str; 3] = ["egress-subnets", "ingress-address", "private-address"];

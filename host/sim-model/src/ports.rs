@@ -1,4 +1,4 @@
-//! Ports that a unit has open, and how they are written.
+//! Open ports of a unit, and their notation (juju §3.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

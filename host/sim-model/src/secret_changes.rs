@@ -1,9 +1,9 @@
-//! Changes of secrets that one hook asks for. Juju commits them together when
-//! the hook succeeds.
+//! Changes of secrets in one hook, which are committed together when it succeeds
+//! (juju §4).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::secret::{Content, Grant, SecretOwner, SecretView};
+use crate::secret_view::{Content, Grant, SecretOwner, SecretView};
 use crate::unit_view::UnitView;
 
 /// New metadata and content of a secret; what is `None` stays.
@@ -304,7 +304,7 @@ mod tests {
     use super::*;
     use crate::hook::Hook;
     use crate::hook_context::HookContext;
-    use crate::relation::RelationView;
+    use crate::relation_view::RelationView;
 
     const APP: &str = "9m4e2mr0ui3e8a215n4g";
     const UNIT: &str = "9m4e2mr0ui3e8a215n60";

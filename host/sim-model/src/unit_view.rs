@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
+use crate::databag::Databag;
 use crate::network::Networks;
 use crate::ports::Ports;
-use crate::relation::{Databag, RelationView};
-use crate::secret::SecretView;
+use crate::relation_view::RelationView;
+use crate::secret_view::SecretView;
 use crate::status::Status;
 use crate::storage::Storage;
 

@@ -179,8 +179,15 @@ impl Controller {
             application.leader = successor;
         }
         if application.is_dying && is_empty {
-            self.applications.remove(&app);
+            self.application_is_gone(&app);
         }
+    }
+
+    fn application_is_gone(&mut self, app: &str) {
+        self.applications.remove(app);
+        self.secrets.retain(|_, secret| secret.owner_app() != app);
+        self.relations
+            .retain(|_, relation| !relation.is_peer() || relation.side(app).is_none());
     }
 
     /// Removes a dying relation that no agent has any more, with the grants in

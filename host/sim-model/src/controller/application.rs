@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::relation::Databag;
+use crate::databag::Databag;
 use crate::status::Status;
 
 /// An application. One without a charm is made up: it has databags, and nothing

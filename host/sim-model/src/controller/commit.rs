@@ -2,8 +2,8 @@
 
 use super::Controller;
 use super::secret::{Owner, Secret};
-use crate::relation::RelationView;
-use crate::secret::{Content, SecretOwner};
+use crate::relation_view::RelationView;
+use crate::secret_view::{Content, SecretOwner};
 use crate::unit_view::UnitView;
 
 impl Controller {

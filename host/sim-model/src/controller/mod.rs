@@ -216,7 +216,13 @@ impl Controller {
             )));
         }
         let app = unit.app.clone();
-        self.application_mut(&app)?.leader = Some(name.to_owned());
+        let former = self.application_mut(&app)?.leader.replace(name.to_owned());
+        // From Juju 4 on no hook follows from a lost leadership (juju §1.4).
+        let is_silent = !self.is_before_juju_4();
+        let former = former.filter(|former| is_silent && former != name);
+        if let Some(former) = former.and_then(|former| self.units.get_mut(&former)) {
+            former.agent.is_leader = Some(false);
+        }
         Ok(())
     }
 

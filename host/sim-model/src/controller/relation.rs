@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::relation::Databag;
+use crate::databag::Databag;
 
 /// A relation between two applications, or among the units of one.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::secret::{Content, Grant, SecretOwner, SecretView};
+use crate::secret_view::{Content, Grant, SecretOwner, SecretView};
 
 /// Who owns a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

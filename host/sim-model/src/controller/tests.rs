@@ -251,6 +251,47 @@ fn leadership_changes_hands() {
     assert_eq!(of("pro/0", &ran), ["leader-elected"]);
 }
 
+#[test]
+fn from_juju_4_on_no_hook_follows_from_a_lost_leadership() {
+    let mut model = Model::pair([2, 1], no_calls);
+    model.controller.juju_version = "4.0.1".to_owned();
+    model.settle();
+    for (leader, other) in [("pro/1", "pro/0"), ("pro/0", "pro/1")] {
+        model.controller.set_leader(leader).unwrap();
+        let ran = model.settle();
+        assert_eq!(of(leader, &ran), ["leader-elected"]);
+        assert!(of(other, &ran).is_empty(), "{ran:?}");
+    }
+}
+
+#[test]
+fn an_application_goes_with_everything_that_it_has() {
+    let mut model = Model::pair([2, 1], secretive);
+    model.settle();
+    model.controller.remove_application("pro").unwrap();
+    let ran = model.settle();
+    assert_eq!(
+        of("req/0", &ran),
+        [
+            "db-relation-departed pro/0 pro/0",
+            "db-relation-departed pro/1 pro/1",
+            "db-relation-broken"
+        ]
+    );
+    assert_eq!(
+        of("pro/1", &ran),
+        [
+            "data-relation-departed req/0 pro/1",
+            "data-relation-broken",
+            "stop",
+            "remove"
+        ]
+    );
+    let controller = &model.controller;
+    assert_eq!(controller.applications.keys().collect::<Vec<_>>(), ["req"]);
+    assert!(controller.relations.is_empty() && controller.secrets.is_empty());
+}
+
 /// The leader of the provider makes a secret and changes it; the requirer reads.
 fn secretive(unit: &str, hook: &HookKind) -> Vec<Vec<String>> {
     match (unit, hook.event_name().as_str()) {

@@ -3,7 +3,7 @@
 use super::Controller;
 use super::relation::Relation;
 use super::unit::{RelationProgress, Unit};
-use crate::relation::RelationView;
+use crate::relation_view::RelationView;
 use crate::unit_view::UnitView;
 
 impl Controller {

@@ -1,4 +1,4 @@
-//! `action-get`, `action-set`, `action-fail` and `action-log`.
+//! `action-get`, `action-set`, `action-fail` and `action-log` (juju §3.3, §5).
 
 use serde_json::Value;
 

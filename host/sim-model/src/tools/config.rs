@@ -1,4 +1,4 @@
-//! `config-get`.
+//! `config-get` (juju §3.3).
 
 use serde_json::Value;
 

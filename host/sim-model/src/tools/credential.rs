@@ -1,4 +1,4 @@
-//! `credential-get`.
+//! `credential-get` (juju §3.3).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! `goal-state`.
+//! `goal-state` (juju §3.3).
 
 use serde_json::{Map, Value, json};
 

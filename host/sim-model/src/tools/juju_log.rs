@@ -1,4 +1,4 @@
-//! `juju-log`.
+//! `juju-log` (juju §3.3).
 
 use super::output::ToolOutput;
 use super::{Call, ToolError};

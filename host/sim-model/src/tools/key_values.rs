@@ -1,4 +1,4 @@
-//! `key=value` arguments and `--file`, which several tools take.
+//! `key=value` arguments and `--file`, which several tools take (juju §3.3).
 
 use super::{Call, ToolError, file_error, yaml};
 use crate::Hook;

@@ -1,4 +1,4 @@
-//! `network-get` and `unit-get`.
+//! `network-get` and `unit-get` (juju §3.3).
 
 use serde_json::{Map, Value, json};
 

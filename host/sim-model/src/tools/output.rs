@@ -1,4 +1,4 @@
-//! What a hook tool prints, in the formats of Juju.
+//! What a hook tool prints, in the formats of Juju (juju §3.1).
 
 use std::cmp::Ordering;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! `open-port`, `close-port` and `opened-ports`.
+//! `open-port`, `close-port` and `opened-ports` (juju §3.3).
 
 use std::collections::BTreeSet;
 

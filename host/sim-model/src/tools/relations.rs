@@ -1,5 +1,5 @@
 //! `relation-ids`, `relation-list`, `relation-get`, `relation-set` and
-//! `relation-model-get`.
+//! `relation-model-get` (juju §3.3, §4).
 
 use serde_json::{Value, json};
 

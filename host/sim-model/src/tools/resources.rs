@@ -1,4 +1,4 @@
-//! `resource-get`.
+//! `resource-get` (juju §3.3).
 
 use super::output::ToolOutput;
 use super::{Call, ToolError};

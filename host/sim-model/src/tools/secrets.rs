@@ -1,5 +1,5 @@
 //! The secret tools that read: `secret-get`, `secret-info-get` and
-//! `secret-ids`.
+//! `secret-ids` (juju §3.3).
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

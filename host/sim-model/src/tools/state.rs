@@ -1,5 +1,5 @@
 //! `state-get`, `state-set` and `state-delete`: the charm's state in the
-//! controller.
+//! controller (juju §3.3).
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `status-set` and `status-get`.
+//! `status-set` and `status-get` (juju §3.3).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! `storage-list`, `storage-get` and `storage-add`.
+//! `storage-list`, `storage-get` and `storage-add` (juju §3.3).
 
 use serde_json::json;
 

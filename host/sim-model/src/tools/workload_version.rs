@@ -1,4 +1,4 @@
-//! `application-version-set`.
+//! `application-version-set` (juju §3.3).
 
 use super::output::ToolOutput;
 use super::{Call, ToolError};

@@ -1,11 +1,10 @@
-//! Relations and their databags.
+//! What one unit sees of a relation.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The content of a databag.
-pub type Databag = BTreeMap<String, String>;
+use crate::databag::Databag;
 
 /// A relation as one unit sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -41,15 +40,5 @@ impl RelationView {
     /// Its name: `db:7`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.endpoint, self.id)
-    }
-}
-
-/// Sets keys of a databag; an empty value removes the key.
-pub fn update(bag: &mut Databag, changes: impl IntoIterator<Item = (String, String)>) {
-    for (key, value) in changes {
-        match value.is_empty() {
-            true => bag.remove(&key),
-            false => bag.insert(key, value),
-        };
     }
 }

@@ -1,5 +1,4 @@
-//! Secrets: those of this application and unit, and those of others that it
-//! may see.
+//! What one unit sees of a secret (juju §3.3).
 
 use std::collections::BTreeMap;
 use std::fmt;
