@@ -415,8 +415,8 @@ mod tests {
             ("srv/link/sub", Zone::Writable, "is a symbolic link to data"),
             ("srv/missing", Zone::ReadOnly, "No such file"),
             ("unit", Zone::ReadOnly, ""),
-            ("unit", Zone::Writable, "holds the charm"),
-            ("unit/charm/hooks", Zone::Writable, "holds the charm"),
+            ("unit", Zone::Writable, "contains the charm"),
+            ("unit/charm/hooks", Zone::Writable, "contains the charm"),
             ("unit/charm/hooks", Zone::ReadOnly, ""),
         ] {
             let added = roots.add(&base.join(path), zone);
