@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
 use charmhost_hook_tools::{AgentTransport, Stderr, Transport, TransportError};
-use charmhost_juju::{Environment, Metadata};
+use charmhost_juju::{Environment, Metadata, SystemClock};
 use charmhost_pebble::{Connect, UnixSocket};
 use charmhost_runtime::{
     COMPILED_NAME, Charm, CompiledCharm, Definition, Host, PebbleConnector, ProcessRestriction,
@@ -59,6 +59,7 @@ pub fn dispatch(args: Vec<String>) -> u8 {
         // Without a definition the store is not opened.
         store: state.unwrap_or_default().storage.backend(&charm_dir),
         pebble: Box::new(ContainerSockets),
+        clock: Arc::new(SystemClock::default()),
         cpu_ticker: &mut cpu_ticker,
         stderr,
         guest_output: GuestOutput {

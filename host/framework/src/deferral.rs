@@ -67,9 +67,10 @@ impl Framework {
         let InFlight {
             id, notice, is_old, ..
         } = in_flight;
+        let now = self.clock.wall().as_secs_f64();
         match is_old {
-            true => self.queue.deferred_again(&notice, reason),
-            false => self.queue.add(id, notice, reason),
+            true => self.queue.deferred_again(&notice, reason, now),
+            false => self.queue.add(id, notice, reason, now),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The queue of deferred events (ops §5.3, ops §5.4).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::deferred_notice::{DeferredNotice, NoticeId};
 use crate::duplicates::{EqualIndex, are_equal};
@@ -117,10 +116,11 @@ impl Queue {
 
     /// Adds an event that was deferred in this dispatch. Notices are ordered by
     /// the numbers of their deliveries, as in ops: a nested event is settled
-    /// before the event in whose handler it was emitted, and comes after it.
-    pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, reason: &str) {
+    /// before the event in whose handler it was emitted, and comes after it. `now`
+    /// is in seconds since 1970-01-01 UTC.
+    pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, reason: &str, now: f64) {
         let notice = DeferredNotice {
-            since: Some(now()),
+            since: Some(now),
             count: 1,
             reason: shortened(reason),
             ..notice
@@ -129,7 +129,7 @@ impl Queue {
     }
 
     /// Records that an event of an earlier dispatch was deferred again.
-    pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, reason: &str) {
+    pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, reason: &str, now: f64) {
         let positions = self.by_id.get(&notice.id());
         let Some(position) = positions.and_then(|positions| positions.first()) else {
             return;
@@ -137,7 +137,7 @@ impl Queue {
         if let Some(notice) = self.notices.get_mut(position) {
             notice.count = notice.count.saturating_add(1);
             notice.reason = shortened(reason);
-            notice.since.get_or_insert_with(now);
+            notice.since.get_or_insert(now);
             self.updated.insert(*position);
         }
     }
@@ -146,9 +146,4 @@ impl Queue {
 fn shortened(reason: &str) -> String {
     let end = reason.floor_char_boundary(MAX_REASON);
     reason.get(..end).unwrap_or_default().to_owned()
-}
-
-fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -39,8 +39,9 @@ pub use observers::EventNames;
 pub use status_evaluation::Collecting;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use charmhost_juju::{Event as JujuEvent, Scope, StatusValue};
+use charmhost_juju::{Clock, Event as JujuEvent, Scope, StatusValue};
 
 use dispatch_order::Stage;
 use in_flight::{InFlight, InFlightDeliveries};
@@ -76,6 +77,7 @@ pub struct Framework {
     pending: VecDeque<(Delivery, InFlight)>,
     in_flight: InFlightDeliveries,
     queue: Queue,
+    clock: Arc<dyn Clock>,
     last_id: u32,
     evaluation: StatusEvaluation,
 }
@@ -83,7 +85,8 @@ pub struct Framework {
 impl Framework {
     /// Creates the framework for a dispatch of an event; of none when the charm
     /// does not have the event. `event_names` tells which events the charm has.
-    /// `queue` holds the events that were deferred by earlier dispatches.
+    /// `queue` holds the events that were deferred by earlier dispatches, and
+    /// `clock` determines the time of new deferrals.
     ///
     /// In a restricted context deferred events are not delivered and statuses
     /// are not evaluated (ops §2.5).
@@ -92,6 +95,7 @@ impl Framework {
         is_restricted: bool,
         event_names: EventNames,
         queue: Queue,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Framework {
             event,
@@ -101,6 +105,7 @@ impl Framework {
             pending: VecDeque::new(),
             in_flight: InFlightDeliveries::default(),
             queue,
+            clock,
             last_id: 0,
             evaluation: StatusEvaluation::default(),
         }

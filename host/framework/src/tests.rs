@@ -1,5 +1,7 @@
 //! What is delivered, to whom, in which order.
 
+use std::time::Duration;
+
 use charmhost_juju::{EventKind, Scope, StatusName};
 
 use super::*;
@@ -34,6 +36,19 @@ impl Effects for Notes {
     }
 }
 
+/// A clock that stands still, half a second after noon.
+struct Noon;
+
+impl Clock for Noon {
+    fn wall(&self) -> Duration {
+        Duration::from_millis(43_200_500)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 fn framework(event: Option<JujuEvent>) -> Framework {
     framework_with(event, Queue::default())
 }
@@ -44,6 +59,7 @@ fn framework_with(event: Option<JujuEvent>, queue: Queue) -> Framework {
         false,
         Box::new(|name| ["start", "stop"].contains(&name)),
         queue,
+        Arc::new(Noon),
     )
 }
 
@@ -123,6 +139,7 @@ fn a_restricted_context_evaluates_no_status() {
         true,
         Box::new(|_| true),
         Queue::default(),
+        Arc::new(Noon),
     );
     framework
         .observe("Charm", "collect_metrics", "Charm", "on")
@@ -560,4 +577,17 @@ fn bad_registrations_are_refused_by_name() {
             "got {error}, wanted {wanted}"
         );
     }
+}
+
+#[test]
+fn a_deferral_has_the_time_of_the_clock() {
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
+    framework.observe("Charm", "start", "Charm", "on").unwrap();
+    let mut notes = Notes::default();
+    let delivery = framework.next(&mut notes).unwrap().unwrap();
+    let deferred = Outcome::Deferred(String::new());
+    framework
+        .settle(delivery.id, &deferred, &mut notes)
+        .unwrap();
+    assert_eq!(notices(framework.queue())[0].since, Some(43_200.5));
 }

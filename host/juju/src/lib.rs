@@ -4,6 +4,7 @@
 //! metadata ([`Metadata`]), and the hook tools with types and the caches of ops
 //! ([`Model`]). Nothing here depends on WebAssembly.
 
+mod clock;
 mod environment;
 pub mod events;
 mod metadata;
@@ -11,6 +12,7 @@ mod model;
 mod version;
 
 pub use charmhost_hook_tools::{Level, Stderr};
+pub use clock::{Clock, SystemClock};
 pub use environment::variables::{Form, Variable};
 pub use environment::{Environment, EnvironmentError};
 pub use events::Event;

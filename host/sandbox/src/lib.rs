@@ -33,4 +33,4 @@ pub use memory::{HostMemory, HostMemoryExceeded, Reservation};
 pub use network::{Network, NetworkRule, NetworkView};
 pub use operator::{OperatorPolicy, POLICY_FILE, POLICY_VARIABLE};
 pub use transport::{HookToolPolicy, HookToolSettings, HookToolTransport};
-pub use wasi::{GuestOutput, Sandbox, SandboxView, StdoutStream, link};
+pub use wasi::{GuestClocks, GuestHost, GuestOutput, Sandbox, SandboxView, StdoutStream, link};

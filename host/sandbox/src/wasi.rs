@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::types::Component as ComponentType;
@@ -12,7 +13,9 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView, WasiSocketsView};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
 
 use crate::denials::DenialLog;
 use crate::files::{Files, FilesAccess, FilesView, LateRoots};
@@ -39,6 +42,53 @@ pub struct GuestOutput {
     pub stderr: Box<dyn StdoutStream + Sync>,
 }
 
+/// The clocks of a guest.
+pub struct GuestClocks {
+    /// Returns the time since 1970-01-01 UTC.
+    pub wall: Box<dyn Fn() -> Duration + Send>,
+    /// Returns the time since a fixed moment; it never decreases.
+    pub monotonic: Box<dyn Fn() -> Duration + Send>,
+}
+
+/// The resolution of both clocks.
+const RESOLUTION: Duration = Duration::from_nanos(1);
+
+struct WallClock(Box<dyn Fn() -> Duration + Send>);
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        RESOLUTION
+    }
+
+    fn now(&self) -> Duration {
+        (self.0)()
+    }
+}
+
+struct MonotonicClock(Box<dyn Fn() -> Duration + Send>);
+
+impl HostMonotonicClock for MonotonicClock {
+    fn resolution(&self) -> u64 {
+        nanoseconds(RESOLUTION)
+    }
+
+    fn now(&self) -> u64 {
+        nanoseconds((self.0)())
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a guest gets from the host beside files and network.
+pub struct GuestHost {
+    /// Its clocks.
+    pub clocks: GuestClocks,
+    /// Its output streams.
+    pub output: GuestOutput,
+}
+
 /// The sandbox of a guest: its files, its network, and the rest of WASI.
 pub struct Sandbox {
     wasi: WasiCtx,
@@ -56,15 +106,17 @@ impl Sandbox {
         charm_dir: &Path,
         files: Files,
         grants: &Grants,
-        output: GuestOutput,
+        guest: GuestHost,
         variables: impl Fn(&str) -> Option<OsString>,
     ) -> Self {
         let denials = files.denials().clone();
         let network = Network::new(grants.network.clone(), denials.clone());
         let mut wasi = WasiCtxBuilder::new();
         let checked = network.clone();
-        wasi.stdout(output.stdout)
-            .stderr(output.stderr)
+        wasi.stdout(guest.output.stdout)
+            .stderr(guest.output.stderr)
+            .wall_clock(WallClock(guest.clocks.wall))
+            .monotonic_clock(MonotonicClock(guest.clocks.monotonic))
             .allow_blocking_current_thread(true)
             .allow_tcp(true)
             .allow_udp(true)

@@ -8,8 +8,6 @@
 //!    number, it has committed the hook, and the prepared changes are *committed*,
 //!    else they are *rolled back*.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use charmhost_juju::{Level, Model};
 use serde_json::Value;
 
@@ -35,7 +33,7 @@ pub(crate) enum Decision {
 /// Announces changes that are about to be prepared to Juju, and returns their
 /// number.
 pub(crate) fn announce(model: &mut Model) -> Result<i64, Error> {
-    let number = new_number();
+    let number = new_number(model);
     let entry = format!("{}: \"{number}\"\n", Value::from(COMMIT_KEY));
     model.state_set(&entry).map_err(Error::Juju)?;
     Ok(number)
@@ -60,9 +58,7 @@ pub(crate) fn decide(number: i64, model: &mut Model) -> Result<Decision, Error> 
 }
 
 /// A number that was never used before, even if the state was lost since.
-fn new_number() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-    })
+fn new_number(model: &Model) -> i64 {
+    let now = model.clock().wall();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use charmhost_framework::Queue;
 use charmhost_hook_tools::{MemoryTransport, Stderr, ToolOutput};
-use charmhost_juju::{Environment, Metadata, Model};
+use charmhost_juju::{Environment, Metadata, Model, SystemClock};
 use charmhost_store::{
     Backend, BackendKind, COMMIT_KEY, DEFAULT_LIMIT, Error, FILE_NAME, MemoryBackend, Notice,
     OpenOptions, Transaction, WriteMode,
@@ -90,6 +90,7 @@ impl Unit {
             Box::new(MemoryTransport(answer)),
             &environment,
             metadata,
+            Arc::new(SystemClock::default()),
             stderr,
         )
     }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use charmhost_juju::{Environment, Stderr};
+use charmhost_juju::{Environment, Stderr, SystemClock};
 use charmhost_runtime::{Charm, Ending, Host, Session};
 use charmhost_sandbox::{GuestOutput, SharedTicker};
 use charmhost_store::MemoryBackend;
@@ -51,6 +52,7 @@ impl<'a> Unit<'a> {
             pebble: Box::new(MemoryPebble {
                 is_ready: hook == "update-status",
             }),
+            clock: Arc::new(SystemClock::default()),
             cpu_ticker: &mut &*ticker,
             stderr: Stderr::new(io::stderr()),
             guest_output: GuestOutput {

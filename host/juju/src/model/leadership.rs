@@ -4,7 +4,7 @@
 //! call, the time for which Juju guarantees leadership; a failed call changes
 //! nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use charmhost_hook_tools::ToolError;
 use serde_json::Value;
@@ -17,7 +17,7 @@ const GUARANTEED: Duration = Duration::from_secs(30);
 
 /// The last answer and the moment before it was asked for.
 #[derive(Debug, Default)]
-pub(super) struct LeadershipCache(Option<(Instant, bool)>);
+pub(super) struct LeadershipCache(Option<(Duration, bool)>);
 
 impl Model {
     /// Returns whether this unit leads its application.
@@ -25,7 +25,7 @@ impl Model {
         if let Some(leader) = self.cached_leadership() {
             return Ok(leader);
         }
-        let asked = Instant::now();
+        let asked = self.clock.monotonic();
         let leader = match self.call_json("is-leader", &["--format=json"])? {
             Value::Bool(leader) => leader,
             other => return Err(unexpected("is-leader", "a boolean", &other)),
@@ -37,6 +37,7 @@ impl Model {
     /// Returns the cached answer, if it is still valid; no tool runs.
     pub(super) fn cached_leadership(&self) -> Option<bool> {
         let (asked, leader) = self.leadership.0?;
-        (asked.elapsed() < GUARANTEED).then_some(leader)
+        let elapsed = self.clock.monotonic().saturating_sub(asked);
+        (elapsed < GUARANTEED).then_some(leader)
     }
 }

@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use charmhost_hook_tools::{Stderr, Transport};
 
+use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::metadata::Metadata;
 use config::ConfigCache;
@@ -55,6 +56,7 @@ pub struct Model {
     transport: Box<dyn Transport>,
     unit: ThisUnit,
     metadata: Arc<Metadata>,
+    clock: Arc<dyn Clock>,
     log: LogOutput,
     config: ConfigCache,
     databags: DatabagCache,
@@ -82,6 +84,7 @@ impl Model {
         transport: Box<dyn Transport>,
         environment: &Environment,
         metadata: Arc<Metadata>,
+        clock: Arc<dyn Clock>,
         stderr: Stderr,
     ) -> Self {
         Model {
@@ -93,6 +96,7 @@ impl Model {
                 model_uuid: environment.model_uuid.clone(),
             },
             metadata,
+            clock,
             log: LogOutput::new(stderr),
             config: ConfigCache::default(),
             databags: DatabagCache::default(),
@@ -107,6 +111,11 @@ impl Model {
     /// ever.
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
         self.transport.set_timeout(limit);
+    }
+
+    /// Returns the clock of this dispatch.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
     }
 
     /// Prepares for a restriction of this process: see

@@ -1,7 +1,7 @@
 //! Security events: lines of JSON in the log at level TRACE (ops §20.3), also for
 //! hook tools that Juju refuses (ops §8).
 
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use charmhost_hook_tools::{Level, Subject, tool};
 use serde_json::json;
@@ -104,7 +104,7 @@ impl Model {
     }
 
     fn log_security_event(&mut self, severity: Severity, event: &str, description: &str) {
-        let now = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        let now = humantime::format_rfc3339_micros(UNIX_EPOCH + self.clock.wall()).to_string();
         let ThisUnit {
             name, model_uuid, ..
         } = &self.unit;

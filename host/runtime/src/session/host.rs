@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use charmhost_hook_tools::{Stderr, Transport};
+use charmhost_juju::Clock;
 use charmhost_sandbox::kernel::{Restriction, Rules};
 use charmhost_sandbox::{CpuTicker, GuestOutput};
 use charmhost_store::Backend;
@@ -23,6 +25,8 @@ pub struct Host<'a> {
     pub store: Box<dyn Backend>,
     /// Reaches the workload containers.
     pub pebble: Box<dyn PebbleConnector>,
+    /// The clock of the session and of its guest. Timeouts of calls do not use it.
+    pub clock: Arc<dyn Clock>,
     /// Lets the guest's processor time be limited.
     pub cpu_ticker: &'a mut dyn CpuTicker,
     /// Where failures are printed that Juju shows to the operator, or that cannot

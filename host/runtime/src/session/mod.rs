@@ -19,7 +19,7 @@ use charmhost_error_chain::ErrorChain;
 use charmhost_framework::{Framework, Queue};
 use charmhost_hook_tools::Policy;
 use charmhost_juju::{Environment, Event, Level, Metadata, Model, Stderr};
-use charmhost_sandbox::HostMemory;
+use charmhost_sandbox::{GuestHost, HostMemory};
 use charmhost_store::{Backend, Error as StoreError, OpenOptions, Transaction};
 
 use crate::artifact::CompiledCharm;
@@ -77,7 +77,14 @@ impl<'a> Session<'a> {
             Ok(definition) => Arc::clone(&definition.metadata),
             Err(_) => Arc::default(),
         };
-        let mut model = Model::new(host.hook_tools, &environment, metadata, stderr.clone());
+        let clock = host.clock;
+        let mut model = Model::new(
+            host.hook_tools,
+            &environment,
+            metadata,
+            Arc::clone(&clock),
+            stderr.clone(),
+        );
         let begun = begin(
             &environment,
             charm.definition,
@@ -94,7 +101,13 @@ impl<'a> Session<'a> {
         let known = Arc::clone(&metadata);
         let event_names = Box::new(move |name: &str| known.has_event(name));
         let mut charm_state = CharmState {
-            framework: Framework::new(event, environment.is_restricted(), event_names, queue),
+            framework: Framework::new(
+                event,
+                environment.is_restricted(),
+                event_names,
+                queue,
+                Arc::clone(&clock),
+            ),
             local,
             containers: Containers::new(&metadata, host.pebble),
             hook_tools: Policy::new(settings.grants.hook_tools.iter().cloned()),
@@ -107,8 +120,11 @@ impl<'a> Session<'a> {
         };
         let memory = HostMemory::new(settings.limits.host_memory());
         let charm_dir = &charm_state.environment.charm_dir;
-        let output = host.guest_output;
-        let sandbox = sandbox::open(charm_dir, &settings, &memory, output, host.variables)
+        let guest = GuestHost {
+            clocks: sandbox::clocks(&clock),
+            output: host.guest_output,
+        };
+        let sandbox = sandbox::open(charm_dir, &settings, &memory, guest, host.variables)
             .map_err(|error| report::failed(&mut charm_state, &error))?;
         let mut state = State::new(charm_state, settings.limits, memory, sandbox);
         state.log_denials();

@@ -1,11 +1,14 @@
 //! The sandbox of a session's guest, and the restriction of the process.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_juju::Level;
+use charmhost_juju::{Clock, Level};
 use charmhost_sandbox::kernel::Restriction;
-use charmhost_sandbox::{DenialLog, DiskQuota, Files, GuestOutput, HostMemory, RootError, Sandbox};
+use charmhost_sandbox::{
+    DenialLog, DiskQuota, Files, GuestClocks, GuestHost, HostMemory, RootError, Sandbox,
+};
 
 use super::host::{ProcessRestriction, Variables};
 use crate::settings::Settings;
@@ -17,7 +20,7 @@ pub(super) fn open(
     charm_dir: &Path,
     settings: &Settings,
     memory: &HostMemory,
-    output: GuestOutput,
+    guest: GuestHost,
     variables: Variables<'_>,
 ) -> Result<Sandbox, String> {
     let denials = DenialLog::default();
@@ -37,7 +40,16 @@ pub(super) fn open(
         let added = files.add_writable(path);
         check_grant("write", path, added, &denials)?;
     }
-    Ok(Sandbox::new(charm_dir, files, grants, output, variables))
+    Ok(Sandbox::new(charm_dir, files, grants, guest, variables))
+}
+
+/// The clocks of the guest are those of its session.
+pub(super) fn clocks(clock: &Arc<dyn Clock>) -> GuestClocks {
+    let (wall, monotonic) = (Arc::clone(clock), Arc::clone(clock));
+    GuestClocks {
+        wall: Box::new(move || wall.wall()),
+        monotonic: Box::new(move || monotonic.monotonic()),
+    }
 }
 
 /// Decides whether a grant that cannot be used fails the session.

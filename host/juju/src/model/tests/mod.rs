@@ -20,6 +20,21 @@ type Answers = &'static [(&'static str, Result<&'static str, &'static str>)];
 struct Bench {
     model: Model,
     calls: Arc<Mutex<Vec<String>>>,
+    clock: Arc<ManualClock>,
+}
+
+/// A clock that stands still until a test moves it.
+#[derive(Default)]
+struct ManualClock(Mutex<Duration>);
+
+impl Clock for ManualClock {
+    fn wall(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
 }
 
 impl Bench {
@@ -80,13 +95,19 @@ impl Bench {
             let found = variables.find(|(known, _)| *known == name);
             found.map(|(_, value)| value.into())
         });
+        let clock = Arc::new(ManualClock::default());
         let model = Model::new(
             Box::new(transport),
             &environment.unwrap(),
             Arc::new(metadata),
+            clock.clone(),
             Stderr::new(std::io::sink()),
         );
-        Bench { model, calls }
+        Bench {
+            model,
+            calls,
+            clock,
+        }
     }
 
     /// The calls since the last time.

@@ -249,3 +249,13 @@ fn output_that_makes_no_sense_is_an_error() {
         assert!(error.to_string().contains("its output is not"), "{error}");
     }
 }
+
+#[test]
+fn leadership_is_known_for_thirty_seconds() {
+    let mut bench = Bench::new(&[("is-leader", Ok("true"))]);
+    for (seconds, calls) in [(0, 1), (29, 0), (1, 1), (29, 0)] {
+        *bench.clock.0.lock().unwrap() += Duration::from_secs(seconds);
+        assert!(bench.model.is_leader().unwrap());
+        assert_eq!(bench.calls().len(), calls, "{seconds} s later");
+    }
+}
