@@ -179,7 +179,7 @@ fn an_invalid_list_under_prime_is_rejected() {
     let dir = project("[data, nothing]");
     let error = names(dir.path()).unwrap_err();
     assert!(
-        error.contains("cannot pack \"nothing\": `prime` in charmcraft.yaml names it"),
+        error.contains("cannot pack \"nothing\": `prime` in charmcraft.yaml lists it"),
         "{error}"
     );
 }
