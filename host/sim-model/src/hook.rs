@@ -6,12 +6,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use charmhost_hook_tools::Level;
 use serde_json::{Map, Value};
 
 use crate::action::Action;
 use crate::databag::Databag;
 use crate::hook_context::HookContext;
-use crate::log::{Level, LogLine};
+use crate::log::LogLine;
 use crate::ports::Ports;
 use crate::relation_view::RelationView;
 use crate::secret_changes::SecretChanges;

@@ -31,6 +31,8 @@ pub mod tools;
 mod unit_host;
 mod unit_view;
 
+pub use charmhost_hook_tools::Level;
+
 pub use action::{Action, ActionRecord, Actions, insert};
 pub use config::Config;
 pub use controller::Controller;
@@ -40,7 +42,7 @@ pub use error::Error;
 pub use hook::{Hook, HookEvent};
 pub use hook_context::HookContext;
 pub use hook_kind::{HookKind, WorkloadEvent};
-pub use log::{Level, LogLine};
+pub use log::LogLine;
 pub use network::{Address, BindAddress, JUJU_KEYS, Network, Networks};
 pub use ports::{PortRange, Ports};
 pub use relation_view::RelationView;

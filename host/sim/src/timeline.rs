@@ -151,7 +151,7 @@ impl<W: Write> Timeline<W> {
     }
 
     fn log(&self, line: &LogLine) -> String {
-        let prefix = format!("  {:<8} ", line.level.name());
+        let prefix = format!("  {:<8} ", line.level.as_str());
         let (colour, text) = match line.level {
             Level::Trace | Level::Debug => (Colour::Dim, self.on_one_line(&prefix, &line.message)),
             Level::Info => (Colour::Plain, self.on_one_line(&prefix, &line.message)),

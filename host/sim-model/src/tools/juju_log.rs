@@ -20,7 +20,7 @@ pub fn log(hook: &mut Hook, call: &Call) -> Result<Option<ToolOutput>, ToolError
     let level = match call.arguments.value("l") {
         _ if call.arguments.is("debug") => Level::Debug,
         None | Some("") => Level::Info,
-        Some(name) => Level::named(name).unwrap_or_else(|| {
+        Some(name) => Level::from_name(name).unwrap_or_else(|| {
             let warning = format!("Specified log level of {name:?} is not valid");
             hook.log(Level::Warning, warning);
             Level::Info

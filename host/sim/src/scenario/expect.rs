@@ -100,7 +100,7 @@ impl Check<'_> {
             let logs = dispatch.map(|dispatch| &dispatch.logs);
             let lines = logs.into_iter().flatten();
             let lines: Vec<String> = lines
-                .map(|line| format!("{} {}", line.level.name(), line.message))
+                .map(|line| format!("{} {}", line.level.as_str(), line.message))
                 .collect();
             let fits = |wanted: &str, line: &str| {
                 line.contains(wanted) || without_relation(line).contains(wanted)

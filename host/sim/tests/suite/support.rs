@@ -141,6 +141,6 @@ impl Observer for Caller {
 pub fn logs(report: &Report) -> Vec<String> {
     let lines = report.dispatches.iter().flat_map(|record| &record.logs);
     lines
-        .map(|line| format!("{} {}", line.level.name(), line.message))
+        .map(|line| format!("{} {}", line.level.as_str(), line.message))
         .collect()
 }

@@ -147,7 +147,7 @@ fn answer(hook: &mut Hook, line: &Line) -> Value {
         .take_events()
         .into_iter()
         .find_map(|notice| match notice {
-            HookEvent::Log(line) => Some(format!("{} {}", line.level.name(), line.message)),
+            HookEvent::Log(line) => Some(format!("{} {}", line.level.as_str(), line.message)),
             _ => None,
         });
     if let (Some(_), Some(log)) = (line.call["real"].get("log"), log) {
