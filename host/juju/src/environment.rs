@@ -54,8 +54,8 @@ pub struct Environment {
     pub action_name: Option<String>,
     /// The agent's socket, if its variables are set.
     pub agent: Option<AgentSocket>,
-    /// The variables of the table of events that are set.
-    event_variables: BTreeMap<&'static str, String>,
+    /// The variables of the table of events; none for one that is not set.
+    event_variables: BTreeMap<&'static str, Option<String>>,
     is_reentrant: bool,
 }
 
@@ -126,7 +126,7 @@ impl Environment {
 
     /// Returns a variable of the table of events, if it is set.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        self.event_variables.get(name).map(String::as_str)
+        self.event_variables.get(name)?.as_deref()
     }
 
     /// Returns the number of the relation: the 7 of `db:7`.
@@ -258,18 +258,20 @@ fn version(value: Option<String>) -> Result<JujuVersion, EnvironmentError> {
 
 /// Reads the variables of the table of events, whichever event is dispatched: a
 /// malformed one is an error in any case (ops §2.6).
-fn event_variables(vars: &Vars) -> Result<BTreeMap<&'static str, String>, EnvironmentError> {
+fn event_variables(
+    vars: &Vars,
+) -> Result<BTreeMap<&'static str, Option<String>>, EnvironmentError> {
     let mut found = BTreeMap::new();
     let fields = EventKind::ALL.iter().flat_map(|kind| kind.row().fields);
     for variable in fields.map(|field| field.variable) {
         if found.contains_key(variable.name) {
             continue;
         }
-        let Some(value) = vars.text(variable.name)? else {
-            continue;
-        };
-        if variable.form.parse(&value).is_none() {
-            return malformed(variable.name, &value, variable.expected);
+        let value = vars.text(variable.name)?;
+        if let Some(text) = &value
+            && variable.form.parse(text).is_none()
+        {
+            return malformed(variable.name, text, variable.expected);
         }
         found.insert(variable.name, value);
     }

@@ -40,7 +40,7 @@ fn relations_are_listed_once_and_without_the_broken_one() {
 }
 
 #[test]
-fn a_peer_relation_is_with_the_own_application() {
+fn a_peer_relation_is_with_this_application() {
     let mut bench = Bench::new(&[
         ("relation-ids", Ok("[\"ring:1\"]")),
         ("relation-list", Ok("[]")),
