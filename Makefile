@@ -162,6 +162,11 @@ bench-readme: ## Write the figures of the last `make bench` into the README
 setup-bench: setup-rust
 	@scripts/setup bench
 
+.PHONY: deny
+deny: ## Check dependencies: bans, licences, sources (builds cargo-deny the first time, about 5 minutes)
+	@scripts/setup deny
+	$(TOOLS)/cargo-deny --log-level error check bans licenses sources
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf target dist
