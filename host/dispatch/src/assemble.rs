@@ -26,8 +26,8 @@ const CONTAINERS: &str = "/charm/containers";
 /// The directory for storage whose location the charm does not name.
 const STORAGE: &str = "/var/lib/juju/storage";
 
-/// Handles the event of this process's environment. Returns the exit code (ops
-/// §2.2).
+/// Handles the event of this process's environment. Returns the exit code
+/// (ops §2.2).
 pub fn dispatch(args: Vec<String>) -> u8 {
     let stderr = Stderr::new(std::io::stderr());
     let environment = match Environment::read(variable) {

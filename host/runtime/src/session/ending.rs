@@ -9,11 +9,11 @@ pub enum Ending {
     /// The guest completed, or the charm does not know the event; its local
     /// state is committed.
     Completed,
-    /// The session was started from within another one, and did nothing (ops
-    /// §2.1, step 2).
+    /// The session was started from within another one, and did nothing
+    /// (ops §2.1, step 2).
     Reentered,
-    /// The event needs local state that cannot be used in its context (ops
-    /// §2.5).
+    /// The event needs local state that cannot be used in its context
+    /// (ops §2.5).
     Ignored,
     /// The guest aborted; its local state is not committed.
     Aborted,

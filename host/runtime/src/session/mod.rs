@@ -139,8 +139,8 @@ impl<'a> Session<'a> {
 /// A session whose guest is about to run.
 struct Begun {
     definition: Definition,
-    /// None if the charm does not define the event, which is no failure (ops
-    /// §2.2).
+    /// None if the charm does not define the event, which is no failure
+    /// (ops §2.2).
     event: Option<Event>,
     local: Transaction,
     queue: Queue,
@@ -170,8 +170,8 @@ impl Stop {
     }
 }
 
-/// Runs a legacy hook, determines the event, and opens the local state (ops
-/// §2.1, steps 4 to 8).
+/// Runs a legacy hook, determines the event, and opens the local state
+/// (ops §2.1, steps 4 to 8).
 fn begin(
     environment: &Environment,
     definition: Result<Definition, String>,

@@ -1,4 +1,4 @@
-//! `action-get`, `action-set`, `action-fail` and `action-log` (juju §3.3, §5).
+//! `action-get`, `action-set`, `action-fail` and `action-log` (juju §3.3, juju §5).
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `juju-reboot` (juju §3.3, §4).
+//! `juju-reboot` (juju §3.3, juju §4).
 
 use super::output::ToolOutput;
 use super::{Call, ToolError};

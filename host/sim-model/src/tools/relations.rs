@@ -1,5 +1,5 @@
 //! `relation-ids`, `relation-list`, `relation-get`, `relation-set` and
-//! `relation-model-get` (juju §3.3, §4).
+//! `relation-model-get` (juju §3.3, juju §4).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The secret tools that change something when the hook succeeds (juju §3.3, §4).
+//! The secret tools that change something when the hook succeeds (juju §3.3, juju §4).
 
 use std::collections::BTreeMap;
 use std::path::Path;
