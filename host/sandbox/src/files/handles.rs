@@ -36,7 +36,7 @@ pub(super) enum Open {
 
 /// Represents an open file or directory in the table of resources, so that all
 /// handles of a guest count together.
-struct Place;
+struct HandleSlot;
 
 /// Open files and directories, by the number of the handle.
 #[derive(Debug, Default)]
@@ -48,12 +48,12 @@ pub(super) struct Handles {
 
 impl Handles {
     pub fn add(&mut self, table: &mut ResourceTable, open: Open) -> FsResult<Resource<Descriptor>> {
-        let place = table.push(Place).map_err(FsError::trap)?;
+        let slot = table.push(HandleSlot).map_err(FsError::trap)?;
         if let Open::File(file) = &open {
             *self.files.entry(file.id).or_default() += 1;
         }
-        self.open.insert(place.rep(), open);
-        Ok(Resource::new_own(place.rep()))
+        self.open.insert(slot.rep(), open);
+        Ok(Resource::new_own(slot.rep()))
     }
 
     pub fn remove(
@@ -61,7 +61,7 @@ impl Handles {
         table: &mut ResourceTable,
         handle: &Resource<Descriptor>,
     ) -> wasmtime::Result<()> {
-        table.delete(Resource::<Place>::new_own(handle.rep()))?;
+        table.delete(Resource::<HandleSlot>::new_own(handle.rep()))?;
         if let Some(Open::File(file)) = self.open.remove(&handle.rep())
             && let Some(count) = self.files.get_mut(&file.id)
         {

@@ -420,11 +420,11 @@ mod tests {
             ("unit/charm/hooks", Zone::ReadOnly, ""),
         ] {
             let added = roots.add(&base.join(path), zone);
-            let said = added.err().map(|error| error.chain().to_string());
-            let said = said.unwrap_or_default();
+            let message = added.err().map(|error| error.chain().to_string());
+            let message = message.unwrap_or_default();
             assert!(
-                said.contains(wanted) && (wanted.is_empty() == said.is_empty()),
-                "{path} {zone:?}: {said}"
+                message.contains(wanted) && (wanted.is_empty() == message.is_empty()),
+                "{path} {zone:?}: {message}"
             );
         }
     }
@@ -438,16 +438,16 @@ mod tests {
         assert!(roots.at(&path).is_some());
         roots.add(&base.join("srv/data"), Zone::Writable).unwrap();
         symlink("/var", base.join("srv/data/made")).unwrap();
-        let refused = roots.add_named(&base.join("srv/data/made/lib"));
-        assert!(matches!(refused, Err(RootError::Link { .. })));
+        let rejected = roots.add_named(&base.join("srv/data/made/lib"));
+        assert!(matches!(rejected, Err(RootError::Link { .. })));
     }
 
     #[test]
     fn the_kernel_and_devices_are_never_granted() {
         let (_dir, _, mut roots) = scene();
         for path in ["/proc", "/proc/self", "/sys/kernel", "/dev", "/dev/null"] {
-            let refused = roots.add(Path::new(path), Zone::ReadOnly);
-            assert!(matches!(refused, Err(RootError::System { .. })), "{path}");
+            let rejected = roots.add(Path::new(path), Zone::ReadOnly);
+            assert!(matches!(rejected, Err(RootError::System { .. })), "{path}");
         }
         assert_eq!(system_part(Path::new("/process")), None);
     }

@@ -170,9 +170,9 @@ mod tests {
         assert_eq!(write(&file, &[2; 60], Position::At(0), &quota).unwrap(), 60);
         assert_eq!(write(&file, &[3; 40], Position::End, &quota).unwrap(), 40);
         for (position, what) in [(Position::End, "append"), (Position::At(1000), "hole")] {
-            let refused = write(&file, &[4], position, &quota).unwrap_err();
+            let rejected = write(&file, &[4], position, &quota).unwrap_err();
             assert_eq!(
-                refused.raw_os_error(),
+                rejected.raw_os_error(),
                 Some(Errno::DQUOT.raw_os_error()),
                 "{what}"
             );

@@ -29,7 +29,7 @@ use super::{Access, Files, FilesView};
 type Handle = Resource<Descriptor>;
 
 /// Represents a listing in the table of resources.
-struct ListingPlace;
+struct ListingSlot;
 
 /// The attributes of a directory that only leads to roots.
 const VIRTUAL: DescriptorStat = DescriptorStat {
@@ -187,9 +187,9 @@ impl HostDescriptor for FilesView<'_> {
     async fn read_directory(&mut self, handle: Handle) -> FsResult<Resource<DirectoryEntryStream>> {
         let directory = self.files.handles.directory(&handle)?.clone();
         let listing = self.files.list(&directory)?;
-        let place = self.table.push(ListingPlace).map_err(FsError::trap)?;
-        self.files.listings.insert(place.rep(), listing);
-        Ok(Resource::new_own(place.rep()))
+        let slot = self.table.push(ListingSlot).map_err(FsError::trap)?;
+        self.files.listings.insert(slot.rep(), listing);
+        Ok(Resource::new_own(slot.rep()))
     }
 
     async fn create_directory_at(&mut self, directory: Handle, path: String) -> FsResult<()> {
@@ -481,8 +481,8 @@ impl HostDirectoryEntryStream for FilesView<'_> {
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
         self.files.listings.remove(stream.rep());
-        let place = Resource::<ListingPlace>::new_own(stream.rep());
-        ResourceTable::delete(self.table, place)?;
+        let slot = Resource::<ListingSlot>::new_own(stream.rep());
+        ResourceTable::delete(self.table, slot)?;
         Ok(())
     }
 }
