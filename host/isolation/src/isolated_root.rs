@@ -76,7 +76,7 @@ impl IsolatedRoot {
         let config = config(spec, scratch.as_ref());
         let config = serde_json::to_string(&config).map_err(|error| confine(error.into()))?;
         let mut command = Command::new(&spec.confine);
-        command.args(["hold", &config]);
+        command.args(["supervise", &config]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // A new process group, so that Ctrl-C in a terminal does not end it
         // before the caller has stopped the programs inside.

@@ -3,7 +3,7 @@
 //! namespace.
 //!
 //! ```text
-//! confine hold CONFIG                                      sets up and supervises namespaces
+//! confine supervise CONFIG                                 sets up and supervises namespaces
 //! confine init CONFIG ROLE                                 first process inside
 //! confine enter PID NAMESPACE DIRECTORY PROGRAM [ARG…]     enters the namespaces
 //! confine run PIPE DIRECTORY PROGRAM [ARG…]                executes the program, inside
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let subcommand = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
     match (subcommand.to_str(), arguments.as_slice()) {
-        (Some("hold"), [config]) => supervise::supervise(config),
+        (Some("supervise"), [config]) => supervise::supervise(config),
         (Some("init"), [config, role]) => init::init(config, role),
         (Some("enter"), [pid, namespace, directory, program, rest @ ..]) => {
             enter::enter(pid, namespace, directory, program, rest)

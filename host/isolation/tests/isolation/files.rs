@@ -228,7 +228,7 @@ fn written_files_can_be_kept_on_disk() {
     );
     let mut command = Command::new(confine());
     command
-        .args(["hold", &config])
+        .args(["supervise", &config])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut supervisor = command.spawn().unwrap();
