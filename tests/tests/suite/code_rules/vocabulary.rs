@@ -7,8 +7,6 @@ use super::source;
 const BANNED: &[&str] = &[
     // Types and constants.
     "Bell",
-    "Broken",
-    "Clock",
     "CutOff",
     "GivenUp",
     "Happening",
