@@ -10,7 +10,7 @@ pub enum Ending {
     /// state is committed.
     Completed,
     /// The session was started from within another one, and did nothing
-    /// (ops §2.1, step 2).
+    /// (ops §2.1, step 6).
     Reentered,
     /// The event needs local state that cannot be used in its context
     /// (ops §2.5).
