@@ -46,7 +46,7 @@ pub struct Error {
 
 enum Repr {
     Model(ErrorKind, String),
-    Own(Box<dyn std::error::Error>),
+    Charm(Box<dyn std::error::Error>),
     Exit(u8, String),
     Abort,
 }
@@ -68,7 +68,7 @@ impl Error {
     /// Creates an error with a message.
     #[track_caller]
     pub fn msg(message: impl Into<String>) -> Self {
-        Error::new(Repr::Own(message.into().into()))
+        Error::new(Repr::Charm(message.into().into()))
     }
 
     /// Creates an error that ends the dispatch with an exit code, if a handler
@@ -125,7 +125,7 @@ impl fmt::Display for Error {
             Repr::Model(_, text) => f.write_str(text),
             Repr::Exit(code, _) => write!(f, "exit with {code}"),
             Repr::Abort => f.write_str("end the dispatch early"),
-            Repr::Own(error) => {
+            Repr::Charm(error) => {
                 write!(f, "{error}")?;
                 let mut source = error.source();
                 while let Some(cause) = source {
@@ -147,7 +147,7 @@ impl fmt::Debug for Error {
 impl<E: std::error::Error + 'static> From<E> for Error {
     #[track_caller]
     fn from(error: E) -> Self {
-        Error::new(Repr::Own(Box::new(error)))
+        Error::new(Repr::Charm(Box::new(error)))
     }
 }
 

@@ -36,6 +36,7 @@ const BANNED: &[&str] = &[
     "tell_denials",
     "twin",
     "twins",
+    "vacant",
     "veil",
     "wrongworld",
     // Prose.
@@ -43,6 +44,9 @@ const BANNED: &[&str] = &[
     "How the result",
     "Whom a charm",
     "buries",
+    "complain",
+    "complaints",
+    "complains",
     "leave taken",
     "let go of",
     "lets go of",
