@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use hyperlocal::UnixConnector;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
+use tower_service::Service as _;
 
 /// Time between two attempts while the daemon's backlog is full.
 const BACKLOG: Duration = Duration::from_millis(20);
@@ -49,9 +50,9 @@ impl UnixSocket {
 
 impl Connect for UnixSocket {
     fn connect(&self) -> Connecting {
-        let path = self.0.clone();
+        let connecting = UnixConnector.call(hyperlocal::Uri::new(&self.0, "/").into());
         Box::pin(async move {
-            let stream = UnixStream::connect(path).await?;
+            let stream = TokioIo::new(connecting.await?);
             Ok(Box::new(stream) as Box<dyn ByteStream>)
         })
     }
