@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use charmhost_error_chain::ErrorChain;
 use charmhost_jujuc::{Address, CallTimer, Error as RpcError};
 
-use crate::error::ToolError;
 use crate::exec::ExecTransport;
 use crate::log::Level;
 use crate::rpc::RpcTransport;
-use crate::stderr::Stderr;
+use crate::stderr_writer::Stderr;
 use crate::table::LOG_TOOL;
+use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport, TransportError};
 use crate::version::Version;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use charmhost_jujuc::CallTimer;
 
-use crate::error::ToolError;
 use crate::spawn::{DirectSpawn, Spawn, SpawnError};
 use crate::spawner::ForkedSpawn;
 use crate::table::{LOG_TOOL, is_tool_name};
+use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport};
 
 /// Starts a program for each call.

@@ -6,7 +6,6 @@
 //! over the agent's socket or as programs ([`AgentTransport`]), or in memory.
 
 mod agent;
-mod error;
 mod exec;
 mod flags;
 mod frame;
@@ -14,17 +13,18 @@ mod limits;
 mod log;
 mod memory;
 mod policy;
+mod relation_gone;
 mod rpc;
 mod spawn;
 mod spawner;
-mod stderr;
+mod stderr_writer;
 mod table;
+mod tool_error;
 mod transport;
 mod version;
 
 pub use agent::{AgentOptions, AgentSocket, AgentTransport};
 pub use charmhost_jujuc::CallTimer;
-pub use error::ToolError;
 pub use exec::ExecTransport;
 pub use flags::{Flag, FlagKind, ParseError, Parsed, parse, parse_bool, unrecognized};
 pub use limits::MAX_ARGUMENT;
@@ -34,7 +34,8 @@ pub use policy::{Denied, Policy, names_file};
 pub use rpc::RpcTransport;
 pub use spawn::{DirectSpawn, Spawn, SpawnError};
 pub use spawner::ForkedSpawn;
-pub use stderr::Stderr;
+pub use stderr_writer::Stderr;
 pub use table::{Arguments, LOG_TOOL, Output, Subject, TOOLS, Tool, tool};
+pub use tool_error::ToolError;
 pub use transport::{ToolOutput, Transport, TransportError};
 pub use version::Version;

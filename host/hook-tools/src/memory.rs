@@ -1,6 +1,6 @@
 //! Hook tools in the same process.
 
-use crate::error::ToolError;
+use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport};
 
 /// Answers every call by a function: for tests, and for running a charm without

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charmhost_jujuc::{Address, Call, CallTimer, Connection, Error, Reply};
 
-use crate::error::ToolError;
+use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport};
 
 /// Calls the agent over one connection, opened with the first call.

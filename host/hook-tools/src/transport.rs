@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::ToolError;
 use crate::table::LOG_TOOL;
+use crate::tool_error::ToolError;
 
 /// The result of a hook tool that ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The environment of a dispatch (ops §1, juju §1.3).
 
-pub(crate) mod variables;
+pub(crate) mod event_variables;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use charmhost_hook_tools::{AgentOptions, AgentSocket};
 use crate::events::dispatch_path;
 use crate::events::table::EventKind;
 use crate::version::JujuVersion;
-use variables::{RELATION_ID, REMOTE_APP};
+use event_variables::{RELATION_ID, REMOTE_APP};
 
 /// The environment of a dispatch, read once and never changed.
 ///

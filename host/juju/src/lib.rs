@@ -13,7 +13,7 @@ mod version;
 
 pub use charmhost_hook_tools::{Level, Stderr};
 pub use clock::{Clock, SystemClock};
-pub use environment::variables::{Form, Variable};
+pub use environment::event_variables::{Form, Variable};
 pub use environment::{Environment, EnvironmentError};
 pub use events::Event;
 pub use events::table::{EventKind, Subject};

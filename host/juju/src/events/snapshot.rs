@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Event;
 use super::table::{Field, Presence};
-use crate::environment::variables::Form;
+use crate::environment::event_variables::Form;
 use crate::metadata::Metadata;
 
 impl Event {

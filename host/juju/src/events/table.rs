@@ -8,7 +8,7 @@
 
 use charmhost_hook_tools::Version;
 
-use crate::environment::variables::{self, Variable};
+use crate::environment::event_variables::{self as variables, Variable};
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

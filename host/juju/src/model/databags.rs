@@ -11,7 +11,6 @@ use charmhost_hook_tools::ToolError;
 use serde_json::{Map, Value};
 
 use super::Model;
-use super::relations::{gone_if_denied, is_gone};
 
 /// The content of a databag.
 pub type Databag = BTreeMap<String, String>;
@@ -156,7 +155,7 @@ impl Model {
                 self.log_refusal();
                 return Err(error);
             }
-            Err(error) if is_gone(&error) => return Ok(Databag::new()),
+            Err(error) if error.is_relation_gone() => return Ok(Databag::new()),
             Err(error) => return Err(error),
         };
         let map = match data {
@@ -196,7 +195,7 @@ impl Model {
                 self.log_refusal();
                 Err(error)
             }
-            Err(error) => Err(gone_if_denied(error)),
+            Err(error) => Err(error.relation_gone_if_denied()),
         }
     }
 

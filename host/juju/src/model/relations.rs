@@ -95,7 +95,7 @@ impl Model {
 
     fn list_relations(&mut self, endpoint: &str) -> Result<Vec<Relation>, ToolError> {
         let listed = self.call_json("relation-ids", &[endpoint, "--format=json"]);
-        let listed = listed.map_err(gone_if_denied)?;
+        let listed = listed.map_err(ToolError::relation_gone_if_denied)?;
         let mut relations = Vec::new();
         for id in strings("relation-ids", &listed)? {
             let number = id.rsplit_once(':').and_then(|(_, id)| id.parse().ok());
@@ -116,7 +116,7 @@ impl Model {
         let listed = self.call_json("relation-list", &["--format=json", "-r", &name]);
         let (units, active) = match listed {
             Ok(units) => (strings("relation-list", &units)?, true),
-            Err(error) if is_gone(&error) => (Vec::new(), false),
+            Err(error) if error.is_relation_gone() => (Vec::new(), false),
             Err(error) => return Err(error),
         };
         let of_first = units.first().and_then(|unit| unit.split_once('/'));
@@ -130,7 +130,7 @@ impl Model {
         } else {
             match self.call_json("relation-list", &["--format=json", "--app", "-r", &name]) {
                 Ok(app) => app.as_str().map(str::to_owned),
-                Err(error) if is_gone(&error) => None,
+                Err(error) if error.is_relation_gone() => None,
                 Err(error) => return Err(error),
             }
         };
@@ -176,28 +176,6 @@ impl Model {
             tool: tool.to_owned(),
             text: format!("there is no endpoint {endpoint:?}: the charm has {known}"),
         })
-    }
-}
-
-/// Whether an error means that the relation is gone: Juju also denies access to
-/// such a relation (ops §8).
-pub(super) fn is_gone(error: &ToolError) -> bool {
-    match error {
-        ToolError::RelationGone { .. } => true,
-        ToolError::PermissionDenied { text, .. } => {
-            text.to_lowercase().contains("permission denied")
-        }
-        _ => false,
-    }
-}
-
-/// Turns a denied access into the error for a relation that is gone (ops §8).
-pub(super) fn gone_if_denied(error: ToolError) -> ToolError {
-    match error {
-        ToolError::PermissionDenied { tool, text } if is_gone(&error) => {
-            ToolError::RelationGone { tool, text }
-        }
-        other => other,
     }
 }
 

@@ -1,18 +1,13 @@
 //! The guest of a session: the charm's code with everything that it acts upon.
 
-use charmhost_error_chain::ErrorChain;
-use charmhost_juju::Level;
 use charmhost_sandbox::{CpuTicker, limit_cpu};
 use tokio::runtime::Runtime;
 use wasmtime::Store;
 
-use super::ending::Ending;
-use super::report;
+use super::ending::{self, Ending};
 use crate::artifact::CompiledCharm;
 use crate::bindings::CharmPre;
-use crate::bindings::entry::Outcome as GuestOutcome;
-use crate::failure::Failure;
-use crate::state::{CharmState, State};
+use crate::state::State;
 
 /// What a guest that has ended still holds.
 pub(super) struct Guest {
@@ -29,10 +24,10 @@ pub(super) fn run(
     load: impl FnOnce() -> Result<CompiledCharm, String>,
     ticker: &mut dyn CpuTicker,
 ) -> Result<(Ending, Guest), Ending> {
-    let code = load().map_err(|error| report::failed(&mut state.charm, &error))?;
+    let code = load().map_err(|error| ending::failed(&mut state.charm, &error))?;
     let stderr = state.charm.stderr.clone();
     let mut guest = Guest::new(state, code, ticker)
-        .map_err(|error| report::failed_unlogged(&stderr, &error))?;
+        .map_err(|error| ending::failed_unlogged(&stderr, &error))?;
     let Guest {
         store,
         pre,
@@ -42,7 +37,7 @@ pub(super) fn run(
         let charm = pre.instantiate_async(&mut *store).await?;
         charm.charmhost_entry_entry().call_run(&mut *store).await
     });
-    let ending = finish(store.data_mut(), ended);
+    let ending = ending::finish(store.data_mut(), ended);
     Ok((ending, guest))
 }
 
@@ -67,55 +62,5 @@ impl Guest {
             pre,
             runtime,
         })
-    }
-}
-
-/// Commits the local state if the guest completed, and reports how it failed
-/// otherwise (ops §2.2).
-fn finish(state: &mut State, ended: wasmtime::Result<GuestOutcome>) -> Ending {
-    let crash = state.charm.crash.take();
-    state.log_denials();
-    state.sandbox.clean();
-    match ended {
-        Ok(outcome) => {
-            if let Some(crash) = crash {
-                report::charm_failed(&mut state.charm, &Failure::reported(crash));
-            }
-            match outcome {
-                GuestOutcome::Completed => commit(&mut state.charm),
-                GuestOutcome::Aborted => Ending::Aborted,
-                GuestOutcome::Exited(exit) => {
-                    if !exit.message.is_empty() {
-                        state.charm.stderr.write_line(&exit.message);
-                    }
-                    Ending::Exited(exit.code)
-                }
-            }
-        }
-        Err(error) => {
-            let failure = match crash {
-                Some(crash) => Failure::reported(crash),
-                None => Failure::trapped(&error, &state.limiter),
-            };
-            report::charm_failed(&mut state.charm, &failure);
-            Ending::Failed
-        }
-    }
-}
-
-/// Requeues what the guest did not settle, and commits the local state: the
-/// last thing that a session does (ops §2.1, step 12).
-fn commit(charm: &mut CharmState) -> Ending {
-    let left = charm.framework.close();
-    if left > 0 {
-        let line = format!(
-            "The charm ended before it had handled everything: {left} deliveries come again in the next dispatch."
-        );
-        charm.model.log(Level::Warning, &line);
-    }
-    let queue = charm.framework.queue();
-    match charm.local.commit(queue, &mut charm.model) {
-        Ok(()) => Ending::Completed,
-        Err(error) => report::failed(charm, &error.chain()),
     }
 }

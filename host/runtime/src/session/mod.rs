@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
             output: host.guest_output,
         };
         let sandbox = sandbox::open(charm_dir, &settings, &memory, guest, host.variables)
-            .map_err(|error| report::failed(&mut charm_state, &error))?;
+            .map_err(|error| ending::failed(&mut charm_state, &error))?;
         let mut state = State::new(charm_state, settings.limits, memory, sandbox);
         state.log_denials();
         if let Some(restriction) = host.restriction {
@@ -164,7 +164,7 @@ impl Stop {
             Stop::Ended(ending) => ending,
             Stop::Failed(error) => {
                 model.log(Level::Error, &error);
-                report::failed_unlogged(stderr, &error)
+                ending::failed_unlogged(stderr, &error)
             }
         }
     }

@@ -4,20 +4,18 @@ use std::fmt::Display;
 
 use charmhost_juju::{Level, Stderr};
 
-use super::ending::Ending;
 use crate::failure::Failure;
 use crate::state::CharmState;
 
 /// Logs why the session fails, and prints it to standard error.
-pub(super) fn failed(charm: &mut CharmState, error: &dyn Display) -> Ending {
+pub(super) fn failed(charm: &mut CharmState, error: &dyn Display) {
     charm.model.log(Level::Error, &error.to_string());
-    failed_unlogged(&charm.stderr, error)
+    failed_unlogged(&charm.stderr, error);
 }
 
 /// Prints why the session fails to standard error alone.
-pub(super) fn failed_unlogged(stderr: &Stderr, error: &dyn Display) -> Ending {
+pub(super) fn failed_unlogged(stderr: &Stderr, error: &dyn Display) {
     stderr.write_line(&format!("ERROR {error}"));
-    Ending::Failed
 }
 
 /// Logs why the charm's code failed, in one line and its traceback, which is

@@ -6,6 +6,7 @@ use charmhost_error_chain::ErrorChain;
 use charmhost_jujuc::Error as RpcError;
 
 use crate::limits::MAX_ARGUMENT;
+use crate::relation_gone;
 use crate::table::{self, Subject};
 
 /// The failure of a hook tool.
@@ -63,7 +64,7 @@ impl ToolError {
         let subject = table::tool(tool).map(|tool| tool.subject);
         let tool = tool.to_owned();
         let lower = text.to_lowercase();
-        if subject == Some(Subject::Relation) && says_relation_not_found(&lower) {
+        if subject == Some(Subject::Relation) && relation_gone::is_not_found(&lower) {
             return ToolError::RelationGone { tool, text };
         }
         if lower.contains("not the leader") || lower.contains("cannot write relation settings") {
@@ -84,6 +85,31 @@ impl ToolError {
             text
         };
         ToolError::Other { tool, text }
+    }
+
+    /// Returns whether the relation is gone: Juju also denies access to such a
+    /// relation (ops §8).
+    pub fn is_relation_gone(&self) -> bool {
+        match self {
+            ToolError::RelationGone { .. } => true,
+            ToolError::PermissionDenied { text, .. } => {
+                relation_gone::is_denied(&text.to_lowercase())
+            }
+            _ => false,
+        }
+    }
+
+    /// Turns a denied access into the error for a relation that is gone (ops §8).
+    #[must_use]
+    pub fn relation_gone_if_denied(self) -> Self {
+        match self {
+            ToolError::PermissionDenied { tool, text }
+                if relation_gone::is_denied(&text.to_lowercase()) =>
+            {
+                ToolError::RelationGone { tool, text }
+            }
+            other => other,
+        }
     }
 
     /// Creates the error for an argument that names a file.
@@ -167,15 +193,6 @@ impl ToolError {
             text: text.into(),
         }
     }
-}
-
-/// `relation not found` or `relation 7 not found`.
-fn says_relation_not_found(lower: &str) -> bool {
-    lower.contains("relation not found")
-        || lower.split("relation ").skip(1).any(|rest| {
-            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            after.len() < rest.len() && after.starts_with(" not found")
-        })
 }
 
 #[cfg(test)]
