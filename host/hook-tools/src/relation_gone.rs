@@ -1,9 +1,14 @@
 //! Error messages of hook tools for a relation that is gone (ops §8).
 
-/// Returns whether a message, in lower case, is `relation not found` or
-/// `relation 7 not found`. Only tools that are about relations mean a relation of
-/// the charm by that.
-pub(crate) fn is_not_found(lower: &str) -> bool {
+use crate::table::{self, Subject};
+
+/// Returns whether a tool reports in lower case that a relation of the charm is
+/// gone: `relation not found` or `relation 7 not found`, from a tool that is about
+/// relations.
+pub(crate) fn is_reported(tool: &str, lower: &str) -> bool {
+    if table::tool(tool).map(|tool| tool.subject) != Some(Subject::Relation) {
+        return false;
+    }
     lower.contains("relation not found")
         || lower.split("relation ").skip(1).any(|rest| {
             let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());

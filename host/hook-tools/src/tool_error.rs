@@ -64,7 +64,7 @@ impl ToolError {
         let subject = table::tool(tool).map(|tool| tool.subject);
         let tool = tool.to_owned();
         let lower = text.to_lowercase();
-        if subject == Some(Subject::Relation) && relation_gone::is_not_found(&lower) {
+        if relation_gone::is_reported(&tool, &lower) {
             return ToolError::RelationGone { tool, text };
         }
         if lower.contains("not the leader") || lower.contains("cannot write relation settings") {

@@ -11,7 +11,7 @@ use charmhost_hook_tools::{AgentOptions, AgentSocket};
 use crate::events::dispatch_path;
 use crate::events::table::EventKind;
 use crate::version::JujuVersion;
-use event_variables::{RELATION_ID, REMOTE_APP};
+use event_variables::{ACTION_NAME, RELATION_ID, REMOTE_APP};
 
 /// The environment of a dispatch, read once and never changed.
 ///
@@ -117,7 +117,7 @@ impl Environment {
             machine_id: vars.text("JUJU_MACHINE_ID")?,
             principal_unit: vars.text("JUJU_PRINCIPAL_UNIT")?,
             debug: vars.is_set("JUJU_DEBUG"),
-            action_name: vars.text("JUJU_ACTION_NAME")?,
+            action_name: vars.text(ACTION_NAME.name)?,
             event_variables: event_variables(&vars)?,
             agent: agent(&vars)?,
             is_reentrant: vars.is_set("OPERATOR_DISPATCH"),

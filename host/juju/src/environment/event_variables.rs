@@ -114,6 +114,10 @@ pub const SECRET_REVISION: Variable = Variable::new(
     Form::Number,
     "a number, for example 3",
 );
+/// The action that is run. It is set in actions only (ops §1).
+pub const ACTION_NAME: Variable =
+    Variable::new("JUJU_ACTION_NAME", Form::Text, "the action's name");
+
 /// The ID of an action's run.
 pub const ACTION_UUID: Variable =
     Variable::new("JUJU_ACTION_UUID", Form::Text, "the ID of the action's run");

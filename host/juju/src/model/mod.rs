@@ -15,14 +15,13 @@
 //! | `actions` | parameters, results, progress, failure (ops §14) |
 //! | `workload_version` | the version of the workload (ops §10) |
 //! | `reboot` | rebooting the machine (ops §16.6) |
-//! | `controller_state` | state saved by the controller (ops §5.5) |
+//! | `state_tools` | calls for state saved by the controller |
 //! | `log` | log lines (ops §20.1, ops §20.2) |
 //! | `security_events` | security events (ops §20.3) |
 //! | `tool_calls` | running hook tools and their failures (ops §7, ops §8) |
 
 pub(crate) mod actions;
 pub(crate) mod config;
-mod controller_state;
 pub(crate) mod databags;
 mod leadership;
 pub(crate) mod log;
@@ -30,6 +29,7 @@ pub(crate) mod ports;
 mod reboot;
 pub(crate) mod relations;
 mod security_events;
+mod state_tools;
 pub(crate) mod status;
 mod storage;
 mod tool_calls;

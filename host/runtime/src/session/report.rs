@@ -20,7 +20,7 @@ pub(super) fn failed_unlogged(stderr: &Stderr, error: &dyn Display) {
 
 /// Logs why the charm's code failed, in one line and its traceback, which is
 /// printed to standard error if it cannot be logged. In an action the operator
-/// who runs it gets a summary there.
+/// who runs it gets a summary there (ops §14).
 pub(super) fn charm_failed(charm: &mut CharmState, failure: &Failure) {
     let Failure {
         kind,

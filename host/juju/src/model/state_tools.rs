@@ -1,5 +1,6 @@
-//! State of this unit that the controller saves (`state-get`, `state-set`,
-//! `state-delete`; ops §5.5). Changes are applied when the hook succeeds.
+//! The calls of `state-get`, `state-set` and `state-delete`, for state of this unit
+//! that the controller saves. Changes are applied when the hook succeeds. What is
+//! saved there, and in which form, is decided by `host/store/src/controller`.
 //!
 //! Nothing is cached: the store reads everything once.
 
