@@ -20,7 +20,7 @@ fn a_command_ends_as_its_program_does() {
         ("exit 255", Some(255), None),
         ("kill -TERM $$", None, Some(15)),
         ("kill -KILL $$", None, Some(9)),
-        ("kill -INT $$", None, Some(2)),
+        ("kill -ALRM $$", None, Some(14)),
         ("kill -SEGV $$", None, Some(11)),
         ("kill -PIPE $$", None, Some(13)),
         ("kill -USR1 $$", None, Some(10)),
