@@ -20,7 +20,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: dist ## Set up, build, and run a charm through the lifecycle of a unit (about 12 minutes the first time)
+demo: dist ## Set up, build, and run a charm through the lifecycle of a unit (about 9 minutes the first time)
 	@scripts/say "running charms/web under the simulated agent"
 	dist/charmhost sim charms/web --scenario charms/web/scenario.yaml
 
@@ -41,7 +41,7 @@ dist/dispatch: setup-rust
 
 .PHONY: dist/charmhost
 dist/charmhost: setup-rust
-	@scripts/say "building charmhost, with the compiler (about 6 minutes the first time)"
+	@scripts/say "building charmhost, with the compiler (about 5 minutes the first time)"
 	cargo build --release -p charmhost-cli
 	@mkdir -p dist
 	strip -o dist/charmhost.partial $(RELEASE)/charmhost && mv dist/charmhost.partial dist/charmhost
