@@ -28,18 +28,18 @@ fn one() -> Container {
 impl Containers {
     fn on_files(&mut self, event: ActionEvent) -> Result<()> {
         let container = one();
-        container.push("/srv/new/dir/text", "hello\n")?;
-        container.push_with("/srv/secret", "x", &FileOptions::new().mode(0o600))?;
-        let mut writer = container.create("/srv/large", &FileOptions::new())?;
+        container.push("/srv/files/new/dir/text", "hello\n")?;
+        container.push_with("/srv/files/secret", "x", &FileOptions::new().mode(0o600))?;
+        let mut writer = container.create("/srv/files/large", &FileOptions::new())?;
         for _ in 0..320 {
             writer.write_all(&[7; 65536])?;
         }
         writer.close()?;
-        let mut given_up = container.create("/srv/given-up", &FileOptions::new())?;
+        let mut given_up = container.create("/srv/files/given-up", &FileOptions::new())?;
         given_up.write_all(b"half")?;
         drop(given_up);
         let mut large = 0;
-        let mut reader = container.open("/srv/large")?;
+        let mut reader = container.open("/srv/files/large")?;
         let mut buffer = vec![0; 100_000];
         loop {
             match reader.read(&mut buffer)? {
@@ -47,20 +47,20 @@ impl Containers {
                 count => large += count,
             }
         }
-        container.make_dir("/srv/empty")?;
-        container.remove("/srv/empty")?;
-        let listed = container.list_files("/srv")?;
+        container.make_dir("/srv/files/empty")?;
+        container.remove("/srv/files/empty")?;
+        let listed = container.list_files("/srv/files")?;
         let names: Vec<String> = listed
             .iter()
             .map(|info| format!("{} {:?} {:o}", info.name, info.kind, info.permissions))
             .collect();
-        let matching = container.list_matching("/srv", "s*")?;
+        let matching = container.list_matching("/srv/files", "s*")?;
         container.push("/data/kept", "on the storage")?;
-        container.remove_all("/srv/new")?;
+        container.remove_all("/srv/files/new")?;
         event.set_results(json!({
-            "text": container.exists("/srv/new")?.to_string(),
+            "text": container.exists("/srv/files/new")?.to_string(),
             "large": large,
-            "given-up": container.exists("/srv/given-up")?,
+            "given-up": container.exists("/srv/files/given-up")?,
             "names": names.join(", "),
             "matching": matching.len(),
             "directory": listed.iter().any(|info| info.kind == FileKind::Directory),
