@@ -16,7 +16,7 @@ use crate::support::{Agent, Dispatch, built, dist, prints, root, usual};
 /// Time that a daemon may be silent.
 const SILENCE: u64 = 5;
 /// Tolerance after the deadline of an operation.
-const LATE: u64 = 2;
+const LATE: u64 = 10;
 /// The most memory that a dispatch may have, in KiB, whatever a daemon sends.
 const MEMORY: u64 = 96 * 1024;
 /// Number of rows that run in parallel.

@@ -381,7 +381,7 @@ for path in /*; do
     fi
 done
 chroot "$NEW" sh -c '
-    "$CHARMHOST" sim "$CHARM" --event start --unconfined &
+    env --default-signal "$CHARMHOST" sim "$CHARM" --event start --unconfined &
     sim=$!
     until [ -e "$STARTED" ]; do sleep 0.05; done
     [ -L /charm ] || echo "there is no link while it runs"
