@@ -78,12 +78,9 @@ const BAD_PARAMETERS: &[&str] = &[
 /// Names of methods of a resource that some generator reserves.
 const BAD_METHODS: &[&str] = &["handle", "drop", "new", "constructor"];
 
-/// Macros of C's standard library.
-const BAD_FIELDS: &[&str] = &["stdin", "stdout", "stderr", "errno"];
-
 fn resolve() -> Resolve {
     let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/charm");
     resolve.push_dir(&wit).expect("the WIT must parse");
     resolve
 }
@@ -268,7 +265,7 @@ fn names_are_free_in_every_language() {
                 bad.push("the type self".to_owned());
             }
             for (part, _) in parts(ty) {
-                if ["self", "tag"].contains(&part) || BAD_FIELDS.contains(&part) {
+                if ["self", "tag"].contains(&part) {
                     bad.push(format!("{name}.{part}"));
                 }
             }
@@ -324,29 +321,109 @@ fn extensible_variants_end_with_an_open_case() {
     for (_, ty) in resolve.types.iter() {
         let name = ty.name.as_deref().unwrap_or_default();
         if let TypeDefKind::Variant(variant) = &ty.kind
-            && ["event", "error"].contains(&name)
+            && ["event", "error", "pebble-error"].contains(&name)
         {
             let last = variant.cases.last().expect("variants have cases");
             assert_eq!(last.name, "other", "the last case of {name}");
             checked += 1;
         }
     }
-    assert_eq!(checked, 2, "the event and the error variant");
+    assert_eq!(checked, 3, "the event and the error variants");
 }
 
 #[test]
-fn the_world_only_lists_interfaces() {
+fn worlds_only_list_interfaces() {
     let resolve = resolve();
-    let (_, world) = resolve.worlds.iter().next().expect("there is a world");
-    assert_eq!(world.name, "charm");
-    let items = world.imports.values().chain(world.exports.values());
-    for item in items {
-        assert!(matches!(item, WorldItem::Interface { .. }), "{item:?}");
-    }
-    let exports: Vec<String> = world
-        .exports
-        .keys()
-        .map(|key| resolve.name_world_key(key))
+    let names: Vec<&str> = resolve
+        .worlds
+        .iter()
+        .map(|(_, world)| &*world.name)
         .collect();
-    assert_eq!(exports, ["charmhost:entry/entry@0.1.0"]);
+    assert_eq!(names, ["raw-charm", "charm"]);
+    for (_, world) in resolve.worlds.iter() {
+        let items = world.imports.values().chain(world.exports.values());
+        for item in items {
+            assert!(matches!(item, WorldItem::Interface { .. }), "{item:?}");
+        }
+        let exports: Vec<String> = world
+            .exports
+            .keys()
+            .map(|key| resolve.name_world_key(key))
+            .collect();
+        assert_eq!(exports, ["charmhost:entry/entry@0.2.0"]);
+    }
+}
+
+/// Tools that read one directory find the packages through these links.
+#[test]
+fn every_package_is_linked_as_a_dependency_of_the_worlds() {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let names = |dir: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(dir).expect("the directory must exist");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "charm")
+            .collect();
+        names.sort();
+        names
+    };
+    let packages = names(&wit);
+    assert!(packages.contains(&"errors".to_owned()), "{packages:?}");
+    assert_eq!(names(&wit.join("charm/deps")), packages);
+    for package in packages {
+        let link = std::fs::read_link(wit.join("charm/deps").join(&package));
+        assert_eq!(link.unwrap(), Path::new("../..").join(&package));
+    }
+}
+
+/// From 1.0.0 on an item says since when it is there.
+#[test]
+fn every_item_says_since_when() {
+    let since = |stability: &Stability| matches!(stability, Stability::Stable { .. });
+    let found = violations(|resolve, name, interface| {
+        let mut bad = Vec::new();
+        if !since(&interface.stability) {
+            bad.push("the interface".to_owned());
+        }
+        for (name, function) in &interface.functions {
+            if !since(&function.stability) {
+                bad.push(name.clone());
+            }
+        }
+        for (item, ty) in types(resolve, interface) {
+            let used = matches!(ty.kind, TypeDefKind::Type(_));
+            if !used && !since(&ty.stability) {
+                bad.push(format!("{name}.{item}"));
+            }
+        }
+        bad
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Every function that can fail says with what, and every interface has an
+/// example.
+#[test]
+fn functions_list_their_errors_and_interfaces_have_examples() {
+    let found = violations(|resolve, _, interface| {
+        let mut bad = Vec::new();
+        let docs = interface.docs.contents.as_deref().unwrap_or_default();
+        if !interface.functions.is_empty() && !docs.contains("```text") {
+            bad.push("has no example".to_owned());
+        }
+        for (name, function) in &interface.functions {
+            let fails = function
+                .result
+                .is_some_and(|ty| matches!(ty, Type::Id(id) if matches!(resolve.types[id].kind, TypeDefKind::Result(_))));
+            let docs = function.docs.contents.as_deref().unwrap_or_default();
+            if fails != docs.contains("\nErrors: ") {
+                bad.push(format!(
+                    "{name}: fails: {fails}, `Errors:` line: {}",
+                    !fails
+                ));
+            }
+        }
+        bad
+    });
+    assert!(found.is_empty(), "{found:#?}");
 }
