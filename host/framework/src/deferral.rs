@@ -1,6 +1,7 @@
 //! Settling deliveries: an event that was handled leaves the queue, one that was
 //! deferred stays or is added (ops §4.5).
 
+use crate::deferred_notice::DeferredNotice;
 use crate::error::Error;
 use crate::event::Outcome;
 use crate::in_flight::InFlight;
@@ -36,6 +37,25 @@ impl Framework {
             Outcome::Deferred(reason) => {
                 effects.debug(&format!("Deferring {}: {reason}", in_flight.event.name()));
                 self.defer(in_flight, reason);
+            }
+            Outcome::Undeliverable(reason) => {
+                let DeferredNotice {
+                    name,
+                    observer,
+                    method,
+                    ..
+                } = &in_flight.notice;
+                let deferrable = in_flight.event.is_deferrable();
+                let fate = match deferrable {
+                    true => "keeping it in the queue",
+                    false => "dropping it",
+                };
+                effects.warning(&format!(
+                    "Cannot deliver event {name} to {observer}.{method}: {reason}; {fate}."
+                ));
+                if deferrable {
+                    self.defer(in_flight, reason);
+                }
             }
         }
         Ok(())

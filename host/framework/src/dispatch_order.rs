@@ -53,6 +53,15 @@ impl Framework {
         }
     }
 
+    /// Whether an event is emitted at all: ops does not emit, nor count, a hook
+    /// that the charm does not define (ops §2.2).
+    fn is_emitted(&self, event: &Event) -> bool {
+        match event {
+            Event::Other { .. } => self.observers.named(Event::OTHER).next().is_some(),
+            _ => true,
+        }
+    }
+
     /// Emits the events of the next stage; returns false at the end.
     fn advance<E: Effects>(&mut self, effects: &mut E) -> Result<bool, E::Error> {
         match self.stage {
@@ -65,9 +74,12 @@ impl Framework {
                     true => Stage::PreCommit,
                     false => Stage::CollectApp,
                 };
-                if let Some(event) = self.event.take() {
-                    effects.debug(&format!("Emitting Juju event {}.", event.name()));
-                    self.emit_own(Emitter::Charm, Event::Juju(event), effects);
+                let event = self.event.take();
+                if let Some(event) = event.filter(|event| self.is_emitted(event)) {
+                    if let Event::Juju(event) = &event {
+                        effects.debug(&format!("Emitting Juju event {}.", event.name()));
+                    }
+                    self.emit_own(Emitter::Charm, event, effects);
                 }
             }
             Stage::CollectApp => {

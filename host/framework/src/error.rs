@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum Error {
     /// A path or a name is malformed.
-    #[error("cannot observe: {what} {value:?} is malformed; {rule}")]
+    #[error("{what} {value:?} is malformed; {rule}")]
     Malformed {
         /// Which argument.
         what: &'static str,

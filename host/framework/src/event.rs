@@ -1,7 +1,9 @@
 //! Events on their way to observers (ops §3.1, ops §4.3).
 
+use std::collections::BTreeMap;
+
 use charmhost_juju::Event as JujuEvent;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::handle_paths::Source;
 
@@ -18,6 +20,13 @@ pub enum Event {
     PreCommit,
     /// State is being saved.
     Commit,
+    /// A hook that has no event of its own.
+    Other {
+        /// The hook's name with underscores.
+        name: String,
+        /// The variables of Juju that describe it.
+        variables: BTreeMap<String, String>,
+    },
     /// An event that the charm or a library emitted.
     Custom {
         /// The event's name.
@@ -33,7 +42,11 @@ impl Event {
     /// The events of the framework itself (ops §3.1).
     pub(crate) const OF_FRAMEWORK: [&str; 2] = ["pre_commit", "commit"];
 
-    /// Returns the name with underscores.
+    /// The event of the charm under which hooks without an event of their own are
+    /// observed.
+    pub const OTHER: &str = "other";
+
+    /// Returns the name with underscores under which it is observed.
     pub fn name(&self) -> String {
         let [collect_app, collect_unit] = Event::OF_LIFECYCLE;
         let [pre_commit, commit] = Event::OF_FRAMEWORK;
@@ -43,14 +56,27 @@ impl Event {
             Event::CollectUnitStatus => collect_unit.to_owned(),
             Event::PreCommit => pre_commit.to_owned(),
             Event::Commit => commit.to_owned(),
+            Event::Other { .. } => Event::OTHER.to_owned(),
             Event::Custom { name, .. } => name.clone(),
         }
+    }
+
+    /// Restores a hook without an event of its own from its snapshot.
+    pub fn restore_other(snapshot: &Value) -> Option<Self> {
+        let variables = snapshot.get("variables")?.as_object()?.iter();
+        let variable =
+            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        Some(Event::Other {
+            name: snapshot.get("name")?.as_str()?.to_owned(),
+            variables: variables.filter_map(variable).collect(),
+        })
     }
 
     /// Returns what is saved while the event is deferred.
     pub(crate) fn snapshot(&self) -> Value {
         match self {
             Event::Juju(event) => event.snapshot(),
+            Event::Other { name, variables } => json!({"name": name, "variables": variables}),
             // Only the object that emitted it reads it: it need not be JSON.
             Event::Custom { snapshot, .. } => {
                 serde_json::from_str(snapshot).unwrap_or_else(|_| snapshot.as_str().into())
@@ -59,10 +85,11 @@ impl Event {
         }
     }
 
-    pub(crate) fn is_deferrable(&self) -> bool {
+    /// Whether a handler can defer the event.
+    pub fn is_deferrable(&self) -> bool {
         match self {
             Event::Juju(event) => event.is_deferrable(),
-            Event::Custom { .. } => true,
+            Event::Other { .. } | Event::Custom { .. } => true,
             _ => false,
         }
     }
@@ -108,4 +135,7 @@ pub enum Outcome {
     Handled,
     /// The event was deferred, for this reason.
     Deferred(String),
+    /// The guest has no handler for the event, for this reason: it stays in the
+    /// queue.
+    Undeliverable(String),
 }

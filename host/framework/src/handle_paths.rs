@@ -54,6 +54,25 @@ impl fmt::Display for Source {
     }
 }
 
+/// Returns the path of a stored state: the snapshot of an object under a key
+/// (ops §6).
+///
+/// # Errors
+///
+/// For a malformed path or key.
+pub fn stored_state_path(object: &str, key: &str) -> Result<String, Error> {
+    let what = "the path of a stored state";
+    if object.is_empty() || key.is_empty() || key.contains(['[', ']', '/']) {
+        return Err(Error::Malformed {
+            what,
+            value: format!("{object}/StoredStateData[{key}]"),
+            rule: "it must be the path of an object and a key without brackets and slashes",
+        });
+    }
+    check_path(what, object)?;
+    Ok(format!("{object}/StoredStateData[{key}]"))
+}
+
 /// Rejects a name that is no identifier (ops §4.2).
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
     if name.len() > MAX_NAME {

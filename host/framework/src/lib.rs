@@ -34,14 +34,14 @@ pub use deferred_notice::DeferredNotice;
 pub use deferred_queue::{Change, Queue};
 pub use error::Error;
 pub use event::{Deferral, Delivery, Event, Outcome};
-pub use handle_paths::Source;
+pub use handle_paths::{Source, stored_state_path};
 pub use observers::EventNames;
 pub use status_evaluation::Collecting;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use charmhost_juju::{Clock, Event as JujuEvent, Scope, StatusValue};
+use charmhost_juju::{Clock, Scope, StatusValue};
 
 use dispatch_order::Stage;
 use in_flight::{InFlight, InFlightDeliveries};
@@ -64,12 +64,15 @@ pub trait Effects {
 
     /// Logs a line at INFO.
     fn info(&mut self, message: &str);
+
+    /// Logs a line at WARNING.
+    fn warning(&mut self, message: &str);
 }
 
 /// The observers and deliveries of one dispatch.
 pub struct Framework {
     /// The dispatched event, until it is emitted.
-    event: Option<JujuEvent>,
+    event: Option<Event>,
     is_restricted: bool,
     observers: Observers,
     stage: Stage,
@@ -91,7 +94,7 @@ impl Framework {
     /// In a restricted context deferred events are not delivered and statuses
     /// are not evaluated (ops §2.5).
     pub fn new(
-        event: Option<JujuEvent>,
+        event: Option<Event>,
         is_restricted: bool,
         event_names: EventNames,
         queue: Queue,

@@ -102,7 +102,10 @@ impl Observers {
 
     fn is_event_of_charm(&self, source: &Source, name: &str) -> bool {
         let is_charm = matches!(source, Source::Charm(_));
-        is_charm && (Event::OF_LIFECYCLE.contains(&name) || (self.event_names)(name))
+        is_charm
+            && (Event::OF_LIFECYCLE.contains(&name)
+                || name == Event::OTHER
+                || (self.event_names)(name))
     }
 
     /// Returns the observers of an event of an object.

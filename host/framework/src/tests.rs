@@ -1,8 +1,9 @@
 //! What is delivered, to whom, in which order.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use charmhost_juju::{EventKind, Scope, StatusName};
+use charmhost_juju::{Event as JujuEvent, EventKind, Scope, StatusName};
 
 use super::*;
 
@@ -34,6 +35,10 @@ impl Effects for Notes {
     fn info(&mut self, message: &str) {
         self.done.push(message.to_owned());
     }
+
+    fn warning(&mut self, message: &str) {
+        self.done.push(message.to_owned());
+    }
 }
 
 /// A clock that stands still, half a second after noon.
@@ -55,7 +60,7 @@ fn framework(event: Option<JujuEvent>) -> Framework {
 
 fn framework_with(event: Option<JujuEvent>, queue: Queue) -> Framework {
     Framework::new(
-        event,
+        event.map(Event::Juju),
         false,
         Box::new(|name| ["start", "stop"].contains(&name)),
         queue,
@@ -135,7 +140,7 @@ fn a_follower_evaluates_only_the_status_of_its_unit() {
 #[test]
 fn a_restricted_context_evaluates_no_status() {
     let mut framework = Framework::new(
-        Some(JujuEvent::of_unit(EventKind::CollectMetrics)),
+        Some(Event::Juju(JujuEvent::of_unit(EventKind::CollectMetrics))),
         true,
         Box::new(|_| true),
         Queue::default(),
@@ -590,4 +595,74 @@ fn a_deferral_has_the_time_of_the_clock() {
         .settle(delivery.id, &deferred, &mut notes)
         .unwrap();
     assert_eq!(notices(framework.queue())[0].since, Some(43_200.5));
+}
+
+/// A hook that has no event of its own.
+fn other() -> Event {
+    let variables = [("JUJU_X".to_owned(), "1".to_owned())];
+    Event::Other {
+        name: "meter_status_changed".to_owned(),
+        variables: BTreeMap::from(variables),
+    }
+}
+
+#[test]
+fn a_hook_without_an_event_is_observed_as_other_and_can_be_deferred() {
+    let new = |event, queue| {
+        let names = Box::new(|_: &str| false);
+        Framework::new(Some(event), false, names, queue, Arc::new(Noon))
+    };
+    let notes = &mut Notes::default();
+    let mut unobserved = new(other(), Queue::default());
+    while unobserved.next(notes).unwrap().is_some() {}
+    let mut framework = new(other(), Queue::default());
+    framework
+        .observe("Charm", "other", "Charm", "on_other")
+        .unwrap();
+    let delivery = framework.next(notes).unwrap().unwrap();
+    assert_eq!(delivery.event, other());
+    let deferred = Outcome::Deferred("later".to_owned());
+    framework.settle(delivery.id, &deferred, notes).unwrap();
+    while framework.next(notes).unwrap().is_some() {}
+    // ops neither emits nor counts a hook that the charm does not define.
+    assert_eq!(
+        unobserved.queue().counter() + 1,
+        framework.queue().counter()
+    );
+    let [notice] = notices(framework.queue()).try_into().unwrap();
+    assert_eq!(notice.name, "other");
+    assert_eq!(Event::restore_other(&notice.snapshot), Some(other()));
+}
+
+#[test]
+fn an_event_without_a_handler_in_the_guest_stays_in_the_queue() {
+    let mut framework = framework(Some(JujuEvent::of_unit(EventKind::Start)));
+    framework.observe("Charm", "start", "Charm", "a").unwrap();
+    let notes = &mut Notes::default();
+    let delivery = framework.next(notes).unwrap().unwrap();
+    let outcome = Outcome::Undeliverable("there is no method a".to_owned());
+    framework.settle(delivery.id, &outcome, notes).unwrap();
+    assert_eq!(changes(framework.queue()), ["add a"]);
+    let logged =
+        "Cannot deliver event start to Charm.a: there is no method a; keeping it in the queue.";
+    assert_eq!(notes.done.last().map(String::as_str), Some(logged));
+}
+
+#[test]
+fn a_stored_state_has_the_path_of_ops() {
+    for (object, key, wanted) in [
+        ("Charm", "_stored", Some("Charm/StoredStateData[_stored]")),
+        (
+            "Charm/Lib[db]",
+            "x",
+            Some("Charm/Lib[db]/StoredStateData[x]"),
+        ),
+        ("", "x", None),
+        ("Charm", "", None),
+        ("Charm", "a]b", None),
+        ("Charm", "a/b", None),
+        ("Charm//x", "y", None),
+    ] {
+        assert_eq!(stored_state_path(object, key).ok().as_deref(), wanted);
+    }
 }

@@ -47,6 +47,9 @@ pub enum ToolError {
     /// The agent cannot be reached. The text is the whole message.
     #[error("{text}")]
     Unreachable { tool: String, text: String },
+    /// The tool succeeded, but its output has an unexpected form.
+    #[error("cannot run {tool}: {text}")]
+    UnexpectedOutput { tool: String, text: String },
     /// Anything else.
     #[error("cannot run {tool}: {text}")]
     Other { tool: String, text: String },
@@ -185,10 +188,9 @@ impl ToolError {
         }
     }
 
-    /// Creates the error for output of an unexpected form, and for anything
-    /// else.
+    /// Creates the error for output of an unexpected form.
     pub fn unexpected(tool: &str, text: impl Into<String>) -> Self {
-        ToolError::Other {
+        ToolError::UnexpectedOutput {
             tool: tool.to_owned(),
             text: text.into(),
         }

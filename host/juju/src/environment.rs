@@ -124,6 +124,13 @@ impl Environment {
         })
     }
 
+    /// Returns the variables of the table of events that are set.
+    pub fn event_variables(&self) -> BTreeMap<String, String> {
+        let set =
+            |(name, value): (&&str, &Option<String>)| Some(((*name).to_owned(), value.clone()?));
+        self.event_variables.iter().filter_map(set).collect()
+    }
+
     /// Returns a variable of the table of events, if it is set.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.event_variables.get(name)?.as_deref()

@@ -22,7 +22,7 @@ pub use model::Model;
 pub use model::actions::flatten_results;
 pub use model::config::ConfigValue;
 pub use model::databags::{Databag, DatabagOwner, OwnDatabag};
-pub use model::ports::{Port, Protocol};
+pub use model::ports::{OpenedPort, Port, Protocol};
 pub use model::relations::Relation;
 pub use model::status::{Scope, StatusName, StatusValue};
 pub use version::JujuVersion;

@@ -1,6 +1,9 @@
 //! Wire structs of `/v1/changes` (`pebble §5`).
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::Timestamp;
 
 /// Work that the daemon does in the background.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,15 +23,29 @@ pub struct Change {
     pub ready: bool,
     /// Why it failed.
     pub err: Option<String>,
+    /// When it began.
+    #[serde(default)]
+    pub spawn_time: Timestamp,
+    /// When it ended.
+    pub ready_time: Option<Timestamp>,
     /// Its tasks.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// Further data.
+    #[serde(default)]
+    pub data: Map<String, Value>,
 }
 
 /// A task of a change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Task {
+    /// Its number.
+    #[serde(default)]
+    pub id: String,
+    /// Its kind, for example `start`.
+    #[serde(default)]
+    pub kind: String,
     /// A description for people.
     #[serde(default)]
     pub summary: String,
@@ -38,8 +55,30 @@ pub struct Task {
     /// The last lines that it logged.
     #[serde(default)]
     pub log: Vec<String>,
+    /// How far it is.
+    #[serde(default)]
+    pub progress: Progress,
+    /// When it began.
+    #[serde(default)]
+    pub spawn_time: Timestamp,
+    /// When it ended.
+    pub ready_time: Option<Timestamp>,
     #[serde(default)]
     data: Option<TaskData>,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Progress {
+    /// What is counted.
+    #[serde(default)]
+    pub label: String,
+    /// How many are done.
+    #[serde(default)]
+    pub done: u32,
+    /// How many there are.
+    #[serde(default)]
+    pub total: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -38,6 +38,7 @@ impl Client {
             Waited::Limit => Err(Error::Timeout {
                 doing: format!("finish change {id}"),
                 limit: limit.unwrap_or_default(),
+                change: Some(id.to_owned()),
             }),
         }
     }

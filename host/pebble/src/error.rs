@@ -72,6 +72,8 @@ pub enum Error {
         doing: String,
         /// The caller's limit.
         limit: Duration,
+        /// The change that goes on.
+        change: Option<String>,
     },
     /// The daemon accepts connections, but sent or took nothing, or less than
     /// 1 KiB/s.
@@ -141,6 +143,7 @@ mod tests {
         let timeout = Error::Timeout {
             doing: "finish change 3".to_owned(),
             limit,
+            change: Some("3".to_owned()),
         };
         assert_eq!(
             timeout.to_string(),

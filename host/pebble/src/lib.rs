@@ -26,7 +26,7 @@
 //! # async fn example() -> Result<(), charmhost_pebble::Error> {
 //! let pebble = charmhost_pebble::Client::new("/charm/containers/web/pebble.socket");
 //! pebble.add_layer("web", "services: {web: {override: replace, command: serve}}", true).await?;
-//! pebble.replan().await?;
+//! pebble.replan(None).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -46,9 +46,10 @@ mod pace;
 mod plan;
 mod services;
 mod system_info;
+mod timestamp;
 mod websocket;
 
-pub use change::{Change, Task};
+pub use change::{Change, Progress, Task};
 pub use checks::CheckInfo;
 pub use client::Client;
 pub use connect::{ByteStream, Connect, Connecting, UnixSocket};
@@ -57,6 +58,7 @@ pub use exec::{Collected, Exec, Process};
 pub use files::{FileInfo, FileKind, FileOptions, Pull, Push};
 pub use services::ServiceInfo;
 pub use system_info::SystemInfo;
+pub use timestamp::Timestamp;
 
 /// Size of the chunks that are sent and received, in bytes. The daemon's own
 /// are no larger (`pebble §11.2`).

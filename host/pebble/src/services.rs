@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::client::by_names;
-use crate::{Client, Error};
+use crate::{Client, Error, Timestamp};
 
 /// How long services may take to start and stop: 30 seconds, as in ops
 /// (`pebble §22`).
@@ -22,8 +22,8 @@ pub struct ServiceInfo {
     pub startup: String,
     /// `active`, `inactive`, `backoff` or `error`.
     pub current: String,
-    /// When that last changed: RFC 3339.
-    pub current_since: Option<String>,
+    /// When that last changed.
+    pub current_since: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -41,46 +41,68 @@ impl Client {
         Ok(services.unwrap_or_default())
     }
 
-    /// Starts the services that are enabled, and waits for the change.
-    pub async fn autostart(&self) -> Result<(), Error> {
-        self.act("autostart", &[]).await
+    /// Starts the services that are enabled. Waits for the change for 30 seconds,
+    /// or for `wait`; not at all if that is 0. Returns the id of the change.
+    pub async fn autostart(&self, wait: Option<Duration>) -> Result<String, Error> {
+        self.act("autostart", &[], wait).await
     }
 
-    /// Restarts the services whose configuration changed, starts those that
-    /// are enabled, and waits for the change.
-    pub async fn replan(&self) -> Result<(), Error> {
-        self.act("replan", &[]).await
+    /// Restarts the services whose configuration changed and starts those that
+    /// are enabled. Waits as [`Client::autostart`].
+    pub async fn replan(&self, wait: Option<Duration>) -> Result<String, Error> {
+        self.act("replan", &[], wait).await
     }
 
-    /// Starts services and what they require, and waits for the change.
-    pub async fn start(&self, services: &[String]) -> Result<(), Error> {
-        self.act_on("start", services).await
+    /// Starts services and what they require. Waits as [`Client::autostart`].
+    pub async fn start(
+        &self,
+        services: &[String],
+        wait: Option<Duration>,
+    ) -> Result<String, Error> {
+        self.act_on("start", services, wait).await
     }
 
-    /// Stops services and what requires them, and waits for the change.
-    pub async fn stop(&self, services: &[String]) -> Result<(), Error> {
-        self.act_on("stop", services).await
+    /// Stops services and what requires them. Waits as [`Client::autostart`].
+    pub async fn stop(&self, services: &[String], wait: Option<Duration>) -> Result<String, Error> {
+        self.act_on("stop", services, wait).await
     }
 
-    /// Stops services if they run, starts them, and waits for the change.
-    pub async fn restart(&self, services: &[String]) -> Result<(), Error> {
-        self.act_on("restart", services).await
+    /// Stops services if they run, and starts them. Waits as
+    /// [`Client::autostart`].
+    pub async fn restart(
+        &self,
+        services: &[String],
+        wait: Option<Duration>,
+    ) -> Result<String, Error> {
+        self.act_on("restart", services, wait).await
     }
 
-    async fn act_on(&self, action: &str, services: &[String]) -> Result<(), Error> {
+    async fn act_on(
+        &self,
+        action: &str,
+        services: &[String],
+        wait: Option<Duration>,
+    ) -> Result<String, Error> {
         if services.is_empty() {
             let detail = format!("cannot {action} services: name at least one");
             return Err(Error::Invalid(detail));
         }
-        self.act(action, services).await
+        self.act(action, services, wait).await
     }
 
-    /// Waits at most 30 seconds, and fails with the error of the change.
-    async fn act(&self, action: &str, services: &[String]) -> Result<(), Error> {
+    async fn act(
+        &self,
+        action: &str,
+        services: &[String],
+        wait: Option<Duration>,
+    ) -> Result<String, Error> {
         let body = Act { action, services };
         let answer = self.post::<IgnoredAny>("/v1/services", &body).await?;
-        self.wait_change(answer.change()?, Some(SERVICES))
-            .await
-            .map(drop)
+        let change = answer.change()?;
+        let wait = wait.unwrap_or(SERVICES);
+        if !wait.is_zero() {
+            self.wait_change(change, Some(wait)).await?;
+        }
+        Ok(change.to_owned())
     }
 }

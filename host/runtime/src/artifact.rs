@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
-use crate::bindings::CharmPre;
 use crate::engine::ARTIFACT_VERSION;
 use crate::state::State;
+use crate::wit::v1::bindings::CharmPre;
 use crate::world::{self, WorldError};
 
 /// Why a compiled charm cannot be loaded.

@@ -12,16 +12,18 @@ const ALLOCATION_FAILURES: [&str; 2] = ["alloc_error", "rust_oom"];
 
 /// A guest's own report of why it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CrashReport {
+pub(crate) struct Reported {
     /// The kind of error in the guest's language, for example `TypeError`.
     pub kind: String,
     pub message: String,
-    /// The source file, empty if unknown.
-    pub file: String,
-    /// The line, 0 if unknown.
-    pub line: u32,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
     /// One frame a line, empty if there is none.
     pub traceback: String,
+    /// The delivery whose handler failed.
+    pub delivery: Option<u32>,
 }
 
 /// Why a charm's code failed.
@@ -34,21 +36,23 @@ pub(crate) struct Failure {
     /// The source file and line, if known.
     pub location: Option<String>,
     pub traceback: String,
+    /// The delivery whose handler failed, if the guest says.
+    pub delivery: Option<u32>,
 }
 
 impl Failure {
     /// The failure that the guest reported.
-    pub fn reported(report: CrashReport) -> Self {
-        let location = match (report.file.as_str(), report.line) {
-            ("", _) => None,
-            (file, 0) => Some(file.to_owned()),
-            (file, line) => Some(format!("{file}:{line}")),
-        };
+    pub fn reported(report: Reported) -> Self {
+        let location = report.file.map(|file| match report.line {
+            Some(line) => format!("{file}:{line}"),
+            None => file,
+        });
         Failure {
             kind: report.kind,
             message: report.message,
             location,
             traceback: report.traceback,
+            delivery: report.delivery,
         }
     }
 
@@ -79,6 +83,7 @@ impl Failure {
             message,
             location: error.downcast_ref::<WasmBacktrace>().and_then(source_line),
             traceback: String::new(),
+            delivery: None,
         }
     }
 }

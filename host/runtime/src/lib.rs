@@ -7,16 +7,15 @@
 //! carries no compiler.
 
 mod artifact;
-mod bindings;
 #[cfg(feature = "compiler")]
 mod compile;
 mod containers;
 mod engine;
 mod failure;
-mod interfaces;
 mod session;
 mod settings;
 mod state;
+mod wit;
 mod world;
 
 pub use artifact::{CompiledCharm, LoadError};

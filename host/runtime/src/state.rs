@@ -1,6 +1,6 @@
 //! The state of a session that the imports of its guest act upon.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
-use crate::failure::CrashReport;
+use crate::failure::Reported;
 
 /// Memory that an entry of the host's lists takes beside its texts, in bytes.
 pub(crate) const ENTRY: usize = 128;
@@ -48,13 +48,32 @@ pub(crate) struct CharmState {
     /// Hook tools and flags that the guest may use.
     pub hook_tools: Policy,
     pub framework: Framework,
-    /// The handler that runs, for example `Hello.on_start`, and the name of its
-    /// event.
-    pub handler: Option<(String, String)>,
+    /// The handlers of the deliveries that are not settled, by delivery.
+    pub handlers: BTreeMap<u32, Handler>,
     /// The local state, locked until the session's outcome is dropped.
     pub local: Transaction,
     /// The guest's own report of why it is about to fail.
-    pub crash: Option<CrashReport>,
+    pub crash: Option<Reported>,
+}
+
+/// A handler that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Handler {
+    /// The object and its method, for example `Hello.on_start`.
+    pub name: String,
+    /// The event's name with underscores.
+    pub event: String,
+}
+
+impl CharmState {
+    /// The handler of a delivery; without a delivery, of the last one that is not
+    /// settled, which is the innermost.
+    pub fn handler(&self, delivery: Option<u32>) -> Option<&Handler> {
+        match delivery {
+            Some(id) => self.handlers.get(&id),
+            None => self.handlers.values().next_back(),
+        }
+    }
 }
 
 impl State {
@@ -163,5 +182,9 @@ impl Effects for ModelEffects<'_> {
 
     fn info(&mut self, message: &str) {
         self.0.log(Level::Info, message);
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.0.log(Level::Warning, message);
     }
 }

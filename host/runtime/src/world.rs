@@ -7,36 +7,38 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::{Charm, CharmPre};
 use crate::state::State;
+use crate::wit::v1::bindings::{Charm, CharmPre};
 
 /// The interface that a charm exports.
-pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.1.0";
+pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.2.0";
 
 /// Packages of WASI that the host offers, in any version 0.2.
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
 /// Interfaces of a charm's world, sorted.
-pub const OFFERED: [&str; 13] = [
-    "charmhost:actions/actions@0.1.0",
-    "charmhost:config/config@0.1.0",
-    "charmhost:context/context@0.1.0",
-    "charmhost:framework/framework@0.1.0",
-    "charmhost:hook-tools/hook-tools@0.1.0",
-    "charmhost:log/log@0.1.0",
-    "charmhost:pebble/pebble@0.1.0",
-    "charmhost:ports/ports@0.1.0",
-    "charmhost:relations/relations@0.1.0",
-    "charmhost:status/status@0.1.0",
-    "charmhost:store/store@0.1.0",
-    "charmhost:stored-state/stored-state@0.1.0",
-    "charmhost:unit/unit@0.1.0",
+pub const OFFERED: [&str; 14] = [
+    "charmhost:actions/actions@0.2.0",
+    "charmhost:config/config@0.2.0",
+    "charmhost:context/context@0.2.0",
+    "charmhost:crash/crash@0.2.0",
+    "charmhost:framework/framework@0.2.0",
+    "charmhost:hook-tools/hook-tools@0.2.0",
+    "charmhost:log/log@0.2.0",
+    "charmhost:pebble/pebble@0.2.0",
+    "charmhost:ports/ports@0.2.0",
+    "charmhost:relations/relations@0.2.0",
+    "charmhost:status/status@0.2.0",
+    "charmhost:store/store@0.2.0",
+    "charmhost:stored-state/stored-state@0.2.0",
+    "charmhost:unit/unit@0.2.0",
 ];
 
 /// Interfaces that only hold types, which others use.
-const TYPES: [&str; 2] = [
-    "charmhost:errors/errors@0.1.0",
-    "charmhost:events/events@0.1.0",
+const TYPES: [&str; 3] = [
+    "charmhost:errors/errors@0.2.0",
+    "charmhost:events/events@0.2.0",
+    "charmhost:pebble-errors/pebble-errors@0.2.0",
 ];
 
 /// How a component does not fit the world of a charm.
@@ -68,7 +70,7 @@ impl fmt::Display for WorldError {
         }
         write!(
             f,
-            "the component is not a charm of this host's world charmhost:charm@0.1.0: {}; build it with the SDK of charmhost {}",
+            "the component is not a charm of this host's world charmhost:charm@0.2.0: {}; build it with the SDK of charmhost {}",
             parts.join("; "),
             env!("CARGO_PKG_VERSION")
         )
@@ -145,9 +147,9 @@ mod tests {
     #[test]
     fn interfaces_of_the_world_and_of_wasi_are_offered() {
         for (name, wanted) in [
-            ("charmhost:status/status@0.1.0", true),
-            ("charmhost:status/status@0.2.0", false),
-            ("charmhost:errors/errors@0.1.0", true),
+            ("charmhost:status/status@0.2.0", true),
+            ("charmhost:status/status@0.1.0", false),
+            ("charmhost:errors/errors@0.2.0", true),
             ("wasi:cli/environment@0.2.3", true),
             ("wasi:sockets/tcp@0.2.12", true),
             ("wasi:http/types@0.2.3", false),
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_is_offered_is_what_the_world_lists() {
-        let world = include_str!("../../../wit/charm.wit");
+        let world = include_str!("../../../wit/charm/charm.wit");
         let listed = |keyword: &str| -> Vec<&str> {
             let lines = world.lines().map(str::trim);
             let items = lines.filter_map(|line| line.strip_prefix(keyword)?.strip_suffix(';'));
@@ -181,7 +183,7 @@ mod tests {
         };
         let text = error.to_string();
         assert!(
-            text.contains("it does not export charmhost:entry/entry@0.1.0"),
+            text.contains("it does not export charmhost:entry/entry@0.2.0"),
             "{text}"
         );
         assert!(

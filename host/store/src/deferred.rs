@@ -252,9 +252,12 @@ impl UnreadableEvents {
 /// Restores an event from its snapshot (ops §5.4). Juju's events have the charm
 /// itself as their source; all others are custom.
 fn event(source: &Source, name: &str, snapshot: &Value, metadata: &Metadata) -> Option<Event> {
-    match matches!(source, Source::Charm(_)) && metadata.has_event(name) {
-        true => JujuEvent::restore(name, snapshot, metadata).map(Event::Juju),
-        false => Some(Event::Custom {
+    match source {
+        Source::Charm(_) if metadata.has_event(name) => {
+            JujuEvent::restore(name, snapshot, metadata).map(Event::Juju)
+        }
+        Source::Charm(_) if name == Event::OTHER => Event::restore_other(snapshot),
+        _ => Some(Event::Custom {
             name: name.to_owned(),
             snapshot: snapshot.to_string(),
         }),

@@ -41,15 +41,27 @@ pub struct Port {
     pub to: u16,
 }
 
+/// A port that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedPort {
+    /// The port or range.
+    pub port: Port,
+    /// The endpoints for which it is open; empty if for all.
+    pub endpoints: Vec<String>,
+}
+
 impl Port {
+    /// ICMP, which has no port numbers.
+    pub const ICMP: Port = Port {
+        protocol: Protocol::Icmp,
+        from: 0,
+        to: 0,
+    };
+
     /// Parses `80/tcp`, `90` (which is TCP), `8000-8999/udp` or `icmp`.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "icmp" {
-            return Some(Port {
-                protocol: Protocol::Icmp,
-                from: 0,
-                to: 0,
-            });
+            return Some(Port::ICMP);
         }
         let (range, protocol) = match text.split_once('/') {
             None => (text, Protocol::Tcp),
@@ -77,26 +89,79 @@ impl fmt::Display for Port {
     }
 }
 
+impl OpenedPort {
+    /// Parses `80/tcp (*)` or `443/tcp (db, web)`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (port, endpoints) = text.strip_suffix(')')?.split_once(" (")?;
+        let endpoints = match endpoints {
+            "*" => Vec::new(),
+            names => names.split(", ").map(str::to_owned).collect(),
+        };
+        Some(OpenedPort {
+            port: Port::parse(port)?,
+            endpoints,
+        })
+    }
+}
+
 impl Model {
-    /// Opens a port or a range.
-    pub fn open_port(&mut self, port: &Port) -> Result<(), ToolError> {
-        self.call("open-port", &[&port.to_string()]).map(drop)
+    /// Opens a port or a range for endpoints; for all if none is named.
+    pub fn open_port(&mut self, port: &Port, endpoints: &[String]) -> Result<(), ToolError> {
+        self.change_port("open-port", port, endpoints)
     }
 
-    /// Closes a port or a range.
-    pub fn close_port(&mut self, port: &Port) -> Result<(), ToolError> {
-        self.call("close-port", &[&port.to_string()]).map(drop)
+    /// Closes a port or a range for endpoints; for all if none is named.
+    pub fn close_port(&mut self, port: &Port, endpoints: &[String]) -> Result<(), ToolError> {
+        self.change_port("close-port", port, endpoints)
+    }
+
+    fn change_port(
+        &mut self,
+        tool: &str,
+        port: &Port,
+        endpoints: &[String],
+    ) -> Result<(), ToolError> {
+        let is_reversed =
+            port.protocol != Protocol::Icmp && (port.from == 0 || port.to < port.from);
+        if is_reversed {
+            return Err(ToolError::InvalidInput {
+                tool: tool.to_owned(),
+                text: format!(
+                    "{port} is no port; ports are 1 to 65535, the first one before the last"
+                ),
+            });
+        }
+        let port = port.to_string();
+        if endpoints.is_empty() {
+            return self.call(tool, &[&port]).map(drop);
+        }
+        let endpoints = endpoints.join(",");
+        self.call(tool, &[&port, "--endpoints", &endpoints])
+            .map(drop)
     }
 
     /// Returns the open ports. A range is one entry, unlike in ops.
     pub fn opened_ports(&mut self) -> Result<Vec<Port>, ToolError> {
-        let listed = self.call_json("opened-ports", &["--format=json"])?;
+        self.list_ports(&["--format=json"], Port::parse)
+    }
+
+    /// Returns the open ports with the endpoints for which they are open.
+    pub fn opened_ports_with_endpoints(&mut self) -> Result<Vec<OpenedPort>, ToolError> {
+        self.list_ports(&["--endpoints", "--format=json"], OpenedPort::parse)
+    }
+
+    fn list_ports<T>(
+        &mut self,
+        args: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ToolError> {
+        let listed = self.call_json("opened-ports", args)?;
         let ports = match &listed {
             Value::Null => return Ok(Vec::new()),
             Value::Array(ports) => ports,
             other => return Err(unexpected("opened-ports", "a list", other)),
         };
-        let read = |port: &Value| port.as_str().and_then(Port::parse);
+        let read = |port: &Value| port.as_str().and_then(&parse);
         ports
             .iter()
             .map(|port| read(port).ok_or_else(|| unexpected("opened-ports", "a port", port)))
@@ -108,10 +173,10 @@ impl Model {
     pub fn set_ports(&mut self, ports: &[Port]) -> Result<(), ToolError> {
         let opened = self.opened_ports()?;
         for port in opened.iter().filter(|port| !ports.contains(port)) {
-            self.close_port(port)?;
+            self.close_port(port, &[])?;
         }
         for port in ports.iter().filter(|port| !opened.contains(port)) {
-            self.open_port(port)?;
+            self.open_port(port, &[])?;
         }
         Ok(())
     }
@@ -133,6 +198,19 @@ mod tests {
         }
         for text in ["", "x", "80/sctp", "70000", "1-", "80/tcp (*)"] {
             assert_eq!(Port::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn open_ports_are_parsed_with_their_endpoints() {
+        for (text, endpoints) in [
+            ("80/tcp (*)", &[][..]),
+            ("443/tcp (db, web)", &["db", "web"]),
+        ] {
+            assert_eq!(OpenedPort::parse(text).unwrap().endpoints, endpoints);
+        }
+        for text in ["80/tcp", "80/tcp ()x", "x (*)"] {
+            assert_eq!(OpenedPort::parse(text), None, "{text}");
         }
     }
 }

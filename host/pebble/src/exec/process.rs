@@ -41,8 +41,10 @@ pub struct Collected {
     pub stdout: Vec<u8>,
     /// Its standard error, unless that is part of the standard output.
     pub stderr: Vec<u8>,
-    /// Whether there was more output than the limit.
-    pub truncated: bool,
+    /// Whether there was more standard output than the limit.
+    pub stdout_truncated: bool,
+    /// Whether there was more standard error than the limit.
+    pub stderr_truncated: bool,
 }
 
 #[derive(Serialize)]
@@ -78,6 +80,11 @@ impl Process {
             output: Output::new(receiver),
             error_output: streams.stderr.map(Output::new),
         }
+    }
+
+    /// Returns the id of the change that runs it.
+    pub fn change_id(&self) -> &str {
+        &self.watch.change
     }
 
     /// Adds a chunk of any size to its input. Returns once all of it is queued, or
@@ -203,7 +210,8 @@ impl Process {
             code: self.watch.end(left).await?,
             stdout: stdout.bytes,
             stderr: stderr.bytes,
-            truncated: stdout.truncated || stderr.truncated,
+            stdout_truncated: stdout.truncated,
+            stderr_truncated: stderr.truncated,
         })
     }
 

@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// The change of a command, and its time limit.
 pub struct Watch {
     pub client: Client,
-    change: String,
+    pub change: String,
     timeout: Option<Duration>,
     started: Instant,
     /// The change, once the command has exited.
@@ -144,6 +144,7 @@ impl Watch {
         Error::Timeout {
             doing: "finish a command".to_owned(),
             limit: self.timeout.unwrap_or_default(),
+            change: Some(self.change.clone()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::http::{MAX_LIST, encoded};
-use crate::{Client, Error, PathProblem};
+use crate::{Client, Error, PathProblem, Timestamp};
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,8 +37,8 @@ pub struct FileInfo {
     pub size: Option<u64>,
     /// Its mode in octal, for example `644`.
     pub permissions: String,
-    /// When it was last modified: RFC 3339.
-    pub last_modified: String,
+    /// When it was last modified.
+    pub last_modified: Timestamp,
     /// Its owner's number.
     pub user_id: Option<u32>,
     /// Its owner's name.
@@ -51,20 +51,24 @@ pub struct FileInfo {
 
 impl Client {
     /// Returns the files of a directory, sorted by name; with a shell pattern, only
-    /// those whose name matches. With `itself`, returns the path itself only.
+    /// those whose name matches.
     pub async fn list_files(
         &self,
         path: &str,
         pattern: Option<&str>,
-        itself: bool,
     ) -> Result<Vec<FileInfo>, Error> {
-        let mut query = format!("/v1/files?action=list&path={}", encoded(path));
-        if let Some(pattern) = pattern {
-            query.push_str(&format!("&pattern={}", encoded(pattern)));
-        }
-        if itself {
-            query.push_str("&itself=true");
-        }
+        let pattern = pattern.map(|pattern| format!("&pattern={}", encoded(pattern)));
+        self.list(path, &pattern.unwrap_or_default()).await
+    }
+
+    /// Returns what a path is. A symbolic link is followed.
+    pub async fn stat(&self, path: &str) -> Result<FileInfo, Error> {
+        let found = self.list(path, "&itself=true").await?.into_iter().next();
+        found.ok_or_else(|| Error::Protocol(format!("it does not say what {path} is")))
+    }
+
+    async fn list(&self, path: &str, options: &str) -> Result<Vec<FileInfo>, Error> {
+        let query = format!("/v1/files?action=list&path={}{options}", encoded(path));
         let answer = self.get_within(&query, Duration::ZERO, MAX_LIST).await;
         let files: Option<Vec<FileInfo>> = answer.map_err(as_path)?.result;
         Ok(files.unwrap_or_default())

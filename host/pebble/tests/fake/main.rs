@@ -73,13 +73,16 @@ fn a_timeout_names_the_limit_of_the_command_not_the_rest_of_it() {
         let mut process = command(&client, Some(limit)).await;
         tokio::time::sleep(Duration::from_millis(700)).await;
         let error = process.read_output(10).await.unwrap_err();
-        assert_eq!(
-            error,
-            Error::Timeout {
-                doing: "finish a command".to_owned(),
-                limit,
-            }
-        );
+        let Error::Timeout {
+            doing,
+            limit: named,
+            change,
+        } = error
+        else {
+            panic!("another error: {error:?}");
+        };
+        assert_eq!((doing.as_str(), named), ("finish a command", limit));
+        assert!(change.is_some());
     });
 }
 

@@ -95,7 +95,7 @@ fn unread_output_does_not_block_the_exit() {
                 left.code,
                 left.stdout.len(),
                 left.stderr.len(),
-                left.truncated
+                left.stdout_truncated && left.stderr_truncated
             ),
             (5, 1000, 1000, true)
         );

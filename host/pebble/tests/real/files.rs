@@ -103,10 +103,7 @@ fn errors_of_paths_have_their_problem() {
             problem(client.remove_path(&missing, false).await),
             PathProblem::NotFound
         );
-        assert_eq!(
-            problem(client.list_files(&missing, None, true).await),
-            PathProblem::NotFound
-        );
+        assert_eq!(problem(client.stat(&missing).await), PathProblem::NotFound);
         client.remove_path(&missing, true).await.unwrap();
         let options = FileOptions::default();
         client
@@ -142,7 +139,7 @@ fn directories_are_listed() {
         }
         std::os::unix::fs::symlink("b.txt", daemon.path("link")).unwrap();
         let listed = client
-            .list_files(&daemon.path(""), Some("*.*"), false)
+            .list_files(&daemon.path(""), Some("*.*"))
             .await
             .unwrap();
         let names: Vec<_> = listed
@@ -157,11 +154,8 @@ fn directories_are_listed() {
                 ("pebble.socket", FileKind::Socket, None),
             ]
         );
-        let itself = client
-            .list_files(&daemon.path(""), None, true)
-            .await
-            .unwrap();
-        assert_eq!(itself[0].kind, FileKind::Directory);
+        let itself = client.stat(&daemon.path("")).await.unwrap();
+        assert_eq!(itself.kind, FileKind::Directory);
     });
 }
 

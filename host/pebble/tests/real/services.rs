@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use charmhost_pebble::{Client, Error};
 
 use crate::daemon::{error_response, with};
@@ -73,14 +75,21 @@ fn layers_are_combined_to_a_plan() {
 fn services_start_and_stop() {
     with(async |_, client| {
         client.add_layer("one", LAYER, false).await.unwrap();
-        client.replan().await.unwrap();
+        client.replan(None).await.unwrap();
         assert_eq!(running(&client).await, ["a"]);
-        client.start(&names(&["b"])).await.unwrap();
-        client.stop(&names(&["a"])).await.unwrap();
+        client.start(&names(&["b"]), None).await.unwrap();
+        client.stop(&names(&["a"]), None).await.unwrap();
         assert_eq!(running(&client).await, ["b"]);
-        client.autostart().await.unwrap();
-        client.restart(&names(&["a", "b"])).await.unwrap();
+        client.autostart(None).await.unwrap();
+        client.restart(&names(&["a", "b"]), None).await.unwrap();
         assert_eq!(running(&client).await, ["a", "b"]);
+        let change = client
+            .stop(&names(&["a"]), Some(Duration::ZERO))
+            .await
+            .unwrap();
+        let change = client.wait_change(&change, None).await.unwrap();
+        assert_eq!(change.kind, "stop");
+        assert!(change.spawn_time.seconds() > 1.7e9);
         let only = client.services(&names(&["b", "nobody"])).await.unwrap();
         assert_eq!(only.len(), 1);
         assert!(only[0].current_since.is_some());
@@ -91,7 +100,7 @@ fn services_start_and_stop() {
 fn a_service_that_does_not_start_has_an_error() {
     with(async |_, client| {
         client.add_layer("one", LAYER, false).await.unwrap();
-        let error = client.start(&names(&["bad"])).await.unwrap_err();
+        let error = client.start(&names(&["bad"]), None).await.unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Change(change) if change.kind == "start"));
         for wanted in [
@@ -102,13 +111,16 @@ fn a_service_that_does_not_start_has_an_error() {
         ] {
             assert!(text.contains(wanted), "{wanted:?} is not in {text}");
         }
-        let (status, message) = error_response(client.start(&names(&["nobody"])).await);
+        let (status, message) = error_response(client.start(&names(&["nobody"]), None).await);
         assert_eq!(status, 400);
         assert!(
             message.contains("service \"nobody\" does not exist"),
             "{message}"
         );
-        assert!(matches!(client.start(&[]).await, Err(Error::Invalid(_))));
+        assert!(matches!(
+            client.start(&[], None).await,
+            Err(Error::Invalid(_))
+        ));
     });
 }
 
@@ -116,9 +128,12 @@ fn a_service_that_does_not_start_has_an_error() {
 fn checks_and_notices() {
     with(async |_, client| {
         client.add_layer("one", LAYER, false).await.unwrap();
-        let checks = client.checks(&names(&["up"])).await.unwrap();
+        let checks = client.checks(&names(&["up"]), None).await.unwrap();
         assert_eq!((checks[0].status.as_str(), checks[0].threshold), ("up", 2));
         assert_eq!(checks[0].level, "ready");
+        assert!(checks[0].change_id.is_some());
+        let alive = client.checks(&names(&["up"]), Some("alive")).await.unwrap();
+        assert_eq!(alive, []);
         let id = client
             .notify("example.com/done", [("k", "v")])
             .await

@@ -7,9 +7,9 @@ use charmhost_error_chain::ErrorChain;
 use charmhost_juju::{Level, Stderr};
 
 use super::report;
-use crate::bindings::entry::Outcome as GuestOutcome;
 use crate::failure::Failure;
 use crate::state::{CharmState, State};
+use crate::wit::v1::GuestOutcome;
 
 /// The exit code of a session that failed.
 const FAILED: u8 = 1;
@@ -73,11 +73,15 @@ pub(super) fn finish(state: &mut State, ended: wasmtime::Result<GuestOutcome>) -
             match outcome {
                 GuestOutcome::Completed => commit(&mut state.charm),
                 GuestOutcome::Aborted => Ending::Aborted,
-                GuestOutcome::Exited(exit) => {
-                    if !exit.message.is_empty() {
-                        state.charm.stderr.write_line(&exit.message);
+                GuestOutcome::Failed(failure) => {
+                    report::charm_failed(&mut state.charm, &Failure::reported(failure));
+                    Ending::Failed
+                }
+                GuestOutcome::Exited { code, message } => {
+                    if let Some(message) = message {
+                        state.charm.stderr.write_line(&message);
                     }
-                    Ending::Exited(exit.code)
+                    Ending::Exited(code)
                 }
             }
         }

@@ -6,8 +6,8 @@ use wasmtime::Store;
 
 use super::ending::{self, Ending};
 use crate::artifact::CompiledCharm;
-use crate::bindings::CharmPre;
 use crate::state::State;
+use crate::wit::v1::bindings::CharmPre;
 
 /// What a guest that has ended still holds.
 pub(super) struct Guest {
@@ -35,7 +35,8 @@ pub(super) fn run(
     } = &mut guest;
     let ended = runtime.block_on(async {
         let charm = pre.instantiate_async(&mut *store).await?;
-        charm.charmhost_entry_entry().call_run(&mut *store).await
+        let outcome = charm.charmhost_entry_entry().call_run(&mut *store).await?;
+        Ok(outcome.into())
     });
     let ending = ending::finish(store.data_mut(), ended);
     Ok((ending, guest))

@@ -13,12 +13,13 @@ mod outcome;
 mod report;
 mod sandbox;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_framework::{Framework, Queue};
+use charmhost_framework::{Event, Framework, Queue};
 use charmhost_hook_tools::Policy;
-use charmhost_juju::{Environment, Event, Level, Metadata, Model, Stderr};
+use charmhost_juju::{Environment, Level, Metadata, Model, Stderr};
 use charmhost_sandbox::{GuestHost, HostMemory};
 use charmhost_store::{Backend, Error as StoreError, OpenOptions, Transaction};
 
@@ -102,7 +103,7 @@ impl<'a> Session<'a> {
         let event_names = Box::new(move |name: &str| known.has_event(name));
         let mut charm_state = CharmState {
             framework: Framework::new(
-                event,
+                Some(event),
                 environment.is_restricted(),
                 event_names,
                 queue,
@@ -115,7 +116,7 @@ impl<'a> Session<'a> {
             metadata,
             model,
             stderr,
-            handler: None,
+            handlers: BTreeMap::new(),
             crash: None,
         };
         let memory = HostMemory::new(settings.limits.host_memory());
@@ -139,9 +140,7 @@ impl<'a> Session<'a> {
 /// A session whose guest is about to run.
 struct Begun {
     definition: Definition,
-    /// None if the charm does not define the event, which is no failure
-    /// (ops §2.2).
-    event: Option<Event>,
+    event: Event,
     local: Transaction,
     queue: Queue,
 }
@@ -199,11 +198,16 @@ fn begin(
     let event = environment
         .event(metadata)
         .map_err(|error| Stop::Failed(error.to_string()))?;
-    if event.is_none() {
+    // A charm that does not define the event is no failure (ops §2.2).
+    let event = event.map(Event::Juju).unwrap_or_else(|| {
         let name = environment.event_name();
         let line = format!("Event {name} not defined for {}.", metadata.name);
         model.log(Level::Debug, &line);
-    }
+        Event::Other {
+            name,
+            variables: environment.event_variables(),
+        }
+    });
     let options = OpenOptions {
         restricted: environment.is_restricted(),
         mode: settings.state.mode,

@@ -27,13 +27,14 @@ pub(super) fn charm_failed(charm: &mut CharmState, failure: &Failure) {
         message,
         location,
         traceback,
+        delivery,
     } = failure;
     let location = location
         .as_ref()
         .map(|location| format!(" at {location}"))
         .unwrap_or_default();
-    let (handler, event) = match &charm.handler {
-        Some((handler, event)) => (handler.clone(), event.clone()),
+    let (handler, event) = match charm.handler(*delivery) {
+        Some(handler) => (handler.name.clone(), handler.event.clone()),
         None => ("none".to_owned(), charm.environment.event_name()),
     };
     let mut line = format!(

@@ -10,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "../../wit/charm",
         world: "charmhost:charm/charm",
         exports: { default: async },
     });
@@ -18,9 +18,9 @@ mod bindings {
 
 use bindings::Charm;
 use bindings::charmhost::{
-    actions::actions, config::config, context::context, errors::errors, events::events,
-    framework::framework, hook_tools::hook_tools, log::log, ports::ports, relations::relations,
-    status::status, stored_state::stored_state, unit::unit,
+    actions::actions, config::config, context::context, crash::crash, errors::errors,
+    events::events, framework::framework, hook_tools::hook_tools, log::log, ports::ports,
+    relations::relations, status::status, stored_state::stored_state, unit::unit,
 };
 
 /// The allocator of `dispatch`, so that it makes no difference.
@@ -44,26 +44,29 @@ impl WasiView for State {
 type Result<T> = std::result::Result<T, errors::Error>;
 
 fn none<T>() -> Result<T> {
-    Err(errors::Error::Other("this is a baseline".to_owned()))
+    Err(errors::Error::NotFound("this is a baseline".to_owned()))
 }
 
 impl errors::Host for State {}
 impl events::Host for State {}
 
 impl framework::Host for State {
-    fn define(&mut self, _: String, _: String) -> Result<()> {
+    fn define(&mut self, _: framework::EventKey) -> Result<()> {
         Ok(())
     }
-    fn observe(&mut self, _: String, _: String, _: String, _: String) -> Result<()> {
+    fn observe(&mut self, _: framework::Observer) -> Result<()> {
         Ok(())
     }
     fn next(&mut self) -> Result<Option<framework::Delivery>> {
         Ok(None)
     }
-    fn emit(&mut self, _: String, _: String, _: String) -> Result<Vec<framework::Delivery>> {
+    fn emit(&mut self, _: framework::EventKey, _: String) -> Result<Vec<framework::Delivery>> {
         Ok(Vec::new())
     }
     fn done(&mut self, _: u32, _: framework::Settlement) -> Result<()> {
+        Ok(())
+    }
+    fn collect_status(&mut self, _: status::SettableStatus) -> Result<()> {
         Ok(())
     }
 }
@@ -80,7 +83,7 @@ impl context::Host for State {
             juju_version: text(),
             charm_dir: text(),
             dispatch_path: text(),
-            hook_name: text(),
+            hook_name: None,
             machine_id: None,
             availability_zone: None,
             principal_unit: None,
@@ -113,10 +116,7 @@ impl status::Host for State {
     fn get(&mut self, _: status::Scope) -> Result<status::StatusInfo> {
         none()
     }
-    fn set(&mut self, _: status::Scope, _: status::StatusInfo) -> Result<()> {
-        Ok(())
-    }
-    fn collect(&mut self, _: status::StatusInfo) -> Result<()> {
+    fn set(&mut self, _: status::Scope, _: status::SettableStatus) -> Result<()> {
         Ok(())
     }
 }
@@ -146,25 +146,28 @@ impl actions::Host for State {
 }
 
 impl ports::Host for State {
-    fn open(&mut self, _: ports::PortRange) -> Result<()> {
+    fn open(&mut self, _: ports::Port, _: Vec<String>) -> Result<()> {
         Ok(())
     }
-    fn close(&mut self, _: ports::PortRange) -> Result<()> {
+    fn close(&mut self, _: ports::Port, _: Vec<String>) -> Result<()> {
         Ok(())
     }
-    fn opened(&mut self) -> Result<Vec<ports::PortRange>> {
+    fn opened(&mut self) -> Result<Vec<ports::Port>> {
         Ok(Vec::new())
     }
-    fn set(&mut self, _: Vec<ports::PortRange>) -> Result<()> {
+    fn opened_with_endpoints(&mut self) -> Result<Vec<ports::OpenedPort>> {
+        Ok(Vec::new())
+    }
+    fn set(&mut self, _: Vec<ports::Port>) -> Result<()> {
         Ok(())
     }
 }
 
 impl relations::Host for State {
-    fn list_relations(&mut self, _: String) -> Result<Vec<relations::RelationInfo>> {
+    fn list(&mut self, _: String) -> Result<Vec<relations::RelationInfo>> {
         none()
     }
-    fn get_relation(&mut self, _: String, _: u32) -> Result<relations::RelationInfo> {
+    fn get(&mut self, _: String, _: u32) -> Result<relations::RelationInfo> {
         none()
     }
     fn read(
@@ -187,17 +190,26 @@ impl relations::Host for State {
 }
 
 impl stored_state::Host for State {
-    fn load(&mut self, _: String) -> Result<Option<String>> {
+    fn load(&mut self, _: String, _: String) -> Result<Option<String>> {
         Ok(None)
     }
-    fn save(&mut self, _: String, _: String) -> Result<()> {
+    fn save(&mut self, _: String, _: String, _: String) -> Result<()> {
         Ok(())
+    }
+    fn remove(&mut self, _: String, _: String) -> Result<()> {
+        Ok(())
+    }
+    fn names(&mut self, _: String) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 }
 
 impl log::Host for State {
     fn write(&mut self, _: log::Level, _: String) {}
-    fn report_crash(&mut self, _: log::CrashReport) {}
+}
+
+impl crash::Host for State {
+    fn report(&mut self, _: crash::Failure) {}
 }
 
 fn main() -> wasmtime::Result<()> {
@@ -229,6 +241,7 @@ fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     actions::add_to_linker::<_, Own>(linker, |state| state)?;
     config::add_to_linker::<_, Own>(linker, |state| state)?;
     context::add_to_linker::<_, Own>(linker, |state| state)?;
+    crash::add_to_linker::<_, Own>(linker, |state| state)?;
     errors::add_to_linker::<_, Own>(linker, |state| state)?;
     events::add_to_linker::<_, Own>(linker, |state| state)?;
     framework::add_to_linker::<_, Own>(linker, |state| state)?;

@@ -34,15 +34,11 @@ fn calls_are_those_of_ops_word_for_word() {
         .set_status(Scope::App, &status(StatusName::Blocked, "no db"))
         .unwrap();
     bench.model.set_workload_version("1.2").unwrap();
-    bench.model.open_port(&TCP_80).unwrap();
     bench
         .model
-        .close_port(&Port {
-            protocol: Protocol::Icmp,
-            from: 0,
-            to: 0,
-        })
+        .open_port(&TCP_80, &["db".to_owned(), "web".to_owned()])
         .unwrap();
+    bench.model.close_port(&Port::ICMP, &[]).unwrap();
     bench
         .model
         .set_ports(&[
@@ -68,7 +64,7 @@ fn calls_are_those_of_ops_word_for_word() {
             "is-leader --format=json",
             "status-set --application=True blocked -- no db",
             "application-version-set -- 1.2",
-            "open-port 80/tcp",
+            "open-port 80/tcp --endpoints db,web",
             "close-port icmp",
             "opened-ports --format=json",
             "close-port 81/tcp",

@@ -2,13 +2,17 @@
 //! one interface and those of the domain, and decides nothing.
 
 mod actions;
+pub(crate) mod bindings;
 mod config;
 mod context;
+mod crash;
+mod entry;
 mod events;
 mod framework;
 mod hook_tools;
 mod log;
 mod pebble;
+mod pebble_errors;
 mod ports;
 mod relations;
 mod status;
@@ -19,17 +23,41 @@ mod unit;
 use charmhost_hook_tools::ToolError;
 use charmhost_sandbox::HostMemoryExceeded;
 
-use crate::bindings::{errors, events as wit_events};
+use bindings::{errors, events as wit_events};
+
 use crate::state::State;
 
+pub(crate) use entry::GuestOutcome;
 pub(crate) use errors::Error;
 
 impl errors::Host for State {}
 impl wit_events::Host for State {}
 
+/// Codes of failures without a case of their own.
+mod code {
+    pub const HOOK_TOOL_FAILED: &str = "hook-tool-failed";
+    pub const HOOK_TOOL_UNAVAILABLE: &str = "hook-tool-unavailable";
+    pub const HOST_MEMORY: &str = "host-memory";
+    pub const METADATA: &str = "metadata";
+    pub const STATE: &str = "state";
+    pub const UNEXPECTED_OUTPUT: &str = "unexpected-output";
+}
+
+fn failure(code: &str, message: impl Into<String>) -> errors::OtherFailure {
+    errors::OtherFailure {
+        code: code.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// An error that has no case of its own.
+fn other(code: &str, message: impl Into<String>) -> Error {
+    Error::Other(failure(code, message))
+}
+
 /// The error of a guest for which the host holds too much.
 fn full(error: HostMemoryExceeded) -> Error {
-    Error::Other(error.to_string())
+    other(code::HOST_MEMORY, error.to_string())
 }
 
 /// Maps the error of a hook tool to the case that a charm can act on (ops §8).
@@ -44,8 +72,10 @@ fn error(error: ToolError) -> Error {
         ToolError::Timeout { .. } => Error::Timeout(text),
         ToolError::Denied { .. } => Error::Denied(errors::Denial {
             message: text,
-            grant: String::new(),
+            grant: None,
         }),
-        _ => Error::Other(text),
+        ToolError::UnexpectedOutput { .. } => other(code::UNEXPECTED_OUTPUT, text),
+        ToolError::Unreachable { .. } => other(code::HOOK_TOOL_UNAVAILABLE, text),
+        _ => other(code::HOOK_TOOL_FAILED, text),
     }
 }

@@ -3,8 +3,8 @@
 use charmhost_error_chain::ErrorChain;
 use charmhost_store::{Error as StateError, Notice};
 
-use super::{Error, full};
-use crate::bindings::store::{self as wit, Host};
+use super::bindings::store::{self as wit, Host};
+use super::{Error, code, full, other};
 use crate::state::State;
 
 impl State {
@@ -16,10 +16,13 @@ impl State {
 
 impl Host for State {
     fn load_snapshot(&mut self, path: String) -> Result<Option<Vec<u8>>, Error> {
-        let bytes = self.charm.local.bytes(&path).map_err(other)?;
-        bytes
-            .transpose()
-            .map_err(|reason| Error::Other(format!("cannot load the snapshot {path:?}: {reason}")))
+        let bytes = self.charm.local.bytes(&path).map_err(unreadable)?;
+        bytes.transpose().map_err(|reason| {
+            other(
+                code::STATE,
+                format!("cannot load the snapshot {path:?}: {reason}"),
+            )
+        })
     }
 
     fn save_snapshot(&mut self, path: String, data: Vec<u8>) -> Result<(), Error> {
@@ -35,11 +38,11 @@ impl Host for State {
     }
 
     fn list_snapshots(&mut self) -> Result<Vec<String>, Error> {
-        self.charm.local.handles().map_err(other)
+        self.charm.local.handles().map_err(unreadable)
     }
 
     fn list_notices(&mut self) -> Result<Vec<wit::Notice>, Error> {
-        let notices = self.charm.local.notices().map_err(other)?;
+        let notices = self.charm.local.notices().map_err(unreadable)?;
         let notice = |notice: Notice| wit::Notice {
             event_path: notice.event_path,
             observer_path: notice.observer_path,
@@ -69,6 +72,6 @@ fn notice(notice: wit::Notice) -> Notice {
     }
 }
 
-fn other(error: StateError) -> Error {
-    Error::Other(error.chain().to_string())
+fn unreadable(error: StateError) -> Error {
+    other(code::STATE, error.chain().to_string())
 }

@@ -1,12 +1,12 @@
 //! Bindings that wasmtime generates from the WIT.
 //!
-//! Nothing outside of this crate sees these types: [`crate::interfaces`]
-//! translates between them and those of the domain.
+//! Nothing outside of this crate sees these types: the modules beside this one
+//! translate between them and those of the domain.
 
 #![allow(missing_docs)]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../wit/charm",
     world: "charmhost:charm/charm",
     imports: { "charmhost:pebble/pebble": async },
     exports: { default: async },
@@ -20,12 +20,14 @@ wasmtime::component::bindgen!({
 pub(crate) use charmhost::actions::actions;
 pub(crate) use charmhost::config::config;
 pub(crate) use charmhost::context::context;
+pub(crate) use charmhost::crash::crash;
 pub(crate) use charmhost::errors::errors;
 pub(crate) use charmhost::events::events;
 pub(crate) use charmhost::framework::framework;
 pub(crate) use charmhost::hook_tools::hook_tools;
 pub(crate) use charmhost::log::log;
 pub(crate) use charmhost::pebble::pebble;
+pub(crate) use charmhost::pebble_errors::pebble_errors;
 pub(crate) use charmhost::ports::ports;
 pub(crate) use charmhost::relations::relations;
 pub(crate) use charmhost::status::status;

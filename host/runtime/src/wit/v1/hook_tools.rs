@@ -2,9 +2,9 @@
 
 use charmhost_hook_tools::Denied;
 
+use super::bindings::errors::Denial;
+use super::bindings::hook_tools::{Host, ToolOutput};
 use super::{Error, error};
-use crate::bindings::errors::Denial;
-use crate::bindings::hook_tools::{Host, ToolOutput};
 use crate::state::State;
 
 impl Host for State {
@@ -12,23 +12,23 @@ impl Host for State {
         &mut self,
         tool: String,
         args: Vec<String>,
-        input: Option<Vec<u8>>,
+        stdin: Option<Vec<u8>>,
     ) -> Result<ToolOutput, Error> {
         if let Err(Denied { reason, grant }) = self.charm.hook_tools.check(&tool, &args) {
             let what = format!("running {tool}: {reason}");
             self.sandbox.denials().add(&what, grant.as_deref());
             return Err(Error::Denied(Denial {
                 message: format!("cannot run {tool}: {reason}"),
-                grant: grant.unwrap_or_default(),
+                grant,
             }));
         }
         self.charm.model.note_reboot(&tool);
-        let output = self.charm.model.run(&tool, &args, input.as_deref());
+        let output = self.charm.model.run(&tool, &args, stdin.as_deref());
         let output = output.map_err(error)?;
         Ok(ToolOutput {
-            code: output.code,
-            output: output.stdout,
-            error_output: output.stderr,
+            exit_code: output.code,
+            stdout: output.stdout,
+            stderr: output.stderr,
         })
     }
 }

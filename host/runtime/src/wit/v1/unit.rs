@@ -1,7 +1,7 @@
 //! `charmhost:unit/unit`: leadership and the workload version (ops §10).
 
+use super::bindings::unit::Host;
 use super::{Error, error};
-use crate::bindings::unit::Host;
 use crate::state::State;
 
 impl Host for State {

@@ -1,6 +1,6 @@
 //! `charmhost:context/context`: the environment of the dispatch (ops §1).
 
-use crate::bindings::context::{ContextInfo, Host};
+use super::bindings::context::{ContextInfo, Host};
 use crate::state::State;
 
 impl Host for State {
@@ -15,7 +15,7 @@ impl Host for State {
             juju_version: environment.juju_version.to_string(),
             charm_dir: environment.charm_dir.display().to_string(),
             dispatch_path: environment.dispatch_path.clone(),
-            hook_name: environment.hook_name.clone(),
+            hook_name: Some(environment.hook_name.clone()).filter(|name| !name.is_empty()),
             machine_id: environment.machine_id.clone(),
             availability_zone: environment.availability_zone.clone(),
             principal_unit: environment.principal_unit.clone(),

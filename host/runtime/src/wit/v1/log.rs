@@ -1,9 +1,8 @@
-//! `charmhost:log/log`: log lines, and the report of a crash (ops §20).
+//! `charmhost:log/log`: log lines (ops §20).
 
 use charmhost_juju::Level;
 
-use crate::bindings::log::{self as wit, Host};
-use crate::failure::CrashReport;
+use super::bindings::log::{self as wit, Host};
 use crate::state::State;
 
 impl Host for State {
@@ -19,15 +18,5 @@ impl Host for State {
         // A denial is logged before the charm's own line about it.
         self.log_denials();
         self.log_for_guest(level, &message);
-    }
-
-    fn report_crash(&mut self, report: wit::CrashReport) {
-        self.charm.crash = Some(CrashReport {
-            kind: report.kind,
-            message: report.message,
-            file: report.file,
-            line: report.line,
-            traceback: report.traceback,
-        });
     }
 }

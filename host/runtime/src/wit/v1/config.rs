@@ -2,8 +2,8 @@
 
 use charmhost_juju::ConfigValue;
 
-use super::{Error, error};
-use crate::bindings::config::{self as wit, Host};
+use super::bindings::config::{self as wit, Host};
+use super::{Error, code, error, other};
 use crate::state::State;
 
 impl Host for State {
@@ -24,7 +24,10 @@ impl Host for State {
             return Ok(Some(value(option)));
         }
         let known = self.charm.metadata.config_options().map_err(|error| {
-            Error::Other(format!("cannot look up the option {name:?}: {error}"))
+            other(
+                code::METADATA,
+                format!("cannot look up the option {name:?}: {error}"),
+            )
         })?;
         if known.contains_key(&name) {
             return Ok(None);
@@ -46,7 +49,7 @@ fn value(value: &ConfigValue) -> wit::ConfigValue {
         ConfigValue::Bool(value) => wit::ConfigValue::Boolean(*value),
         ConfigValue::Int(value) => wit::ConfigValue::Integer(*value),
         ConfigValue::Float(value) => wit::ConfigValue::Float(*value),
-        ConfigValue::String(value) => wit::ConfigValue::Text(value.clone()),
+        ConfigValue::String(value) => wit::ConfigValue::String(value.clone()),
         ConfigValue::Secret(uri) => wit::ConfigValue::Secret(uri.clone()),
     }
 }

@@ -2,8 +2,8 @@
 
 use charmhost_juju::flatten_results;
 
+use super::bindings::actions::Host;
 use super::{Error, error};
-use crate::bindings::actions::Host;
 use crate::state::State;
 
 impl Host for State {

@@ -8,7 +8,10 @@ use charmhost_juju::events::table::{
 };
 use charmhost_juju::{Event as JujuEvent, EventKind};
 
-use crate::bindings::events as wit;
+use super::bindings::events as wit;
+
+/// The further data of an event without a case of its own.
+const NO_DATA: &str = "{}";
 
 /// Converts an event for the guest.
 pub(super) fn event(event: Event) -> wit::Event {
@@ -18,12 +21,18 @@ pub(super) fn event(event: Event) -> wit::Event {
         Event::CollectUnitStatus => wit::Event::CollectUnitStatus,
         Event::PreCommit => wit::Event::PreCommit,
         Event::Commit => wit::Event::Commit,
+        Event::Other {
+            name, variables, ..
+        } => wit::Event::Other(wit::OtherEvent {
+            name,
+            variables: variables.into_iter().collect(),
+            data: NO_DATA.to_owned(),
+        }),
         Event::Custom { name, snapshot } => wit::Event::Custom(wit::CustomEvent { name, snapshot }),
     }
 }
 
-/// The case of the WIT interface for each kind of event. An event without a case
-/// of its own is `other`, with its snapshot.
+/// The case of the WIT interface for each kind of event.
 fn juju(event: &JujuEvent) -> wit::Event {
     match event.kind() {
         EventKind::Install => wit::Event::Install,
@@ -39,9 +48,9 @@ fn juju(event: &JujuEvent) -> wit::Event {
         EventKind::PostSeriesUpgrade => wit::Event::PostSeriesUpgrade,
         EventKind::CollectMetrics => wit::Event::CollectMetrics,
         EventKind::RelationCreated => wit::Event::RelationCreated(relation(event)),
-        EventKind::RelationJoined => wit::Event::RelationJoined(relation(event)),
-        EventKind::RelationChanged => wit::Event::RelationChanged(relation(event)),
-        EventKind::RelationDeparted => wit::Event::RelationDeparted(relation(event)),
+        EventKind::RelationJoined => wit::Event::RelationJoined(joined(event)),
+        EventKind::RelationChanged => wit::Event::RelationChanged(changed(event)),
+        EventKind::RelationDeparted => wit::Event::RelationDeparted(departed(event)),
         EventKind::RelationBroken => wit::Event::RelationBroken(relation(event)),
         EventKind::StorageAttached => wit::Event::StorageAttached(storage(event)),
         EventKind::StorageDetaching => wit::Event::StorageDetaching(storage(event)),
@@ -81,6 +90,34 @@ fn relation(event: &JujuEvent) -> wit::RelationEvent {
         endpoint: event.subject().to_owned(),
         relation_id: number(event, &RELATION_ID),
         app: optional(event, &REMOTE_APP),
+    }
+}
+
+fn joined(event: &JujuEvent) -> wit::RelationJoinedEvent {
+    let unit = text(event, &REMOTE_UNIT);
+    let app_of_unit = || unit.split('/').next().unwrap_or_default().to_owned();
+    wit::RelationJoinedEvent {
+        endpoint: event.subject().to_owned(),
+        relation_id: number(event, &RELATION_ID),
+        app: optional(event, &REMOTE_APP).unwrap_or_else(app_of_unit),
+        unit,
+    }
+}
+
+fn changed(event: &JujuEvent) -> wit::RelationChangedEvent {
+    wit::RelationChangedEvent {
+        endpoint: event.subject().to_owned(),
+        relation_id: number(event, &RELATION_ID),
+        app: optional(event, &REMOTE_APP),
+        unit: optional(event, &REMOTE_UNIT),
+    }
+}
+
+fn departed(event: &JujuEvent) -> wit::RelationDepartedEvent {
+    wit::RelationDepartedEvent {
+        endpoint: event.subject().to_owned(),
+        relation_id: number(event, &RELATION_ID),
+        app: optional(event, &REMOTE_APP),
         unit: optional(event, &REMOTE_UNIT),
         departing_unit: optional(event, &DEPARTING_UNIT),
     }
@@ -97,16 +134,16 @@ fn storage(event: &JujuEvent) -> wit::StorageEvent {
 fn notice(event: &JujuEvent) -> wit::NoticeEvent {
     wit::NoticeEvent {
         container: event.subject().to_owned(),
-        notice_id: text(event, &NOTICE_ID),
-        notice_type: text(event, &NOTICE_TYPE),
-        notice_key: text(event, &NOTICE_KEY),
+        id: text(event, &NOTICE_ID),
+        kind: text(event, &NOTICE_TYPE),
+        key: text(event, &NOTICE_KEY),
     }
 }
 
 fn check(event: &JujuEvent) -> wit::CheckEvent {
     wit::CheckEvent {
         container: event.subject().to_owned(),
-        check: text(event, &CHECK_NAME),
+        name: text(event, &CHECK_NAME),
     }
 }
 
@@ -164,24 +201,23 @@ mod tests {
         environment.unwrap().event(&metadata).unwrap().unwrap()
     }
 
-    /// An event whose name is not a case of the interface is `other`.
     #[test]
     fn an_event_is_the_case_of_its_name() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/deps/events.wit");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/events/events.wit");
         let interface = std::fs::read_to_string(path).unwrap();
         for kind in EventKind::ALL {
-            let event = event_of(*kind);
-            let case = format!("{:?}", juju(&event));
+            let case = format!("{:?}", juju(&event_of(*kind)));
             let hook = kind.row().hook_name();
             let is_case = [",", "("]
                 .iter()
                 .any(|end| interface.contains(&format!("\n    {hook}{end}")));
-            let wanted = match is_case {
-                true => format!("Event::{kind:?}"),
-                false => "Event::Other".to_owned(),
-            };
-            let name = case.split(['(', ' ']).next();
-            assert_eq!(name, Some(wanted.as_str()), "{case}");
+            assert!(is_case, "{hook} is no case of the interface");
+            let wanted = format!("Event::{kind:?}");
+            assert_eq!(
+                case.split(['(', ' ']).next(),
+                Some(wanted.as_str()),
+                "{case}"
+            );
         }
     }
 }

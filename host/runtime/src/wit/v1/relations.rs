@@ -2,17 +2,17 @@
 
 use charmhost_juju::{DatabagOwner, OwnDatabag, Relation};
 
+use super::bindings::relations::{self as wit, Host};
 use super::{Error, error};
-use crate::bindings::relations::{self as wit, Host};
 use crate::state::State;
 
 impl Host for State {
-    fn list_relations(&mut self, endpoint: String) -> Result<Vec<wit::RelationInfo>, Error> {
+    fn list(&mut self, endpoint: String) -> Result<Vec<wit::RelationInfo>, Error> {
         let listed = self.charm.model.relations(&endpoint);
         Ok(listed.map_err(error)?.iter().cloned().map(info).collect())
     }
 
-    fn get_relation(&mut self, endpoint: String, id: u32) -> Result<wit::RelationInfo, Error> {
+    fn get(&mut self, endpoint: String, id: u32) -> Result<wit::RelationInfo, Error> {
         let relation = self.charm.model.relation(&endpoint, id);
         relation.map(info).map_err(error)
     }

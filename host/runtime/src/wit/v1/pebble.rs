@@ -1,0 +1,498 @@
+//! `charmhost:pebble/pebble`: containers and their Pebble (ops §18).
+
+use std::time::Duration;
+
+use charmhost_pebble::{self as pebble, Client, Error, Exec, Process, Pull, Push};
+use charmhost_sandbox::Reservation;
+use wasmtime::component::Resource;
+
+use super::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter, HostProcess};
+use super::bindings::pebble_errors::PebbleError;
+use super::pebble_errors::{closed, error, full, table_error};
+use crate::containers::{ProcessHandle, PullHandle, PushHandle};
+use crate::state::State;
+
+/// Size of the chunks that a guest reads and writes, in bytes.
+const CHUNK: u32 = 1024 * 1024;
+
+impl State {
+    fn container(&mut self, name: &str) -> Result<Client, PebbleError> {
+        self.charm
+            .containers
+            .get(name)
+            .map_err(PebbleError::UnknownContainer)
+    }
+
+    fn writer(
+        &mut self,
+        writer: &Resource<PushHandle>,
+    ) -> Result<&mut Option<(Push, Reservation)>, PebbleError> {
+        Ok(&mut self.table.get_mut(writer).map_err(table_error)?.0)
+    }
+
+    fn process(&mut self, process: &Resource<ProcessHandle>) -> Result<&mut Process, PebbleError> {
+        let process = self.table.get_mut(process).map_err(table_error)?;
+        let (process, _) = process.0.as_mut().ok_or_else(waited_for)?;
+        Ok(process)
+    }
+
+    /// Takes a process out of its handle, which cannot be used afterwards.
+    fn take_process(
+        &mut self,
+        process: &Resource<ProcessHandle>,
+    ) -> Result<(Process, Reservation), PebbleError> {
+        let process = self.table.get_mut(process).map_err(table_error)?;
+        process.0.take().ok_or_else(waited_for)
+    }
+}
+
+fn waited_for() -> PebbleError {
+    closed("the command was waited for already")
+}
+
+fn file_closed() -> PebbleError {
+    closed("the file was closed already")
+}
+
+/// A number of seconds that a guest gives.
+fn seconds(what: &str, seconds: f64) -> Result<Duration, PebbleError> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        PebbleError::InvalidInput(format!(
+            "cannot {what} {seconds} seconds: give a positive number"
+        ))
+    })
+}
+
+fn waiting(wait: Option<f64>) -> Result<Option<Duration>, PebbleError> {
+    wait.map(|wait| seconds("wait for a change for", wait))
+        .transpose()
+}
+
+/// The size of the next chunk. Rejects 0, as an empty chunk means the end.
+fn chunk_size(max: u32) -> Result<usize, PebbleError> {
+    match max {
+        0 => Err(PebbleError::InvalidInput("cannot read 0 bytes".to_owned())),
+        max => Ok(max.min(CHUNK) as usize),
+    }
+}
+
+impl Host for State {
+    async fn can_connect(&mut self, container: String) -> Result<bool, PebbleError> {
+        match self.container(&container)?.system_info().await {
+            Ok(_) => Ok(true),
+            Err(Error::NotReady { .. } | Error::Api { .. }) => Ok(false),
+            Err(other) => Err(error(other)),
+        }
+    }
+
+    async fn get_system_info(&mut self, container: String) -> Result<wit::SystemInfo, PebbleError> {
+        let info = self.container(&container)?.system_info().await;
+        let info = info.map_err(error)?;
+        Ok(wit::SystemInfo {
+            version: info.version,
+            boot_id: info.boot_id,
+        })
+    }
+
+    async fn add_layer(
+        &mut self,
+        container: String,
+        label: String,
+        layer: String,
+        combine: bool,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        client
+            .add_layer(&label, &layer, combine)
+            .await
+            .map_err(error)
+    }
+
+    async fn get_plan(&mut self, container: String) -> Result<String, PebbleError> {
+        self.container(&container)?.plan().await.map_err(error)
+    }
+
+    async fn services(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+    ) -> Result<Vec<wit::ServiceInfo>, PebbleError> {
+        let services = self.container(&container)?.services(&names).await;
+        let info = |service: pebble::ServiceInfo| wit::ServiceInfo {
+            name: service.name,
+            startup: match service.startup.as_str() {
+                "enabled" => wit::ServiceStartup::Enabled,
+                "disabled" => wit::ServiceStartup::Disabled,
+                _ => wit::ServiceStartup::Other(service.startup),
+            },
+            current: match service.current.as_str() {
+                "active" => wit::ServiceStatus::Active,
+                "inactive" => wit::ServiceStatus::Inactive,
+                "backoff" => wit::ServiceStatus::Backoff,
+                "error" => wit::ServiceStatus::Error,
+                _ => wit::ServiceStatus::Other(service.current),
+            },
+            current_since: service.current_since.map(pebble::Timestamp::seconds),
+        };
+        Ok(services.map_err(error)?.into_iter().map(info).collect())
+    }
+
+    async fn checks(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+        level: Option<wit::CheckLevel>,
+    ) -> Result<Vec<wit::CheckInfo>, PebbleError> {
+        let level = level.map(level_name);
+        let client = self.container(&container)?;
+        let checks = client.checks(&names, level.as_deref()).await;
+        Ok(checks.map_err(error)?.into_iter().map(check_info).collect())
+    }
+
+    async fn autostart(
+        &mut self,
+        container: String,
+        wait: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        client.autostart(waiting(wait)?).await.map_err(error)
+    }
+
+    async fn replan(
+        &mut self,
+        container: String,
+        wait: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        client.replan(waiting(wait)?).await.map_err(error)
+    }
+
+    async fn start_services(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+        wait: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        client.start(&names, waiting(wait)?).await.map_err(error)
+    }
+
+    async fn stop_services(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+        wait: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        client.stop(&names, waiting(wait)?).await.map_err(error)
+    }
+
+    async fn restart_services(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+        wait: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        client.restart(&names, waiting(wait)?).await.map_err(error)
+    }
+
+    async fn pull(
+        &mut self,
+        container: String,
+        path: String,
+    ) -> Result<Resource<PullHandle>, PebbleError> {
+        let client = self.container(&container)?;
+        let _reserved = self.memory.reserve(Pull::CAPACITY).map_err(full)?;
+        let pull = client.pull(&path).await.map_err(error)?;
+        let handle = PullHandle { pull, _reserved };
+        self.table.push(handle).map_err(table_error)
+    }
+
+    async fn push(
+        &mut self,
+        container: String,
+        path: String,
+        options: wit::FileOptions,
+    ) -> Result<Resource<PushHandle>, PebbleError> {
+        let client = self.container(&container)?;
+        let reserved = self.memory.reserve(Push::CAPACITY).map_err(full)?;
+        let push = client.push(&path, &file_options(options)).await;
+        let push = push.map_err(error)?;
+        let handle = PushHandle(Some((push, reserved)));
+        self.table.push(handle).map_err(table_error)
+    }
+
+    async fn stat(
+        &mut self,
+        container: String,
+        path: String,
+    ) -> Result<wit::FileInfo, PebbleError> {
+        let client = self.container(&container)?;
+        client.stat(&path).await.map(file_info).map_err(error)
+    }
+
+    async fn list_files(
+        &mut self,
+        container: String,
+        path: String,
+        pattern: Option<String>,
+    ) -> Result<Vec<wit::FileInfo>, PebbleError> {
+        let client = self.container(&container)?;
+        let found = client.list_files(&path, pattern.as_deref()).await;
+        Ok(found.map_err(error)?.into_iter().map(file_info).collect())
+    }
+
+    async fn make_dir(
+        &mut self,
+        container: String,
+        path: String,
+        options: wit::FileOptions,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        let made = client.make_dir(&path, &file_options(options)).await;
+        made.map_err(error)
+    }
+
+    async fn remove_path(
+        &mut self,
+        container: String,
+        path: String,
+        recursive: bool,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        client.remove_path(&path, recursive).await.map_err(error)
+    }
+
+    async fn exec(
+        &mut self,
+        container: String,
+        command: Vec<String>,
+        options: wit::ExecOptions,
+    ) -> Result<Resource<ProcessHandle>, PebbleError> {
+        let client = self.container(&container)?;
+        let exec = command_of(command, options)?;
+        let input = exec.input.as_ref().map_or(0, |input| input.len());
+        let reserved = self.memory.reserve(Process::CAPACITY + input);
+        let reserved = reserved.map_err(full)?;
+        let process = client.exec(&exec).await.map_err(error)?;
+        let handle = ProcessHandle(Some((process, reserved)));
+        self.table.push(handle).map_err(table_error)
+    }
+}
+
+impl HostFileReader for State {
+    async fn read(
+        &mut self,
+        reader: Resource<PullHandle>,
+        max: u32,
+    ) -> Result<Vec<u8>, PebbleError> {
+        let max = chunk_size(max)?;
+        let reader = self.table.get_mut(&reader).map_err(table_error)?;
+        reader.pull.read(max).await.map(Vec::from).map_err(error)
+    }
+
+    async fn drop(&mut self, reader: Resource<PullHandle>) -> wasmtime::Result<()> {
+        self.table.delete(reader)?;
+        Ok(())
+    }
+}
+
+impl HostFileWriter for State {
+    async fn write(
+        &mut self,
+        writer: Resource<PushHandle>,
+        chunk: Vec<u8>,
+    ) -> Result<u32, PebbleError> {
+        let (push, _) = self.writer(&writer)?.as_mut().ok_or_else(file_closed)?;
+        let chunk = taken(chunk);
+        let size = chunk.len() as u32;
+        push.write(chunk).await.map_err(error)?;
+        Ok(size)
+    }
+
+    async fn close(&mut self, writer: Resource<PushHandle>) -> Result<(), PebbleError> {
+        let (push, _reserved) = self.writer(&writer)?.take().ok_or_else(file_closed)?;
+        push.finish().await.map_err(error)
+    }
+
+    async fn drop(&mut self, writer: Resource<PushHandle>) -> wasmtime::Result<()> {
+        self.table.delete(writer)?;
+        Ok(())
+    }
+}
+
+impl HostProcess for State {
+    async fn change_id(&mut self, process: Resource<ProcessHandle>) -> String {
+        let id = self.process(&process).map(|process| process.change_id());
+        id.unwrap_or_default().to_owned()
+    }
+
+    async fn write_stdin(
+        &mut self,
+        process: Resource<ProcessHandle>,
+        chunk: Vec<u8>,
+    ) -> Result<u32, PebbleError> {
+        let chunk = taken(chunk);
+        let size = chunk.len() as u32;
+        let written = self.process(&process)?.write_input(chunk).await;
+        written.map_err(error)?;
+        Ok(size)
+    }
+
+    async fn close_stdin(&mut self, process: Resource<ProcessHandle>) -> Result<(), PebbleError> {
+        self.process(&process)?.close_input();
+        Ok(())
+    }
+
+    async fn read_stdout(
+        &mut self,
+        process: Resource<ProcessHandle>,
+        max: u32,
+    ) -> Result<Vec<u8>, PebbleError> {
+        let max = chunk_size(max)?;
+        let read = self.process(&process)?.read_output(max).await;
+        read.map(Vec::from).map_err(error)
+    }
+
+    async fn read_stderr(
+        &mut self,
+        process: Resource<ProcessHandle>,
+        max: u32,
+    ) -> Result<Vec<u8>, PebbleError> {
+        let max = chunk_size(max)?;
+        let read = self.process(&process)?.read_error_output(max).await;
+        read.map(Vec::from).map_err(error)
+    }
+
+    async fn send_signal(
+        &mut self,
+        process: Resource<ProcessHandle>,
+        signal: String,
+    ) -> Result<(), PebbleError> {
+        let sent = self.process(&process)?.send_signal(&signal).await;
+        sent.map_err(error)
+    }
+
+    async fn wait_output(
+        &mut self,
+        process: Resource<ProcessHandle>,
+        max: u32,
+    ) -> Result<wit::CommandOutput, PebbleError> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let max = max.min(self.limiter.limits().host_buffer());
+        let (process, _reserved) = self.take_process(&process)?;
+        let output = process.collect(max).await.map_err(error)?;
+        Ok(wit::CommandOutput {
+            exit_code: output.code,
+            stdout: output.stdout,
+            stderr: output.stderr,
+            stdout_truncated: output.stdout_truncated,
+            stderr_truncated: output.stderr_truncated,
+        })
+    }
+
+    async fn wait(&mut self, process: Resource<ProcessHandle>) -> Result<i32, PebbleError> {
+        let (process, _reserved) = self.take_process(&process)?;
+        process.wait().await.map_err(error)
+    }
+
+    async fn drop(&mut self, process: Resource<ProcessHandle>) -> wasmtime::Result<()> {
+        self.table.delete(process)?;
+        Ok(())
+    }
+}
+
+/// The part of a chunk that one call takes.
+fn taken(mut chunk: Vec<u8>) -> Vec<u8> {
+    chunk.truncate(CHUNK as usize);
+    chunk
+}
+
+fn level_name(level: wit::CheckLevel) -> String {
+    match level {
+        wit::CheckLevel::Alive => "alive".to_owned(),
+        wit::CheckLevel::Ready => "ready".to_owned(),
+        wit::CheckLevel::Other(name) => name,
+    }
+}
+
+fn check_info(check: pebble::CheckInfo) -> wit::CheckInfo {
+    wit::CheckInfo {
+        name: check.name,
+        level: match check.level.as_str() {
+            "" => None,
+            "alive" => Some(wit::CheckLevel::Alive),
+            "ready" => Some(wit::CheckLevel::Ready),
+            _ => Some(wit::CheckLevel::Other(check.level)),
+        },
+        startup: check.startup.map(|startup| match startup.as_str() {
+            "enabled" => wit::CheckStartup::Enabled,
+            "disabled" => wit::CheckStartup::Disabled,
+            _ => wit::CheckStartup::Other(startup),
+        }),
+        status: match check.status.as_str() {
+            "up" => wit::CheckStatus::Up,
+            "down" => wit::CheckStatus::Down,
+            "inactive" => wit::CheckStatus::Inactive,
+            _ => wit::CheckStatus::Other(check.status),
+        },
+        successes: check.successes,
+        failures: check.failures,
+        threshold: check.threshold,
+        change_id: check.change_id,
+    }
+}
+
+fn file_options(options: wit::FileOptions) -> pebble::FileOptions {
+    pebble::FileOptions {
+        permissions: options.permissions,
+        user_id: options.user_id,
+        user: options.user,
+        group_id: options.group_id,
+        group: options.group,
+        make_parents: options.make_parents,
+    }
+}
+
+fn file_info(info: pebble::FileInfo) -> wit::FileInfo {
+    let kind = match info.kind {
+        pebble::FileKind::File => wit::FileKind::Regular,
+        pebble::FileKind::Directory => wit::FileKind::Directory,
+        pebble::FileKind::Symlink => wit::FileKind::Symlink,
+        pebble::FileKind::Socket => wit::FileKind::Socket,
+        pebble::FileKind::NamedPipe => wit::FileKind::NamedPipe,
+        pebble::FileKind::Device => wit::FileKind::Device,
+        pebble::FileKind::Unknown => wit::FileKind::Unknown,
+    };
+    wit::FileInfo {
+        path: info.path,
+        name: info.name,
+        kind,
+        size: info.size.map(|size| size as f64),
+        permissions: u32::from_str_radix(&info.permissions, 8).unwrap_or_default(),
+        last_modified: info.last_modified.seconds(),
+        user_id: info.user_id,
+        user: info.user,
+        group_id: info.group_id,
+        group: info.group,
+    }
+}
+
+fn command_of(command: Vec<String>, options: wit::ExecOptions) -> Result<Exec, PebbleError> {
+    let timeout = options.timeout;
+    let timeout = timeout.map(|timeout| seconds("run a command for", timeout));
+    Ok(Exec {
+        command,
+        service_context: options.service_context,
+        environment: options.environment.into_iter().collect(),
+        working_dir: options.working_dir,
+        timeout: timeout.transpose()?,
+        user_id: options.user_id,
+        user: options.user,
+        group_id: options.group_id,
+        group: options.group,
+        combine_stderr: options.combine_stderr,
+        input: options.stdin.map(Into::into),
+    })
+}
