@@ -1,19 +1,19 @@
 // The canary in JavaScript, on the interfaces as they are.
 
-import * as config from 'charmhost:config/config@0.1.0';
-import * as context from 'charmhost:context/context@0.1.0';
-import * as framework from 'charmhost:framework/framework@0.1.0';
-import * as hookTools from 'charmhost:hook-tools/hook-tools@0.1.0';
-import * as log from 'charmhost:log/log@0.1.0';
-import * as pebble from 'charmhost:pebble/pebble@0.1.0';
-import * as ports from 'charmhost:ports/ports@0.1.0';
-import * as relations from 'charmhost:relations/relations@0.1.0';
-import * as status from 'charmhost:status/status@0.1.0';
-import * as store from 'charmhost:store/store@0.1.0';
-import * as storedState from 'charmhost:stored-state/stored-state@0.1.0';
-import * as unit from 'charmhost:unit/unit@0.1.0';
+import * as config from 'charmhost:config/config@0.2.0';
+import * as context from 'charmhost:context/context@0.2.0';
+import * as framework from 'charmhost:framework/framework@0.2.0';
+import * as hookTools from 'charmhost:hook-tools/hook-tools@0.2.0';
+import * as log from 'charmhost:log/log@0.2.0';
+import * as pebble from 'charmhost:pebble/pebble@0.2.0';
+import * as ports from 'charmhost:ports/ports@0.2.0';
+import * as relations from 'charmhost:relations/relations@0.2.0';
+import * as store from 'charmhost:store/store@0.2.0';
+import * as storedState from 'charmhost:stored-state/stored-state@0.2.0';
+import * as unit from 'charmhost:unit/unit@0.2.0';
 
-const STATE = 'Canary/StoredStateData[_stored]';
+const LIBRARY = 'Canary/Lib[a]';
+const READY = { source: LIBRARY, name: 'ready' };
 
 const info = (message) => log.write('info', message);
 
@@ -36,31 +36,32 @@ class Canary {
     const count = config.get('count');
     const ratio = config.get('ratio');
     const tags = [greeting, count, ratio].map((value) => value.tag).join(' ');
-    if (tags !== 'text integer float') throw new Error(tags);
+    if (tags !== 'string integer float') throw new Error(tags);
     info(`config ${greeting.val} ${count.val} ${ratio.val}`);
     info(`missing ${errorOf(config.get, 'missing')}`);
-    const state = JSON.parse(storedState.load(STATE) ?? '{"calls": 0}');
-    state.calls += 1;
-    storedState.save(STATE, JSON.stringify(state));
-    info(`calls ${state.calls}`);
-    const data = JSON.stringify({ n: Number(count.val) });
-    for (const following of framework.emit('Canary/Lib[a]', 'ready', data)) {
+    const calls = JSON.parse(storedState.load('Canary', 'calls') ?? '0') + 1;
+    storedState.save('Canary', 'calls', JSON.stringify(calls));
+    info(`calls ${calls}`);
+    for (const following of framework.emit(READY, JSON.stringify({ n: Number(count.val) }))) {
       deliver(this, following);
     }
-    ports.set([{ protocol: 'tcp', first: 8080, last: 8080 }]);
-    info(`ports ${ports.opened().map((port) => `${port.first}-${port.last}`).join(', ')}`);
-    return state.calls === 1 ? 'once more' : null;
+    ports.set([{ tag: 'tcp', val: { first: 8080, last: 8080 } }]);
+    for (const { port, endpoints } of ports.opened()) {
+      if (port.tag !== 'tcp' || endpoints.length > 0) throw new Error(port.tag);
+      info(`port ${port.val.first}-${port.val.last}`);
+    }
+    return calls === 1 ? 'once more' : null;
   }
 
   onReady(delivery) {
     const data = JSON.parse(delivery.event.val.snapshot);
-    info(`ready ${data.n} of ${delivery.source}`);
+    info(`ready ${data.n} of ${delivery.observer.event.source}`);
   }
 
   onUpdateStatus(delivery) {
     const { deferred } = delivery;
     info(`update-status ${deferred == null ? 'new' : `${deferred.count} ${deferred.reason}`}`);
-    for (const relation of relations.listRelations('db')) {
+    for (const relation of relations.list('db')) {
       info(`relation ${relation.id} ${relation.app} ${relation.units.join(' ')}`);
       if (relation.app != null) {
         const owner = { tag: 'app', val: relation.app };
@@ -70,30 +71,31 @@ class Canary {
       }
       relations.write('db', relation.id, 'unit', [{ key: 'seen', value: 'yes' }]);
     }
-    info(`error ${errorOf(relations.listRelations, 'nowhere')}`);
+    info(`error ${errorOf(relations.list, 'nowhere')}`);
     info(`error ${errorOf(hookTools.run, 'no-such-tool', [], null)}`);
-    info(`error ${errorOf(pebble.systemInfo, 'app')}`);
-    info(`error ${errorOf(framework.observe, 'Canary', 'strat', 'Canary', 'x')}`);
+    info(`error ${errorOf(pebble.getSystemInfo, 'app')}`);
+    const misspelt = { event: { source: 'Canary', name: 'strat' }, path: 'Canary', method: 'x' };
+    info(`error ${errorOf(framework.observe, misspelt)}`);
     store.saveSnapshot('Canary/raw', new Uint8Array([0, 1, 255]));
     info(`raw [${[...store.loadSnapshot('Canary/raw')].join(', ')}]`);
     const output = hookTools.run('is-leader', ['--format=json'], null);
-    info(`tool ${output.code} ${text(output.output).trim()} ${unit.isLeader()}`);
+    info(`tool ${output.exitCode} ${text(output.stdout).trim()} ${unit.isLeader()}`);
   }
 
   onCollectUnitStatus() {
-    status.collect({ name: { tag: 'active' }, message: 'sings' });
+    framework.collectStatus({ name: 'active', message: 'sings' });
   }
 }
 
 const OBSERVED = [
   ['Canary', 'config_changed', 'onConfigChanged'],
   ['Canary', 'update_status', 'onUpdateStatus'],
-  ['Canary/Lib[a]', 'ready', 'onReady'],
+  [LIBRARY, 'ready', 'onReady'],
   ['Canary', 'collect_unit_status', 'onCollectUnitStatus'],
 ];
 
 function deliver(canary, delivery) {
-  const reason = canary[delivery.method](delivery);
+  const reason = canary[delivery.observer.method](delivery);
   const outcome = reason == null ? { tag: 'handled' } : { tag: 'deferred', val: reason };
   framework.done(delivery.id, outcome);
 }
@@ -103,9 +105,9 @@ export const entry = {
     const canary = new Canary();
     const about = context.get();
     info(`${about.unitName} ${about.hookName} ${about.machineId ?? 'no machine'}`);
-    framework.define('Canary/Lib[a]', 'ready');
-    for (const [source, event, method] of OBSERVED) {
-      framework.observe(source, event, 'Canary', method);
+    framework.define(READY);
+    for (const [source, name, method] of OBSERVED) {
+      framework.observe({ event: { source, name }, path: 'Canary', method });
     }
     for (;;) {
       const delivery = framework.next();

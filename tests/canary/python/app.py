@@ -21,7 +21,8 @@ from wit_world.imports import (
     unit,
 )
 
-STATE = "Canary/StoredStateData[_stored]"
+LIBRARY = "Canary/Lib[a]"
+READY = framework.EventKey(LIBRARY, "ready")
 
 
 def info(message):
@@ -33,7 +34,7 @@ def error_of(call, *arguments):
     try:
         call(*arguments)
     except Err as error:
-        return type(error.value).__name__.removeprefix("Error_").lower()
+        return type(error.value).__name__.partition("_")[2].lower()
     return "none"
 
 
@@ -42,35 +43,33 @@ class Canary:
         greeting = config.get("greeting")
         count = config.get("count")
         ratio = config.get("ratio")
-        assert isinstance(greeting, config.ConfigValue_Text)
+        assert isinstance(greeting, config.ConfigValue_String)
         assert isinstance(count, config.ConfigValue_Integer)
         assert isinstance(ratio, config.ConfigValue_Float)
         info(f"config {greeting.value} {count.value} {ratio.value}")
         info(f"missing {error_of(config.get, 'missing')}")
-        state = json.loads(stored_state.load(STATE) or '{"calls": 0}')
-        state["calls"] += 1
-        stored_state.save(STATE, json.dumps(state))
-        info(f"calls {state['calls']}")
-        for following in framework.emit(
-            "Canary/Lib[a]", "ready", json.dumps({"n": count.value})
-        ):
+        calls = json.loads(stored_state.load("Canary", "calls") or "0") + 1
+        stored_state.save("Canary", "calls", json.dumps(calls))
+        info(f"calls {calls}")
+        for following in framework.emit(READY, json.dumps({"n": count.value})):
             deliver(self, following)
-        ports.set([ports.PortRange(ports.Protocol.TCP, 8080, 8080)])
-        opened = ", ".join(f"{port.first}-{port.last}" for port in ports.opened())
-        info(f"ports {opened}")
-        if state["calls"] == 1:
+        ports.set([ports.Port_Tcp(ports.PortNumbers(8080, 8080))])
+        for opened in ports.opened():
+            assert isinstance(opened.port, ports.Port_Tcp) and not opened.endpoints
+            info(f"port {opened.port.value.first}-{opened.port.value.last}")
+        if calls == 1:
             return "once more"
         return None
 
     def on_ready(self, delivery):
         data = json.loads(delivery.event.value.snapshot)
-        info(f"ready {data['n']} of {delivery.source}")
+        info(f"ready {data['n']} of {delivery.observer.event.source}")
 
     def on_update_status(self, delivery):
         deferred = delivery.deferred
         known = "new" if deferred is None else f"{deferred.count} {deferred.reason}"
         info(f"update-status {known}")
-        found = relations.list_relations("db")
+        found = relations.list("db")
         for relation in found:
             info(f"relation {relation.id} {relation.app} {' '.join(relation.units)}")
             if relation.app is not None:
@@ -79,29 +78,32 @@ class Canary:
                     info(f"data {item.key}={item.value}")
             change = [relations.DatabagChange("seen", "yes")]
             relations.write("db", relation.id, relations.OwnDatabag.UNIT, change)
-        info(f"error {error_of(relations.list_relations, 'nowhere')}")
+        info(f"error {error_of(relations.list, 'nowhere')}")
         info(f"error {error_of(hook_tools.run, 'no-such-tool', [], None)}")
-        info(f"error {error_of(pebble.system_info, 'app')}")
-        info(f"error {error_of(framework.observe, 'Canary', 'strat', 'Canary', 'x')}")
+        info(f"error {error_of(pebble.get_system_info, 'app')}")
+        misspelt = framework.Observer(framework.EventKey("Canary", "strat"), "Canary", "x")
+        info(f"error {error_of(framework.observe, misspelt)}")
         store.save_snapshot("Canary/raw", b"\x00\x01\xff")
         info(f"raw {list(store.load_snapshot('Canary/raw') or b'')}")
         output = hook_tools.run("is-leader", ["--format=json"], None)
-        info(f"tool {output.code} {output.output.decode().strip()} {unit.is_leader()}".lower())
+        printed = output.stdout.decode().strip()
+        info(f"tool {output.exit_code} {printed} {unit.is_leader()}".lower())
 
     def on_collect_unit_status(self, delivery):
-        status.collect(status.StatusInfo(status.StatusName_Active(), "sings"))
+        active = status.SettableStatusName.ACTIVE
+        framework.collect_status(status.SettableStatus(active, "sings"))
 
 
 OBSERVED = [
     ("Canary", "config_changed", "on_config_changed"),
     ("Canary", "update_status", "on_update_status"),
-    ("Canary/Lib[a]", "ready", "on_ready"),
+    (LIBRARY, "ready", "on_ready"),
     ("Canary", "collect_unit_status", "on_collect_unit_status"),
 ]
 
 
 def deliver(canary, delivery):
-    reason = getattr(canary, delivery.method)(delivery)
+    reason = getattr(canary, delivery.observer.method)(delivery)
     if reason is None:
         framework.done(delivery.id, framework.Settlement_Handled())
     else:
@@ -113,9 +115,10 @@ class Entry(exports.Entry):
         canary = Canary()
         about = context.get()
         info(f"{about.unit_name} {about.hook_name} {about.machine_id or 'no machine'}")
-        framework.define("Canary/Lib[a]", "ready")
-        for source, event, method in OBSERVED:
-            framework.observe(source, event, "Canary", method)
+        framework.define(READY)
+        for source, name, method in OBSERVED:
+            event = framework.EventKey(source, name)
+            framework.observe(framework.Observer(event, "Canary", method))
         try:
             while (delivery := framework.next()) is not None:
                 deliver(canary, delivery)

@@ -58,7 +58,7 @@ fn a_charm_is_the_same_in_python_and_in_javascript() {
         "npm/node_modules/.bin/componentize-qjs",
         &[
             "--wit",
-            "../../../wit",
+            "../../../wit/charm",
             "--world",
             "charm",
             "--js",
@@ -69,7 +69,7 @@ fn a_charm_is_the_same_in_python_and_in_javascript() {
     let python = component(
         "python",
         "python/bin/componentize-py",
-        &["-d", "../../../wit", "-w", "charm", "componentize", "app"],
+        &["-d", "../../../wit/charm", "-w", "charm", "componentize", "app"],
     );
     let (javascript, python) = (simulate(javascript), simulate(python));
     assert_eq!(javascript, python);
