@@ -162,7 +162,7 @@ fn the_list_is_that_of_the_table() {
 /// The cases of the WIT variant `event`: their payloads, and whether their
 /// documentation says that they cannot be deferred.
 fn cases() -> BTreeMap<String, (String, bool)> {
-    let text = read("wit/deps/events.wit");
+    let text = read("wit/events/events.wit");
     let (_, variant) = text.split_once("variant event {").unwrap();
     let (variant, _) = variant.split_once("\n  }").unwrap();
     let mut cases = BTreeMap::new();
