@@ -97,7 +97,7 @@ impl Web {
             .exec(["python3", "-c", FETCH, &url])
             .timeout(Duration::from_secs(10))
             .run()?;
-        match fetched.code {
+        match fetched.exit_code {
             0 => event.set_results(json!({ "page": fetched.stdout_text() })),
             _ => event.fail(format!("cannot fetch {path}")),
         }

@@ -13,7 +13,8 @@ impl ActionEvent {
     /// parameter with its name, with `-` for `_`.
     #[track_caller]
     pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
-        let params: Map<String, Value> = serde_json::from_str(&wit::params().model()?)?;
+        let params = wit::params().model()?;
+        let params: Map<String, Value> = serde_json::from_str(&params).map_err(unreadable)?;
         let document = normalise::Document {
             name: "the action's parameters",
             entry: "parameter",
@@ -44,4 +45,10 @@ impl ActionEvent {
     pub fn fail(&self, message: impl AsRef<str>) -> Result<()> {
         wit::fail(message.as_ref()).model()
     }
+}
+
+#[track_caller]
+fn unreadable(error: serde_json::Error) -> Error {
+    let message = format!("cannot read the action's parameters: {error}");
+    Error::with_code("unexpected-output", message)
 }

@@ -58,7 +58,7 @@ fn value(value: wit::ConfigValue) -> Value {
         wit::ConfigValue::Boolean(value) => value.into(),
         wit::ConfigValue::Integer(value) => value.into(),
         wit::ConfigValue::Float(value) => value.into(),
-        wit::ConfigValue::Text(value) | wit::ConfigValue::Secret(value) => value.into(),
+        wit::ConfigValue::String(value) | wit::ConfigValue::Secret(value) => value.into(),
         wit::ConfigValue::Other(json) => serde_json::from_str(&json).unwrap_or(Value::String(json)),
     }
 }

@@ -1,11 +1,13 @@
 //! Workload containers.
 
-use std::time::Duration;
+use std::time::SystemTime;
 
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
 use crate::layer::LayerText;
-use crate::{Command, Error, FileInfo, FileOptions, FileReader, FileWriter, Result, files};
+use crate::{
+    Command, Error, ErrorKind, FileInfo, FileOptions, FileReader, FileWriter, Result, files, time,
+};
 
 /// A workload container of this unit, by its name in the charm's metadata.
 ///
@@ -27,23 +29,79 @@ pub struct SystemInfo {
     pub boot_id: String,
 }
 
+/// Whether a service or a check starts automatically.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Startup {
+    /// It does.
+    Enabled,
+    /// It does not.
+    Disabled,
+    /// A word of a newer Pebble.
+    Other(String),
+}
+
+/// What a service does now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceStatus {
+    /// It runs.
+    Active,
+    /// It does not run.
+    Inactive,
+    /// It exited and is about to be started again.
+    Backoff,
+    /// It failed and is not started again.
+    Error,
+    /// A word of a newer Pebble.
+    Other(String),
+}
+
 /// A service of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceInfo {
     /// Its name.
     pub name: String,
-    /// `enabled` or `disabled`: whether it starts automatically.
-    pub startup: String,
-    /// `active`, `inactive`, `backoff` or `error`.
-    pub current: String,
+    /// Whether it starts automatically.
+    pub startup: Startup,
+    /// What it does now.
+    pub current: ServiceStatus,
+    /// When `current` last changed; `None` if it was never started.
+    pub current_since: Option<SystemTime>,
 }
 
 impl ServiceInfo {
     /// Whether it is running.
     pub fn is_running(&self) -> bool {
-        self.current == "active"
+        self.current == ServiceStatus::Active
     }
+}
+
+/// Level of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CheckLevel {
+    /// Whether the workload is alive.
+    Alive,
+    /// Whether the workload is ready to serve.
+    Ready,
+    /// A word of a newer Pebble.
+    Other(String),
+}
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CheckStatus {
+    /// The workload is well, or the check has not run yet.
+    Up,
+    /// It failed as often in a row as its threshold.
+    Down,
+    /// The check was stopped.
+    Inactive,
+    /// A word of a newer Pebble.
+    Other(String),
 }
 
 /// A check of a container.
@@ -52,20 +110,26 @@ impl ServiceInfo {
 pub struct CheckInfo {
     /// Its name.
     pub name: String,
-    /// `alive`, `ready`, or empty.
-    pub level: String,
-    /// `up`, `down` or `inactive`.
-    pub status: String,
+    /// Its level, if it has one.
+    pub level: Option<CheckLevel>,
+    /// Whether it starts automatically; `None` before Pebble v1.19.
+    pub startup: Option<Startup>,
+    /// What it has found.
+    pub status: CheckStatus,
+    /// Number of consecutive successes; `None` before Pebble v1.23.
+    pub successes: Option<u32>,
     /// Number of consecutive failures.
     pub failures: u32,
     /// Number of consecutive failures at which it is down.
     pub threshold: u32,
+    /// The change that runs it; `None` if it is inactive, or before Pebble v1.11.
+    pub change_id: Option<String>,
 }
 
 impl CheckInfo {
     /// Whether it is up.
     pub fn is_up(&self) -> bool {
-        self.status == "up"
+        self.status == CheckStatus::Up
     }
 }
 
@@ -88,7 +152,7 @@ impl Container {
     /// Returns system information of Pebble.
     #[track_caller]
     pub fn system_info(&self) -> Result<SystemInfo> {
-        let info = wit::system_info(&self.name).model()?;
+        let info = wit::get_system_info(&self.name).model()?;
         Ok(SystemInfo {
             version: info.version,
             boot_id: info.boot_id,
@@ -111,7 +175,7 @@ impl Container {
     /// Returns all layers combined, as YAML text.
     #[track_caller]
     pub fn plan(&self) -> Result<String> {
-        wit::plan(&self.name).model()
+        wit::get_plan(&self.name).model()
     }
 
     /// Returns all services.
@@ -131,46 +195,53 @@ impl Container {
     /// Returns all checks.
     #[track_caller]
     pub fn checks(&self) -> Result<Vec<CheckInfo>> {
-        let checks = wit::checks(&self.name, &[]).model()?;
+        let checks = wit::checks(&self.name, &[], None).model()?;
         Ok(checks.into_iter().map(check).collect())
     }
 
     /// Returns the check with a name, if it exists.
     #[track_caller]
     pub fn check(&self, name: &str) -> Result<Option<CheckInfo>> {
-        let checks = wit::checks(&self.name, &[name.to_owned()]).model()?;
+        let checks = wit::checks(&self.name, &[name.to_owned()], None).model()?;
         Ok(checks.into_iter().map(check).next())
     }
 
-    /// Starts the services with `startup: enabled`, and waits for that.
+    /// Starts the services with `startup: enabled`, and waits for that for up to 30
+    /// seconds.
     #[track_caller]
     pub fn autostart(&self) -> Result<()> {
-        wit::autostart(&self.name).model()
+        wit::autostart(&self.name, None).model().map(drop)
     }
 
     /// Restarts services whose configuration changed, starts those with `startup:
-    /// enabled`, and waits for that.
+    /// enabled`, and waits for that for up to 30 seconds.
     #[track_caller]
     pub fn replan(&self) -> Result<()> {
-        wit::replan(&self.name).model()
+        wit::replan(&self.name, None).model().map(drop)
     }
 
-    /// Starts services and their requirements, and waits for that.
+    /// Starts services and their requirements, and waits for that for up to 30
+    /// seconds.
     #[track_caller]
     pub fn start<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        wit::start_services(&self.name, &names(services)).model()
+        let started = wit::start_services(&self.name, &names(services), None);
+        started.model().map(drop)
     }
 
-    /// Stops services and those that require them, and waits for that.
+    /// Stops services and those that require them, and waits for that for up to 30
+    /// seconds.
     #[track_caller]
     pub fn stop<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        wit::stop_services(&self.name, &names(services)).model()
+        let stopped = wit::stop_services(&self.name, &names(services), None);
+        stopped.model().map(drop)
     }
 
-    /// Restarts services, starts those that are stopped, and waits for that.
+    /// Restarts services, starts those that are stopped, and waits for that for up
+    /// to 30 seconds.
     #[track_caller]
     pub fn restart<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        wit::restart_services(&self.name, &names(services)).model()
+        let restarted = wit::restart_services(&self.name, &names(services), None);
+        restarted.model().map(drop)
     }
 
     /// Reads a whole file.
@@ -184,10 +255,8 @@ impl Container {
     pub fn pull_text(&self, path: &str) -> Result<String> {
         let bytes = self.pull(path)?;
         String::from_utf8(bytes).map_err(|error| {
-            Error::msg(format!(
-                "cannot read {path} of {} as text: {error}",
-                self.name
-            ))
+            let message = format!("cannot read {path} of {} as text: {error}", self.name);
+            Error::new(ErrorKind::InvalidValue, message)
         })
     }
 
@@ -227,17 +296,23 @@ impl Container {
     /// Whether the path exists.
     #[track_caller]
     pub fn exists(&self, path: &str) -> Result<bool> {
-        match wit::list_files(&self.name, path, None, true).model() {
-            Ok(found) => Ok(!found.is_empty()),
+        match wit::stat(&self.name, path).model() {
+            Ok(_) => Ok(true),
             Err(error) if error.is_no_file() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
+    /// Returns what a path is; a symbolic link is followed.
+    #[track_caller]
+    pub fn stat(&self, path: &str) -> Result<FileInfo> {
+        wit::stat(&self.name, path).model().map(files::from_wit)
+    }
+
     /// Returns the entries of a directory, sorted by name.
     #[track_caller]
     pub fn list_files(&self, path: &str) -> Result<Vec<FileInfo>> {
-        let found = wit::list_files(&self.name, path, None, false).model()?;
+        let found = wit::list_files(&self.name, path, None).model()?;
         Ok(found.into_iter().map(files::from_wit).collect())
     }
 
@@ -245,7 +320,7 @@ impl Container {
     /// example `*.log`.
     #[track_caller]
     pub fn list_matching(&self, path: &str, pattern: &str) -> Result<Vec<FileInfo>> {
-        let found = wit::list_files(&self.name, path, Some(pattern), false).model()?;
+        let found = wit::list_files(&self.name, path, Some(pattern)).model()?;
         Ok(found.into_iter().map(files::from_wit).collect())
     }
 
@@ -295,22 +370,44 @@ fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
 fn service(service: wit::ServiceInfo) -> ServiceInfo {
     ServiceInfo {
         name: service.name,
-        startup: service.startup,
-        current: service.current,
+        startup: match service.startup {
+            wit::ServiceStartup::Enabled => Startup::Enabled,
+            wit::ServiceStartup::Disabled => Startup::Disabled,
+            wit::ServiceStartup::Other(word) => Startup::Other(word),
+        },
+        current: match service.current {
+            wit::ServiceStatus::Active => ServiceStatus::Active,
+            wit::ServiceStatus::Inactive => ServiceStatus::Inactive,
+            wit::ServiceStatus::Backoff => ServiceStatus::Backoff,
+            wit::ServiceStatus::Error => ServiceStatus::Error,
+            wit::ServiceStatus::Other(word) => ServiceStatus::Other(word),
+        },
+        current_since: service.current_since.map(time::from_seconds),
     }
 }
 
-fn check(check: wit::CheckStatus) -> CheckInfo {
+fn check(check: wit::CheckInfo) -> CheckInfo {
     CheckInfo {
         name: check.name,
-        level: check.level,
-        status: check.status,
+        level: check.level.map(|level| match level {
+            wit::CheckLevel::Alive => CheckLevel::Alive,
+            wit::CheckLevel::Ready => CheckLevel::Ready,
+            wit::CheckLevel::Other(word) => CheckLevel::Other(word),
+        }),
+        startup: check.startup.map(|startup| match startup {
+            wit::CheckStartup::Enabled => Startup::Enabled,
+            wit::CheckStartup::Disabled => Startup::Disabled,
+            wit::CheckStartup::Other(word) => Startup::Other(word),
+        }),
+        status: match check.status {
+            wit::CheckStatus::Up => CheckStatus::Up,
+            wit::CheckStatus::Down => CheckStatus::Down,
+            wit::CheckStatus::Inactive => CheckStatus::Inactive,
+            wit::CheckStatus::Other(word) => CheckStatus::Other(word),
+        },
+        successes: check.successes,
         failures: check.failures,
         threshold: check.threshold,
+        change_id: check.change_id,
     }
-}
-
-/// Converts a duration to the host's seconds.
-pub(crate) fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
 }

@@ -21,8 +21,8 @@ pub struct Context {
     pub charm_dir: String,
     /// The dispatch path, for example `hooks/start`.
     pub dispatch_path: String,
-    /// The hook's name, for example `start`; empty in an action.
-    pub hook_name: String,
+    /// The hook's name, for example `start`; `None` in an action.
+    pub hook_name: Option<String>,
     /// The machine, for example `0`; `None` on Kubernetes.
     pub machine_id: Option<String>,
     /// The cloud's availability zone.

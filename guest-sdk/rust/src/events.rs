@@ -1,8 +1,9 @@
 //! The events, one type per kind.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
-use crate::bindings::{events as wit, status as wit_status};
+use crate::bindings::{events as wit, framework};
 use crate::error::ModelResult;
 use crate::{Container, Relation, Result, Status, status};
 
@@ -115,9 +116,9 @@ events! {
         /// The relation's number.
         relation_id: u32,
         /// The remote application.
-        app: Option<String>,
+        app: String,
         /// The remote unit.
-        unit: Option<String>,
+        unit: String,
     }) defer defer;
     /// Data of a remote unit or application changed.
     RelationChanged(RelationChangedEvent {
@@ -151,8 +152,6 @@ events! {
         relation_id: u32,
         /// The remote application, if Juju still knows it.
         app: Option<String>,
-        /// The remote unit, which Juju rarely reports.
-        unit: Option<String>,
     }) defer defer;
     /// A storage instance was attached.
     StorageAttached(StorageAttachedEvent {
@@ -182,25 +181,25 @@ events! {
         /// The container's name.
         container: String,
         /// The notice's id in Pebble.
-        notice_id: String,
-        /// The notice's type.
-        notice_type: String,
+        id: String,
+        /// The notice's type, for example `custom`.
+        kind: String,
         /// The notice's key.
-        notice_key: String,
+        key: String,
     }) defer defer;
     /// A check reached its failure threshold.
     PebbleCheckFailed(PebbleCheckFailedEvent {
         /// The container's name.
         container: String,
         /// The check's name.
-        check: String,
+        name: String,
     }) defer defer;
     /// A failed check succeeded again.
     PebbleCheckRecovered(PebbleCheckRecoveredEvent {
         /// The container's name.
         container: String,
         /// The check's name.
-        check: String,
+        name: String,
     }) defer defer;
     /// A secret that this unit observes has a new revision.
     SecretChanged(SecretChangedEvent {
@@ -254,22 +253,42 @@ events! {
         /// Its data: JSON text.
         snapshot: String,
     }) defer defer;
+    /// A hook that this SDK does not know, for example one of a newer Juju.
+    Other(OtherEvent {
+        /// The event's name with underscores, for example `meter_status_changed`.
+        name: String,
+        /// Juju's variables that describe the event, for example `JUJU_RELATION`.
+        variables: BTreeMap<String, String>,
+        /// Further data: a JSON object as text.
+        data: String,
+    }) defer defer;
 }
 
 macro_rules! relation_events {
-    ($($event:ident)*) => {
+    ($($event:ident($app:ident))*) => {
         $(impl $event {
             /// The relation of the event.
             pub fn relation(&self) -> Relation {
-                Relation::of_event(&self.endpoint, self.relation_id, self.app.as_ref())
+                Relation::of_event(&self.endpoint, self.relation_id, $app(&self.app))
             }
         })*
     };
 }
 
 relation_events! {
-    RelationCreatedEvent RelationJoinedEvent RelationChangedEvent RelationDepartedEvent
-    RelationBrokenEvent
+    RelationCreatedEvent(clone)
+    RelationJoinedEvent(some)
+    RelationChangedEvent(clone)
+    RelationDepartedEvent(clone)
+    RelationBrokenEvent(clone)
+}
+
+fn clone(app: &Option<String>) -> Option<String> {
+    app.clone()
+}
+
+fn some(app: &str) -> Option<String> {
+    Some(app.to_owned())
 }
 
 macro_rules! container_events {
@@ -292,7 +311,7 @@ impl CollectStatusEvent {
     /// priority is set: blocked, maintenance, waiting, active.
     #[track_caller]
     pub fn add_status(&self, status: Status) -> Result<()> {
-        wit_status::collect(&status::to_wit(status)).model()
+        framework::collect_status(&status::to_wit(status)?).model()
     }
 }
 
@@ -327,9 +346,14 @@ pub(crate) fn from_wit(event: wit::Event) -> Event {
             name: e.name,
             id: e.id,
         }),
-        wit::Event::Custom(e) | wit::Event::Other(e) => Event::Custom(CustomEvent {
+        wit::Event::Custom(e) => Event::Custom(CustomEvent {
             name: e.name,
             snapshot: e.snapshot,
+        }),
+        wit::Event::Other(e) => Event::Other(OtherEvent {
+            name: e.name,
+            variables: e.variables.into_iter().collect(),
+            data: e.data,
         }),
         other => of_relation(other),
     }
@@ -365,7 +389,6 @@ fn of_relation(event: wit::Event) -> Event {
             endpoint: e.endpoint,
             relation_id: e.relation_id,
             app: e.app,
-            unit: e.unit,
         }),
         other => of_container(other),
     }
@@ -378,18 +401,18 @@ fn of_container(event: wit::Event) -> Event {
         }),
         wit::Event::PebbleCustomNotice(e) => Event::PebbleCustomNotice(PebbleCustomNoticeEvent {
             container: e.container,
-            notice_id: e.notice_id,
-            notice_type: e.notice_type,
-            notice_key: e.notice_key,
+            id: e.id,
+            kind: e.kind,
+            key: e.key,
         }),
         wit::Event::PebbleCheckFailed(e) => Event::PebbleCheckFailed(PebbleCheckFailedEvent {
             container: e.container,
-            check: e.check,
+            name: e.name,
         }),
         wit::Event::PebbleCheckRecovered(e) => {
             Event::PebbleCheckRecovered(PebbleCheckRecoveredEvent {
                 container: e.container,
-                check: e.check,
+                name: e.name,
             })
         }
         other => of_storage_or_secret(other),

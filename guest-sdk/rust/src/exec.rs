@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::bindings::pebble as wit;
-use crate::container::seconds;
 use crate::error::ModelResult;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Default limit of each output stream: 16 MiB.
 const KEPT: u32 = 16 * 1024 * 1024;
@@ -15,23 +14,23 @@ const KEPT: u32 = 16 * 1024 * 1024;
 pub struct Command {
     container: String,
     command: Vec<String>,
-    options: wit::CommandOptions,
+    options: wit::ExecOptions,
     keep: u32,
 }
 
 impl Command {
     pub(crate) fn new(container: String, command: Vec<String>) -> Self {
-        let options = wit::CommandOptions {
+        let options = wit::ExecOptions {
             service_context: None,
-            variables: Vec::new(),
+            environment: Vec::new(),
             working_dir: None,
             timeout: None,
             user_id: None,
             user: None,
             group_id: None,
             group: None,
-            combine_output: false,
-            input: None,
+            combine_stderr: false,
+            stdin: None,
         };
         Command {
             container,
@@ -43,10 +42,7 @@ impl Command {
 
     /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.variables.push(wit::EnvironmentVariable {
-            name: name.into(),
-            value: value.into(),
-        });
+        self.options.environment.push((name.into(), value.into()));
         self
     }
 
@@ -58,7 +54,7 @@ impl Command {
 
     /// Sets a time limit, after which it is killed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(seconds(timeout));
+        self.options.timeout = Some(timeout.as_secs_f64());
         self
     }
 
@@ -94,14 +90,14 @@ impl Command {
     }
 
     /// Sets its standard input.
-    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.options.input = Some(input.into());
+    pub fn stdin(mut self, stdin: impl Into<Vec<u8>>) -> Self {
+        self.options.stdin = Some(stdin.into());
         self
     }
 
     /// Combines standard error with standard output.
-    pub fn combine_output(mut self) -> Self {
-        self.options.combine_output = true;
+    pub fn combine_stderr(mut self) -> Self {
+        self.options.combine_stderr = true;
         self
     }
 
@@ -116,15 +112,16 @@ impl Command {
     #[track_caller]
     pub fn run(mut self) -> Result<Output> {
         // Otherwise a command that reads its input would wait without end.
-        self.options.input.get_or_insert_default();
+        self.options.stdin.get_or_insert_default();
         let process = wit::exec(&self.container, &self.command, &self.options).model()?;
-        let output = process.collect(self.keep).model()?;
+        let output = process.wait_output(self.keep).model()?;
         Ok(Output {
             program: self.command.into_iter().next().unwrap_or_default(),
-            code: output.code,
-            stdout: output.output,
-            stderr: output.error_output,
-            truncated: output.truncated,
+            exit_code: output.exit_code,
+            stdout: output.stdout,
+            stderr: output.stderr,
+            stdout_truncated: output.stdout_truncated,
+            stderr_truncated: output.stderr_truncated,
         })
     }
 
@@ -142,28 +139,31 @@ impl Command {
 pub struct Output {
     program: String,
     /// Exit code; 128 plus the signal's number if it was killed.
-    pub code: i32,
+    pub exit_code: i32,
     /// Standard output.
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-    /// Whether output was dropped because of the limit.
-    pub truncated: bool,
+    /// Whether the rest of standard output was dropped because of the limit.
+    pub stdout_truncated: bool,
+    /// Whether the rest of standard error was dropped because of the limit.
+    pub stderr_truncated: bool,
 }
 
 impl Output {
     /// Returns itself if the exit code is 0, otherwise an error with standard error.
     #[track_caller]
     pub fn success(self) -> Result<Self> {
-        if self.code == 0 {
+        if self.exit_code == 0 {
             return Ok(self);
         }
         let stderr = String::from_utf8_lossy(&self.stderr);
         let stderr: String = stderr.trim_end().chars().take(1024).collect();
-        Err(Error::msg(format!(
-            "cannot run {}: it exited with {}: {stderr}",
-            self.program, self.code
-        )))
+        let (program, code) = (&self.program, self.exit_code);
+        Err(Error::new(
+            ErrorKind::Command(code),
+            format!("cannot run {program}: it exited with {code}: {stderr}"),
+        ))
     }
 
     /// Returns standard output as text, with invalid UTF-8 replaced.
@@ -179,33 +179,50 @@ pub struct Process {
 }
 
 impl Process {
-    /// Writes to its standard input.
+    /// The id of the change that runs it.
+    pub fn change_id(&self) -> String {
+        self.process.change_id()
+    }
+
+    /// Writes to its standard input what fits, at least one byte; returns how much.
     #[track_caller]
-    pub fn write(&self, input: &[u8]) -> Result<()> {
-        self.process.write_input(input).model()
+    pub fn write_stdin(&self, input: &[u8]) -> Result<usize> {
+        Ok(self.process.write_stdin(input).model()? as usize)
+    }
+
+    /// Writes all of the input. A command that prints before it reads on needs its
+    /// output read meanwhile: see [`Process::write_stdin`].
+    #[track_caller]
+    pub fn write_all_stdin(&self, input: &[u8]) -> Result<()> {
+        let mut rest = input;
+        while !rest.is_empty() {
+            let count = self.write_stdin(rest)?;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Closes its standard input.
     #[track_caller]
-    pub fn close_input(&self) -> Result<()> {
-        self.process.close_input().model()
+    pub fn close_stdin(&self) -> Result<()> {
+        self.process.close_stdin().model()
     }
 
     /// Reads at most `max` bytes of standard output; none at the end.
     #[track_caller]
-    pub fn read(&self, max: u32) -> Result<Vec<u8>> {
-        self.process.read_output(max).model()
+    pub fn read_stdout(&self, max: u32) -> Result<Vec<u8>> {
+        self.process.read_stdout(max).model()
     }
 
     /// Reads at most `max` bytes of standard error; none at the end.
     #[track_caller]
-    pub fn read_error(&self, max: u32) -> Result<Vec<u8>> {
-        self.process.read_error_output(max).model()
+    pub fn read_stderr(&self, max: u32) -> Result<Vec<u8>> {
+        self.process.read_stderr(max).model()
     }
 
     /// Sends a signal, for example `SIGTERM`.
     #[track_caller]
-    pub fn signal(&self, signal: &str) -> Result<()> {
+    pub fn send_signal(&self, signal: &str) -> Result<()> {
         self.process.send_signal(signal).model()
     }
 

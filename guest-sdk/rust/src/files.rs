@@ -1,10 +1,11 @@
 //! Files of workload containers.
 
 use std::io::{self, Read, Write};
+use std::time::SystemTime;
 
-use crate::Result;
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
+use crate::{Result, time};
 
 /// Size of a chunk in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -102,8 +103,8 @@ pub struct FileInfo {
     pub size: Option<u64>,
     /// Its mode, for example 0o644.
     pub permissions: u32,
-    /// Time of the last modification, in RFC 3339.
-    pub last_modified: String,
+    /// When it was last modified.
+    pub last_modified: SystemTime,
     /// Its owner's id.
     pub user_id: Option<u32>,
     /// Its owner's name.
@@ -130,7 +131,7 @@ pub(crate) fn from_wit(info: wit::FileInfo) -> FileInfo {
         kind,
         size: info.size.map(|size| size as u64),
         permissions: info.permissions,
-        last_modified: info.last_modified,
+        last_modified: time::from_seconds(info.last_modified),
         user_id: info.user_id,
         user: info.user,
         group_id: info.group_id,
@@ -202,10 +203,19 @@ impl FileWriter {
 
     #[track_caller]
     pub(crate) fn add(&self, content: &[u8]) -> Result<()> {
-        for chunk in content.chunks(CHUNK) {
-            self.writer.write(chunk).model()?;
+        let mut rest = content;
+        while !rest.is_empty() {
+            let count = self.write_some(rest)?;
+            rest = rest.get(count..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Writes what fits, at least one byte; returns how much.
+    #[track_caller]
+    fn write_some(&self, content: &[u8]) -> Result<usize> {
+        let chunk = content.get(..CHUNK).unwrap_or(content);
+        Ok(self.writer.write(chunk).model()? as usize)
     }
 
     /// Replaces the file.
@@ -217,10 +227,10 @@ impl FileWriter {
 
 impl Write for FileWriter {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = buffer.len().min(CHUNK);
-        let chunk = buffer.get(..count).unwrap_or_default();
-        self.add(chunk).map_err(to_io)?;
-        Ok(count)
+        match buffer {
+            [] => Ok(0),
+            _ => self.write_some(buffer).map_err(to_io),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -229,5 +239,5 @@ impl Write for FileWriter {
 }
 
 fn to_io(error: crate::Error) -> io::Error {
-    io::Error::other(error.to_string())
+    io::Error::other(error)
 }

@@ -58,6 +58,7 @@
 
 mod actions;
 mod bindings;
+mod changes;
 mod charm;
 mod config;
 mod container;
@@ -76,14 +77,18 @@ mod relations;
 mod run;
 mod status;
 mod stored;
+mod time;
 mod tools;
 mod unit;
 
+pub use changes::{Change, Task};
 pub use charm::Charm;
 pub use config::config;
-pub use container::{CheckInfo, Container, ServiceInfo, SystemInfo};
+pub use container::{
+    CheckInfo, CheckLevel, CheckStatus, Container, ServiceInfo, ServiceStatus, Startup, SystemInfo,
+};
 pub use context::{Context, context};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, PathErrorKind, Result};
 pub use events::*;
 pub use exec::{Command, Output, Process};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};

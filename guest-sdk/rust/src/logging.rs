@@ -1,6 +1,8 @@
 //! Records of the `log` crate in Juju's log.
 
-use crate::bindings::log as wit;
+use std::panic::Location;
+
+use crate::bindings::{crash, log as wit};
 
 /// Sends records to Juju. TRACE records only of the charm's own crate: those of
 /// other crates may contain secrets, and each is a call to the agent.
@@ -48,23 +50,16 @@ pub fn install(module: &'static str) {
     }
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("a value that is not text");
-        let (file, line) = match info.location() {
-            Some(place) => (place.file().to_owned(), place.line()),
-            None => (String::new(), 0),
-        };
-        report("panic", message, file, line);
+        let place = info.location();
+        crash::report(&crash::Failure {
+            kind: "panic".to_owned(),
+            message: message.to_owned(),
+            file: place.map(|place| place.file().to_owned()),
+            line: place.map(Location::line),
+            traceback: None,
+            delivery: None,
+        });
     }));
-}
-
-/// Reports to the host why the charm is about to fail.
-pub fn report(kind: &str, message: &str, file: String, line: u32) {
-    wit::report_crash(&wit::CrashReport {
-        kind: kind.to_owned(),
-        message: message.to_owned(),
-        file,
-        line,
-        traceback: String::new(),
-    });
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Source of a struct, for error messages.
 pub struct Document {
@@ -50,7 +50,8 @@ pub fn deserialise<T: DeserializeOwned>(
     } else {
         error
     };
-    Err(Error::invalid(format!("cannot read {name}: {detail}")))
+    let message = format!("cannot read {name}: {detail}");
+    Err(Error::new(ErrorKind::InvalidValue, message))
 }
 
 /// Returns the entry whose value does not fit its field: the one at which reading

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bindings::framework::{self as wit, Delivery, Settlement};
-use crate::error::ModelResult;
-use crate::{Charm, Error, Event, Result, Stored, events};
+use crate::bindings::framework::{self as wit, Delivery, EventKey, Settlement};
+use crate::error::{Failure, ModelResult};
+use crate::{Charm, Error, ErrorKind, Event, Result, Stored, events};
 
 /// The charm, or a library that is part of it.
 pub enum Holder<O> {
@@ -19,14 +19,11 @@ pub enum Holder<O> {
     Library(Rc<O>),
 }
 
-type Call = Box<dyn Fn(Event) -> Result<()>>;
+type Call = Box<dyn Fn(Event) -> Result<(), Failure>>;
 
 /// One registration: an event, its handler, and the location of the registration.
 pub(crate) struct Observer {
-    pub source: String,
-    pub event: String,
-    pub observer: String,
-    pub method: String,
+    pub key: wit::Observer,
     pub place: &'static Location<'static>,
     /// Set when the object of the method is created.
     call: OnceCell<Call>,
@@ -34,8 +31,7 @@ pub(crate) struct Observer {
 
 /// A custom event of an object.
 struct Defined {
-    source: String,
-    event: String,
+    event: EventKey,
     place: &'static Location<'static>,
 }
 
@@ -63,19 +59,10 @@ pub(crate) fn claim(path: &str) {
 }
 
 /// Adds a registration without its handler; returns its number.
-pub(crate) fn register(
-    source: String,
-    event: String,
-    observer: String,
-    method: String,
-    place: &'static Location<'static>,
-) -> usize {
+pub(crate) fn register(key: wit::Observer, place: &'static Location<'static>) -> usize {
     REGISTRY.with_borrow_mut(|registry| {
         registry.observers.push(Rc::new(Observer {
-            source,
-            event,
-            observer,
-            method,
+            key,
             place,
             call: OnceCell::new(),
         }));
@@ -84,7 +71,7 @@ pub(crate) fn register(
 }
 
 /// Sets the handler of a registration.
-pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<()> + 'static) {
+pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<(), Failure> + 'static) {
     REGISTRY.with_borrow(|registry| {
         if let Some(observer) = registry.observers.get(number) {
             // A registration belongs to one object, which is created once.
@@ -95,52 +82,44 @@ pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<()> + 'static) 
 
 /// Registers all events and observers with the host; errors have the line of the
 /// charm.
-pub(crate) fn announce() -> Result<(), (Error, &'static Location<'static>)> {
+pub(crate) fn announce() -> Result<()> {
     REGISTRY.with_borrow(|registry| {
-        for Defined {
-            source,
-            event,
-            place,
-        } in &registry.defined
-        {
-            let defined = wit::define(source, event).model();
-            defined.map_err(|error| (error, *place))?;
+        for Defined { event, place } in &registry.defined {
+            let defined = wit::define(event).model();
+            defined.map_err(|error| error.at(place))?;
         }
         for observer in &registry.observers {
-            let Observer {
-                source,
-                event,
-                observer,
-                method,
-                place,
-                ..
-            } = &**observer;
-            let observed = wit::observe(source, event, observer, method).model();
-            observed.map_err(|error| (error, *place))?;
+            let observed = wit::observe(&observer.key).model();
+            observed.map_err(|error| error.at(observer.place))?;
         }
         Ok(())
     })
 }
 
 /// Calls the handler of a delivery, and settles the delivery.
-pub(crate) fn deliver(delivery: Delivery) -> Result<()> {
-    let is_meant = |observer: &&Rc<Observer>| {
-        observer.method == delivery.method
-            && observer.event == delivery.name
-            && observer.source == delivery.source
-            && observer.observer == delivery.observer
-    };
+pub(crate) fn deliver(delivery: Delivery) -> Result<(), Failure> {
+    let is_meant = |observer: &&Rc<Observer>| is_same(&observer.key, &delivery.observer);
     let observer = REGISTRY.with_borrow(|r| r.observers.iter().find(is_meant).cloned());
     // Handlers can be nested.
     let outer = events::take_deferral();
-    if let Some(call) = observer.as_ref().and_then(|observer| observer.call.get()) {
-        call(events::from_wit(delivery.event))?;
-    }
-    let settlement = match events::put_deferral(outer) {
+    let called = match observer.as_ref().and_then(|observer| observer.call.get()) {
+        Some(call) => call(events::from_wit(delivery.event)),
+        None => Ok(()),
+    };
+    let reason = events::put_deferral(outer);
+    called.map_err(|failure| failure.in_delivery(delivery.id))?;
+    let settlement = match reason {
         Some(reason) => Settlement::Deferred(reason),
         None => Settlement::Handled,
     };
-    wit::done(delivery.id, &settlement).model()
+    Ok(wit::done(delivery.id, &settlement).model()?)
+}
+
+fn is_same(a: &wit::Observer, b: &wit::Observer) -> bool {
+    a.method == b.method
+        && a.path == b.path
+        && a.event.name == b.event.name
+        && a.event.source == b.event.source
 }
 
 /// Path of an object, to which its state belongs.
@@ -172,8 +151,10 @@ impl Object {
     pub(crate) fn define<E>(&self, name: &str) -> Source<E> {
         REGISTRY.with_borrow_mut(|registry| {
             registry.defined.push(Defined {
-                source: self.path.clone(),
-                event: name.to_owned(),
+                event: EventKey {
+                    source: self.path.clone(),
+                    name: name.to_owned(),
+                },
                 place: Location::caller(),
             });
         });
@@ -218,8 +199,14 @@ impl<E: Serialize> Source<E> {
                 )));
             }
         };
-        let deliveries = wit::emit(&self.object, &self.event, &snapshot).model()?;
-        deliveries.into_iter().try_for_each(deliver)
+        let key = EventKey {
+            source: self.object.clone(),
+            name: self.event.clone(),
+        };
+        for delivery in wit::emit(&key, &snapshot).model()? {
+            deliver(delivery).map_err(|failure| Error::of_handler(&self.event, failure))?;
+        }
+        Ok(())
     }
 }
 
@@ -253,17 +240,20 @@ impl<E: DeserializeOwned> Custom<E> {
     /// Restores the event's data from the time when it was emitted.
     pub(crate) fn read(event: Event, source: &Source<E>) -> Result<Self> {
         let Event::Custom(event) = event else {
-            return Err(Error::msg(format!(
+            return Err(Error::invalid(format!(
                 "{} of {} is not a custom event",
                 source.event, source.object
             )));
         };
         match serde_json::from_str(&event.snapshot) {
             Ok(data) => Ok(Custom { data }),
-            Err(error) => Err(Error::invalid(format!(
-                "cannot read the event {} of {}: {error}",
-                source.event, source.object
-            ))),
+            Err(error) => Err(Error::new(
+                ErrorKind::InvalidValue,
+                format!(
+                    "cannot read the event {} of {}: {error}",
+                    source.event, source.object
+                ),
+            )),
         }
     }
 }
@@ -277,6 +267,10 @@ pub(crate) fn make<C: Charm>() {
 
 #[cfg(test)]
 pub(crate) fn names() -> Vec<String> {
-    let name = |o: &Rc<Observer>| format!("{}.{} {}.{}", o.source, o.event, o.observer, o.method);
+    let name = |observer: &Rc<Observer>| {
+        let key = &observer.key;
+        let EventKey { source, name } = &key.event;
+        format!("{source}.{name} {}.{}", key.path, key.method)
+    };
     REGISTRY.with_borrow(|registry| registry.observers.iter().map(name).collect())
 }

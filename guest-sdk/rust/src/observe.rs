@@ -7,6 +7,8 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bindings::framework as wit;
+use crate::error::Failure;
 use crate::objects::{self, Holder};
 use crate::*;
 
@@ -16,18 +18,18 @@ use crate::*;
     note = "a handler returns nothing or `Result<()>`"
 )]
 pub trait IntoResult {
-    /// The result.
-    fn into_result(self) -> Result<()>;
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), Failure>;
 }
 
 impl IntoResult for () {
-    fn into_result(self) -> Result<()> {
+    fn into_result(self) -> Result<(), Failure> {
         Ok(())
     }
 }
 
-impl<E: Into<Error>> IntoResult for Result<(), E> {
-    fn into_result(self) -> Result<()> {
+impl<E: Into<Failure>> IntoResult for Result<(), E> {
+    fn into_result(self) -> Result<(), Failure> {
         self.map_err(Into::into)
     }
 }
@@ -43,7 +45,7 @@ impl<E: Into<Error>> IntoResult for Result<(), E> {
 )]
 pub trait Handler<O, E, How>: 'static {
     #[doc(hidden)]
-    fn handle(&self, object: &Holder<O>, event: E) -> Result<()>;
+    fn handle(&self, object: &Holder<O>, event: E) -> Result<(), Failure>;
 }
 
 /// A handler that takes `&self`.
@@ -56,11 +58,11 @@ where
     F: Fn(&O, E) -> R + 'static,
     R: IntoResult,
 {
-    fn handle(&self, object: &Holder<O>, event: E) -> Result<()> {
+    fn handle(&self, object: &Holder<O>, event: E) -> Result<(), Failure> {
         match object {
             Holder::Charm(charm) => match charm.try_borrow() {
                 Ok(charm) => self(&charm, event).into_result(),
-                Err(_) => Err(busy::<F>()),
+                Err(_) => Err(busy::<F>().into()),
             },
             Holder::Library(library) => self(library, event).into_result(),
         }
@@ -72,14 +74,14 @@ where
     F: Fn(&mut C, E) -> R + 'static,
     R: IntoResult,
 {
-    fn handle(&self, object: &Holder<C>, event: E) -> Result<()> {
+    fn handle(&self, object: &Holder<C>, event: E) -> Result<(), Failure> {
         match object {
             Holder::Charm(charm) => match charm.try_borrow_mut() {
                 Ok(mut charm) => self(&mut charm, event).into_result(),
-                Err(_) => Err(busy::<F>()),
+                Err(_) => Err(busy::<F>().into()),
             },
             // `Charm::new` creates charms only.
-            Holder::Library(_) => Err(busy::<F>()),
+            Holder::Library(_) => Err(busy::<F>().into()),
         }
     }
 }
@@ -91,7 +93,7 @@ fn busy<F>() -> Error {
     ))
 }
 
-type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<()>>;
+type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<(), Failure>>;
 
 /// Registers handlers of the charm, in [`Charm::new`], or of a library, in its
 /// constructor.
@@ -353,7 +355,15 @@ impl<O: 'static> Observe<O> {
         };
         let observer = self.object.path().to_owned();
         let place = Location::caller();
-        let number = objects::register(source, event, observer, method.to_owned(), place);
+        let key = wit::Observer {
+            event: wit::EventKey {
+                source,
+                name: event,
+            },
+            path: observer,
+            method: method.to_owned(),
+        };
+        let number = objects::register(key, place);
         let call = move |object: &Holder<O>, event: Event| match read(event)? {
             Some(event) => handler.handle(object, event),
             None => Ok(()),
@@ -474,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn any_error_of_a_handler_becomes_the_sdks() {
+    fn any_error_of_a_handler_becomes_a_failure() {
         let event = RelationChangedEvent {
             endpoint: "my-db".into(),
             relation_id: 1,

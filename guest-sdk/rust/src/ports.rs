@@ -59,28 +59,22 @@ impl Port {
     }
 }
 
-pub(crate) fn to_wit(port: Port) -> wit::PortRange {
-    let protocol = match port.protocol {
-        Protocol::Tcp => wit::Protocol::Tcp,
-        Protocol::Udp => wit::Protocol::Udp,
-        Protocol::Icmp => wit::Protocol::Icmp,
-    };
-    wit::PortRange {
-        protocol,
+pub(crate) fn to_wit(port: Port) -> wit::Port {
+    let numbers = wit::PortNumbers {
         first: port.first,
         last: port.last,
+    };
+    match port.protocol {
+        Protocol::Tcp => wit::Port::Tcp(numbers),
+        Protocol::Udp => wit::Port::Udp(numbers),
+        Protocol::Icmp => wit::Port::Icmp,
     }
 }
 
-pub(crate) fn from_wit(port: wit::PortRange) -> Port {
-    let protocol = match port.protocol {
-        wit::Protocol::Tcp => Protocol::Tcp,
-        wit::Protocol::Udp => Protocol::Udp,
-        wit::Protocol::Icmp => Protocol::Icmp,
-    };
-    Port {
-        protocol,
-        first: port.first,
-        last: port.last,
+pub(crate) fn from_wit(port: wit::Port) -> Port {
+    match port {
+        wit::Port::Tcp(numbers) => Port::tcp(numbers.first).to(numbers.last),
+        wit::Port::Udp(numbers) => Port::udp(numbers.first).to(numbers.last),
+        wit::Port::Icmp => Port::icmp(),
     }
 }

@@ -34,7 +34,7 @@ pub struct Relation {
 /// ```
 #[track_caller]
 pub fn relations(endpoint: &str) -> Result<Vec<Relation>> {
-    let listed = wit::list_relations(endpoint).model()?;
+    let listed = wit::list(endpoint).model()?;
     Ok(listed.into_iter().map(from_wit).collect())
 }
 
@@ -55,11 +55,11 @@ fn from_wit(info: wit::RelationInfo) -> Relation {
 }
 
 impl Relation {
-    pub(crate) fn of_event(endpoint: &str, id: u32, app: Option<&String>) -> Self {
+    pub(crate) fn of_event(endpoint: &str, id: u32, app: Option<String>) -> Self {
         Relation {
             endpoint: endpoint.to_owned(),
             id,
-            app: app.cloned(),
+            app,
         }
     }
 
@@ -93,7 +93,7 @@ impl Relation {
 
     #[track_caller]
     fn info(&self) -> Result<wit::RelationInfo> {
-        wit::get_relation(&self.endpoint, self.id).model()
+        wit::get(&self.endpoint, self.id).model()
     }
 
     /// This unit's databag.

@@ -1,9 +1,12 @@
 //! The loop of a charm.
 
+use std::panic::Location;
+
+use crate::bindings::crash::Failure as CrashReport;
 use crate::bindings::framework as wit;
 use crate::bindings::{Outcome, exports};
-use crate::error::{Ending, ModelResult};
-use crate::{Charm, Error, Result, logging, objects};
+use crate::error::{Ending, Failure, ModelResult};
+use crate::{Charm, Result, logging, objects};
 
 /// Creates the charm and delivers events to it until there are none. `module` is the
 /// charm's module.
@@ -12,41 +15,35 @@ pub fn run<C: Charm>(module: &'static str) -> Outcome {
     objects::make::<C>();
     match drive() {
         Ok(()) => Outcome::Completed,
-        Err(error) => end(&error),
+        Err(failure) => end(&failure),
     }
 }
 
-fn drive() -> Result<()> {
-    if let Err((error, place)) = objects::announce() {
-        let file = place.file().to_owned();
-        logging::report("error", &error.to_string(), file, place.line());
-        return Err(Error::exit(1));
-    }
+fn drive() -> Result<(), Failure> {
+    objects::announce()?;
     while let Some(delivery) = wit::next().model()? {
         objects::deliver(delivery)?;
     }
     Ok(())
 }
 
-fn end(error: &Error) -> Outcome {
-    let exit = |code, message: &str| {
-        Outcome::Exited(exports::charmhost::entry::entry::ExitRequest {
+fn end(failure: &Failure) -> Outcome {
+    match failure.ending() {
+        Ending::Aborted => Outcome::Aborted,
+        Ending::Exited(code) => Outcome::Exited(exports::charmhost::entry::entry::ExitRequest {
             code,
-            message: message.to_owned(),
-        })
-    };
-    match error.ending() {
-        Ending::Abort => Outcome::Aborted,
-        Ending::Exit(code, message) => exit(code, message),
-        Ending::Failure => {
-            let place = error.place();
-            logging::report(
-                "error",
-                &error.to_string(),
-                place.file().to_owned(),
-                place.line(),
-            );
-            exit(1, "")
+            message: None,
+        }),
+        Ending::Failed => {
+            let place = failure.location();
+            Outcome::Failed(CrashReport {
+                kind: "error".to_owned(),
+                message: failure.to_string(),
+                file: place.map(|place| place.file().to_owned()),
+                line: place.map(Location::line),
+                traceback: None,
+                delivery: failure.delivery(),
+            })
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Statuses.
 
 use crate::bindings::status as wit;
+use crate::{Error, Result};
 
 /// Kind of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,20 +61,23 @@ impl Status {
     }
 }
 
-pub(crate) fn to_wit(status: Status) -> wit::StatusInfo {
+#[track_caller]
+pub(crate) fn to_wit(status: Status) -> Result<wit::SettableStatus> {
     let name = match status.kind {
-        StatusKind::Active => wit::StatusName::Active,
-        StatusKind::Blocked => wit::StatusName::Blocked,
-        StatusKind::Maintenance => wit::StatusName::Maintenance,
-        StatusKind::Waiting => wit::StatusName::Waiting,
-        StatusKind::Error => wit::StatusName::Error,
-        StatusKind::Unknown => wit::StatusName::Unknown,
-        StatusKind::Other(name) => wit::StatusName::Other(name),
+        StatusKind::Active => wit::SettableStatusName::Active,
+        StatusKind::Blocked => wit::SettableStatusName::Blocked,
+        StatusKind::Maintenance => wit::SettableStatusName::Maintenance,
+        StatusKind::Waiting => wit::SettableStatusName::Waiting,
+        kind => {
+            return Err(Error::invalid(format!(
+                "cannot set the status {kind:?}: a charm sets active, blocked, maintenance or waiting"
+            )));
+        }
     };
-    wit::StatusInfo {
+    Ok(wit::SettableStatus {
         name,
         message: status.message,
-    }
+    })
 }
 
 pub(crate) fn from_wit(status: wit::StatusInfo) -> Status {

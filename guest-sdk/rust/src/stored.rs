@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::stored_state as wit;
 use crate::error::ModelResult;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 thread_local! {
     /// Path of the charm, to which the state belongs.
@@ -39,6 +39,7 @@ pub(crate) fn set_owner(charm: &'static str) {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored<T> {
+    object: String,
     name: String,
     value: T,
 }
@@ -53,19 +54,23 @@ impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
 
     #[track_caller]
     pub(crate) fn load_of(owner: &str, name: &str) -> Result<Self> {
-        let name = format!("{owner}/StoredStateData[{name}]");
-        let value = match wit::load(&name).model()? {
+        let value = match wit::load(owner, name).model()? {
             None => T::default(),
             Some(text) => match serde_json::from_str(&text) {
                 Ok(value) => value,
                 Err(error) => {
-                    return Err(Error::invalid(format!(
-                        "cannot load the state {name:?}: {error}"
-                    )));
+                    return Err(Error::new(
+                        ErrorKind::InvalidValue,
+                        format!("cannot load the state {name:?} of {owner}: {error}"),
+                    ));
                 }
             },
         };
-        Ok(Stored { name, value })
+        Ok(Stored {
+            object: owner.to_owned(),
+            name: name.to_owned(),
+            value,
+        })
     }
 
     /// Saves the current value.
@@ -74,13 +79,13 @@ impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
         let text = match serde_json::to_string(&self.value) {
             Ok(text) => text,
             Err(error) => {
-                let name = &self.name;
+                let Stored { object, name, .. } = self;
                 return Err(Error::invalid(format!(
-                    "cannot save the state {name:?}: {error}"
+                    "cannot save the state {name:?} of {object}: {error}"
                 )));
             }
         };
-        wit::save(&self.name, &text).model()
+        wit::save(&self.object, &self.name, &text).model()
     }
 }
 

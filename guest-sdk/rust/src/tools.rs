@@ -8,7 +8,7 @@ use crate::error::ModelResult;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolOutput {
     /// The exit code.
-    pub code: i32,
+    pub exit_code: i32,
     /// Standard output.
     pub stdout: Vec<u8>,
     /// Standard error.
@@ -16,14 +16,14 @@ pub struct ToolOutput {
 }
 
 /// Runs a hook tool for which this SDK has no function. A tool that ran and failed is
-/// not an error: see [`ToolOutput::code`].
+/// not an error: see [`ToolOutput::exit_code`].
 #[track_caller]
 pub fn hook_tool(tool: &str, args: &[&str], stdin: Option<&[u8]>) -> Result<ToolOutput> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let output = wit::run(tool, &args, stdin).model()?;
     Ok(ToolOutput {
-        code: output.code,
-        stdout: output.output,
-        stderr: output.error_output,
+        exit_code: output.exit_code,
+        stdout: output.stdout,
+        stderr: output.stderr,
     })
 }

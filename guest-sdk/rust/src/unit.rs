@@ -45,7 +45,7 @@ impl Unit {
     /// Sets its status, immediately.
     #[track_caller]
     pub fn set_status(self, status: Status) -> Result<()> {
-        wit_status::set(wit_status::Scope::Unit, &status::to_wit(status)).model()
+        wit_status::set(wit_status::Scope::Unit, &status::to_wit(status)?).model()
     }
 
     /// Sets the workload version that `juju status` shows.
@@ -57,13 +57,13 @@ impl Unit {
     /// Opens a port or a range of ports.
     #[track_caller]
     pub fn open_port(self, port: Port) -> Result<()> {
-        wit_ports::open(ports::to_wit(port)).model()
+        wit_ports::open(ports::to_wit(port), &[]).model()
     }
 
     /// Closes a port or a range of ports.
     #[track_caller]
     pub fn close_port(self, port: Port) -> Result<()> {
-        wit_ports::close(ports::to_wit(port)).model()
+        wit_ports::close(ports::to_wit(port), &[]).model()
     }
 
     /// Returns the opened ports.
@@ -93,6 +93,6 @@ impl App {
     /// Sets its status, immediately. Only the leader may.
     #[track_caller]
     pub fn set_status(self, status: Status) -> Result<()> {
-        wit_status::set(wit_status::Scope::App, &status::to_wit(status)).model()
+        wit_status::set(wit_status::Scope::App, &status::to_wit(status)?).model()
     }
 }

@@ -1959,7 +1959,7 @@ pub mod charmhost {
         /// An event that the charm or a library emitted.
         Custom(CustomEvent),
         /// A hook that this interface does not know: of a newer Juju, or one that
-        /// ops does not model.
+        /// ops does not model. Observed under the name `other`.
         Other(OtherEvent),
       }
       impl ::core::fmt::Debug for Event {
@@ -2115,7 +2115,8 @@ pub mod charmhost {
         /// The path of the object that has the event. The charm's own path is the
         /// source of Juju's events.
         pub source: _rt::String,
-        /// The event's name with underscores, for example `config_changed`.
+        /// The event's name with underscores, for example `config_changed`. `other`
+        /// of the charm's own path is every hook that has no event of its own.
         pub name: _rt::String,
       }
       impl ::core::fmt::Debug for EventKey {
@@ -17168,7 +17169,7 @@ pub mod charmhost {
       /// Errors: `other` with code `unexpected-output` if the agent's answer cannot
       /// be understood.
       #[allow(async_fn_in_trait)]
-      pub fn opened() -> ::core::result::Result<_rt::Vec::<OpenedPort>,Error>{
+      pub fn opened() -> ::core::result::Result<_rt::Vec::<Port>,Error>{
         unsafe {
 
           #[cfg_attr(target_pointer_width="64", repr(align(8)))]
@@ -17180,6 +17181,213 @@ pub mod charmhost {
           #[link(wasm_import_module = "charmhost:ports/ports@0.2.0")]
           unsafe extern "C" {
             #[link_name = "opened"]
+            fn wit_import1(_: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          wit_import1(ptr0);
+          let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+          let result45 = match l2 {
+            0 => {
+              let e = {
+                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base11 = l3;
+                let len11 = l4;
+                let mut result11 = _rt::Vec::with_capacity(len11);
+                for i in 0..len11 {
+                  let base = base11.add(i * 6);
+                  let e11 = {
+                    let l5 = i32::from(*base.add(0).cast::<u8>());
+                    let v10 = match l5 {
+                      0 => {
+                        Port::Icmp
+                      }
+                      1 => {
+                        let e10 = {
+                          let l6 = i32::from(*base.add(2).cast::<u16>());
+                          let l7 = i32::from(*base.add(4).cast::<u16>());
+
+                          PortNumbers{
+                            first: l6 as u16,
+                            last: l7 as u16,
+                          }
+                        };
+                        Port::Tcp(e10)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                        let e10 = {
+                          let l8 = i32::from(*base.add(2).cast::<u16>());
+                          let l9 = i32::from(*base.add(4).cast::<u16>());
+
+                          PortNumbers{
+                            first: l8 as u16,
+                            last: l9 as u16,
+                          }
+                        };
+                        Port::Udp(e10)
+                      }
+                    };
+
+                    v10
+                  };
+                  result11.push(e11);
+                }
+                _rt::cabi_dealloc(base11, len11 * 6, 2);
+
+                result11
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l12 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V44;
+                let v44 = match l12 {
+                  0 => {
+                    let e44 = {
+                      let l13 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len15 = l14;
+                      let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                      _rt::string_lift(bytes15)
+                    };
+                    V44::NotFound(e44)
+                  }
+                  1 => {
+                    let e44 = {
+                      let l16 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l17 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len18 = l17;
+                      let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                      _rt::string_lift(bytes18)
+                    };
+                    V44::PermissionDenied(e44)
+                  }
+                  2 => {
+                    let e44 = {
+                      let l19 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l20 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len21 = l20;
+                      let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                      _rt::string_lift(bytes21)
+                    };
+                    V44::NotLeader(e44)
+                  }
+                  3 => {
+                    let e44 = {
+                      let l22 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l23 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len24 = l23;
+                      let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                      _rt::string_lift(bytes24)
+                    };
+                    V44::RelationGone(e44)
+                  }
+                  4 => {
+                    let e44 = {
+                      let l25 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l26 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len27 = l26;
+                      let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+                      _rt::string_lift(bytes27)
+                    };
+                    V44::Timeout(e44)
+                  }
+                  5 => {
+                    let e44 = {
+                      let l28 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l29 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len30 = l29;
+                      let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
+
+                      _rt::string_lift(bytes30)
+                    };
+                    V44::InvalidInput(e44)
+                  }
+                  6 => {
+                    let e44 = {
+                      let l31 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l32 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len33 = l32;
+                      let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
+                      let l34 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes33),
+                        grant: match l34 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l35 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l36 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len37 = l36;
+                              let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+                              _rt::string_lift(bytes37)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V44::Denied(e44)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e44 = {
+                      let l38 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l39 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len40 = l39;
+                      let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+                      let l41 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l42 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len43 = l42;
+                      let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes40),
+                        message: _rt::string_lift(bytes43),
+                      }
+                    };
+                    V44::Other(e44)
+                  }
+                };
+
+                v44
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result45
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns the open ports with the endpoints for which they are open.
+      ///
+      /// Errors: those of `opened`.
+      #[allow(async_fn_in_trait)]
+      pub fn opened_with_endpoints() -> ::core::result::Result<_rt::Vec::<OpenedPort>,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:ports/ports@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "opened-with-endpoints"]
             fn wit_import1(_: *mut u8, );
           }
 
@@ -21984,8 +22192,8 @@ pub mod charmhost {
         #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm:imports and exports")]
         #[doc(hidden)]
         #[allow(clippy::octal_escapes)]
-        pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8150] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xda>\x01A\x02\x01A*\x01\
+        pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8187] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xff>\x01A\x02\x01A*\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -22049,18 +22257,19 @@ config@0.2.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x0
 s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07result\
 ss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\
 \x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x09\x01B\
-\x14\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
+\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
 \x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\
 \x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bop\
 ened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\
-\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x08\x01j\x01\x0b\x01\x01\x01@\0\0\
-\x0c\x04\0\x06opened\x01\x0d\x01p\x05\x01@\x01\x05ports\x0e\0\x09\x04\0\x03set\x01\
-\x0f\x03\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\
-\0\x05error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\
-\x03\x06active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08\
-this-app\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\
-\x04unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0d\
-databag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
+\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\
+\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15\
+opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\
+\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05\
+error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06\
+active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-ap\
+p\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04\
+unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0dd\
+atabag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
 \0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
 \x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
 \x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\
@@ -22174,8 +22383,8 @@ te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x14\x01B\x06\x01ks\x01ky\x01r\x0
     #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm-with-all-of-its-exports-removed:encoded world")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8039] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcb=\x01A\x02\x01A'\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8076] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0=\x01A\x02\x01A'\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -22239,18 +22448,19 @@ config@0.2.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x0
 s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07result\
 ss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\
 \x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x09\x01B\
-\x14\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
+\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
 \x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\
 \x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bop\
 ened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\
-\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x08\x01j\x01\x0b\x01\x01\x01@\0\0\
-\x0c\x04\0\x06opened\x01\x0d\x01p\x05\x01@\x01\x05ports\x0e\0\x09\x04\0\x03set\x01\
-\x0f\x03\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\
-\0\x05error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\
-\x03\x06active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08\
-this-app\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\
-\x04unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0d\
-databag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
+\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\
+\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15\
+opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\
+\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05\
+error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06\
+active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-ap\
+p\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04\
+unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0dd\
+atabag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
 \0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
 \x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
 \x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\

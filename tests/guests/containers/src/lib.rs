@@ -71,7 +71,7 @@ impl Containers {
         let container = one();
         let counted = container
             .exec(["wc", "-c"])
-            .input(vec![b'x'; 3_000_000])
+            .stdin(vec![b'x'; 3_000_000])
             .run()?;
         let both = container
             .exec(["sh", "-c", "echo out; echo err >&2; exit 3"])
@@ -97,9 +97,9 @@ impl Containers {
                 "while read line; do echo got $line; done; exit 5",
             ])
             .start()?;
-        talk.write(b"one\n")?;
-        let answer = talk.read(100)?;
-        talk.close_input()?;
+        talk.write_all_stdin(b"one\n")?;
+        let answer = talk.read_stdout(100)?;
+        talk.close_stdin()?;
         let code = talk.wait()?;
         let late = container
             .exec(["sleep", "60"])
@@ -114,15 +114,21 @@ impl Containers {
                 "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done",
             ])
             .start()?;
-        stopped.read(10)?;
-        stopped.signal("SIGTERM")?;
+        stopped.read_stdout(10)?;
+        stopped.send_signal("SIGTERM")?;
         event.set_results(json!({
             "counted": counted.stdout_text().trim(),
-            "code": both.code,
+            "code": both.exit_code,
             "out": String::from_utf8_lossy(&both.stdout),
             "err": String::from_utf8_lossy(&both.stderr),
             "failed": failed,
-            "much": format!("{} {} {}", much.stdout.len(), much.stderr.len(), much.truncated),
+            "much": format!(
+                "{} {} {} {}",
+                much.stdout.len(),
+                much.stderr.len(),
+                much.stdout_truncated,
+                much.stderr_truncated
+            ),
             "environment": environment.stdout_text(),
             "answer": String::from_utf8_lossy(&answer),
             "exit": code,
@@ -148,7 +154,7 @@ impl Containers {
         let current: Vec<String> = container
             .services()?
             .iter()
-            .map(|service| format!("{} {}", service.name, service.current))
+            .map(|service| format!("{} {:?}", service.name, service.current))
             .collect();
         container.restart(["a"])?;
         container.combine_layer("own", "services: {b: {override: merge, summary: second}}")?;

@@ -173,7 +173,7 @@ pub const ATTEMPTS: &[Attempt] = &[
             let args = ["--into", &p.outside("new")];
             let output =
                 hook_tool("future-tool", &args, None).map_err(|error| error.to_string())?;
-            match output.code {
+            match output.exit_code {
                 0 => Ok("the tool ran".to_owned()),
                 code => held(format!("exit code {code}")),
             }

@@ -189,7 +189,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         let large = "x".repeat(40 * MIB);
         let args: Vec<&str> = vec![&large; 4];
         let output = hook_tool("juju-log", &args, None).map_err(failed)?;
-        Ok(format!("exit code {}", output.code))
+        Ok(format!("exit code {}", output.exit_code))
     }),
     way("ask-for-much-in-one-call", LIMITS, GUARD, |_| {
         let bytes = get_random_bytes(200 * MIB as u64);

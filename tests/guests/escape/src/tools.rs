@@ -23,7 +23,7 @@ fn tool(name: &str, args: &[&str]) -> Tried {
 /// A hook tool that does what it should not.
 fn tool_with(name: &str, args: &[&str], input: Option<&[u8]>) -> Tried {
     let output = hook_tool(name, args, input).map_err(|error| error.to_string())?;
-    match output.code {
+    match output.exit_code {
         0 => Ok(format!(
             "{name}: {}",
             String::from_utf8_lossy(&output.stdout)

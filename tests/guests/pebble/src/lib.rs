@@ -78,11 +78,11 @@ fn command(operation: &str, one: &Container) -> Result<String> {
         "exec" => sleep.start().map(drop),
         "write-input" => write(sleep, 16),
         "write-input-2s" => write(short, 16),
-        "close-input" => sleep.start()?.close_input(),
-        "read-output" => sleep.start()?.read(100).map(drop),
-        "read-output-2s" => short.start()?.read(100).map(drop),
+        "close-input" => sleep.start()?.close_stdin(),
+        "read-output" => sleep.start()?.read_stdout(100).map(drop),
+        "read-output-2s" => short.start()?.read_stdout(100).map(drop),
         "read-all-2s" => read_all(short),
-        "read-error-output" => sleep.start()?.read_error(100).map(drop),
+        "read-error-output" => sleep.start()?.read_stderr(100).map(drop),
         "collect" => sleep.run().map(drop),
         "collect-2s" => short.keep(1 << 20).run().map(drop),
         "wait" => return Ok(sleep.start()?.wait()?.to_string()),
@@ -99,14 +99,14 @@ fn command(operation: &str, one: &Container) -> Result<String> {
 fn write(command: Command, mib: usize) -> Result<()> {
     let process = command.start()?;
     for _ in 0..mib {
-        process.write(&vec![b'x'; 1 << 20])?;
+        process.write_all_stdin(&vec![b'x'; 1 << 20])?;
     }
     Ok(())
 }
 
 fn read_all(command: Command) -> Result<()> {
     let process = command.start()?;
-    while !process.read(65536)?.is_empty() {}
+    while !process.read_stdout(65536)?.is_empty() {}
     Ok(())
 }
 
@@ -114,7 +114,7 @@ fn read_all(command: Command) -> Result<()> {
 fn signal(command: Command) -> Result<()> {
     let process = command.start()?;
     for _ in 0..100_000 {
-        process.signal("SIGUSR1")?;
+        process.send_signal("SIGUSR1")?;
     }
     Ok(())
 }
@@ -131,14 +131,14 @@ fn late_wait(one: &Container) -> Result<String> {
 fn whole_input(one: &Container) -> Result<String> {
     let process = one.exec(["sh", "-c", "sleep 14; wc -c"]).start()?;
     for number in 0..40 {
-        process.write(&vec![b'x'; 1 << 20])?;
+        process.write_all_stdin(&vec![b'x'; 1 << 20])?;
         if number == 0 {
             println!("writing");
             std::io::stdout().flush()?;
         }
     }
-    process.close_input()?;
-    let counted = process.read(100)?;
+    process.close_stdin()?;
+    let counted = process.read_stdout(100)?;
     let code = process.wait()?;
     Ok(format!(
         "{code} {}",
@@ -152,7 +152,7 @@ fn much_input(one: &Container) -> Result<String> {
     let process = command.start()?;
     let chunk = vec![b'x'; 32 << 20];
     for _ in 0..20 {
-        process.write(&chunk)?;
+        process.write_all_stdin(&chunk)?;
     }
     Ok(String::new())
 }

@@ -96,7 +96,7 @@ fn publish(relation: &Relation) -> Result<()> {
 /// What a hook tool prints.
 fn tool(name: &str, args: &[&str]) -> Result<String> {
     let output = hook_tool(name, args, None)?;
-    if output.code != 0 {
+    if output.exit_code != 0 {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(Error::msg(format!("{name} failed: {text}")));
     }

@@ -90,12 +90,7 @@ impl Queue {
     }
 
     fn on_db_joined(&mut self, event: RelationJoinedEvent) -> Result<()> {
-        let about = format!(
-            "{} {} {}",
-            event.relation_id,
-            shown(event.app.as_deref()),
-            shown(event.unit.as_deref())
-        );
+        let about = format!("{} {} {}", event.relation_id, event.app, event.unit);
         if called("db_joined", about)? {
             event.defer("configured to defer");
         }

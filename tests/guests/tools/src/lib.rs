@@ -31,7 +31,11 @@ impl Tools {
             match hook_tool(tool, &args, stdin) {
                 Ok(output) => {
                     let stdout = String::from_utf8_lossy(&output.stdout);
-                    log::info!("{}: exited with {}: {stdout}", call.join(" "), output.code);
+                    log::info!(
+                        "{}: exited with {}: {stdout}",
+                        call.join(" "),
+                        output.exit_code
+                    );
                 }
                 Err(error) => log::info!("{}: {:?}: {error}", call.join(" "), error.kind()),
             }
