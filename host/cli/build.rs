@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .join("../..")
         .canonicalize()?;
     let mut files = Vec::new();
-    for (folder, prefix) in [("guest-sdk/rust", ""), ("wit", "wit/")] {
+    for (folder, prefix) in [("guest-sdk/rust", ""), ("wit/charm", "wit/")] {
         let folder = root.join(folder);
         for file in embedded(&folder)? {
             let name = file.strip_prefix(&folder)?.display().to_string();

@@ -153,7 +153,7 @@ mod tests {
             "Cargo.toml",
             "src/lib.rs",
             "wit/charm.wit",
-            "wit/deps/status.wit",
+            "wit/deps/status/status.wit",
         ] {
             assert!(
                 SDK.iter().any(|(path, _)| path == &wanted),

@@ -69,7 +69,14 @@ fn a_charm_is_the_same_in_python_and_in_javascript() {
     let python = component(
         "python",
         "python/bin/componentize-py",
-        &["-d", "../../../wit/charm", "-w", "charm", "componentize", "app"],
+        &[
+            "-d",
+            "../../../wit/charm",
+            "-w",
+            "charm",
+            "componentize",
+            "app",
+        ],
     );
     let (javascript, python) = (simulate(javascript), simulate(python));
     assert_eq!(javascript, python);

@@ -19,7 +19,7 @@ use wasip2::sockets::network::IpAddressFamily;
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
 use crate::attempt::*;
-use crate::raw::framework;
+use crate::raw::framework::{self, EventKey, Observer};
 use crate::raw::log;
 use crate::raw::store::{self, Notice};
 use crate::raw::stored_state;
@@ -120,10 +120,25 @@ fn pickle(open: &[u8], refer: &[u8], close: &[u8]) -> Vec<u8> {
     pickle
 }
 
+fn event(source: &str, name: &str) -> EventKey {
+    EventKey {
+        source: source.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn observer(event: EventKey, path: &str) -> Observer {
+    Observer {
+        event,
+        path: path.to_owned(),
+        method: "on_event".to_owned(),
+    }
+}
+
 fn load_pickle(pickle: &[u8]) -> Tried {
     let name = "Escape/StoredStateData[bomb]";
     store::save_snapshot(name, pickle).map_err(failed)?;
-    match stored_state::load(name).map_err(failed)? {
+    match stored_state::load("Escape", "bomb").map_err(failed)? {
         Some(text) => Ok(format!("{} bytes", text.len())),
         None => held("nothing was loaded"),
     }
@@ -206,8 +221,8 @@ pub const ATTEMPTS: &[Attempt] = &[
     }),
     way("hold-stored-state", LIMITS, GUARD, |_| {
         repeat(|number| {
-            let name = format!("Escape/StoredStateData[{number}]");
-            stored_state::save(&name, &format!("\"{}\"", text(number))).map_err(failed)
+            let value = format!("\"{}\"", text(number));
+            stored_state::save("Escape", &number.to_string(), &value).map_err(failed)
         })
     }),
     way("hold-notices", LIMITS, GUARD, |_| {
@@ -221,19 +236,19 @@ pub const ATTEMPTS: &[Attempt] = &[
         })
     }),
     way("hold-definitions", LIMITS, GUARD, |_| {
-        repeat_paths(|source| framework::define(source, "thing").map_err(failed))
+        repeat_paths(|source| framework::define(&event(source, "thing")).map_err(failed))
     }),
     way("hold-observers", LIMITS, GUARD, |_| {
-        repeat_paths(|observer| {
-            framework::observe("Escape", "start", observer, "on_start").map_err(failed)
+        repeat_paths(|path| {
+            framework::observe(&observer(event("Escape", "start"), path)).map_err(failed)
         })
     }),
     way("hold-emissions", LIMITS, GUARD, |_| {
-        framework::define("Escape", "thing").map_err(failed)?;
-        framework::observe("Escape", "thing", "Escape", "on_thing").map_err(failed)?;
+        framework::define(&event("Escape", "thing")).map_err(failed)?;
+        framework::observe(&observer(event("Escape", "thing"), "Escape")).map_err(failed)?;
         repeat(|number| {
             let data = format!("{{\"text\":\"{}\"}}", text(number));
-            framework::emit("Escape", "thing", &data).map_err(failed)?;
+            framework::emit(&event("Escape", "thing"), &data).map_err(failed)?;
             Ok(())
         })
     }),
@@ -356,7 +371,7 @@ pub const ATTEMPTS: &[Attempt] = &[
         work(|| {
             for _ in 0..1000 {
                 number += 1;
-                let _ = framework::define("Escape", &format!("thing_{number}"));
+                let _ = framework::define(&event("Escape", &format!("thing_{number}")));
             }
         })
     }),

@@ -6,14 +6,14 @@ wit_bindgen::generate!({
         package escape:raw@1.0.0;
 
         world raw {
-            import charmhost:store/store@0.1.0;
-            import charmhost:stored-state/stored-state@0.1.0;
-            import charmhost:framework/framework@0.1.0;
-            import charmhost:relations/relations@0.1.0;
-            import charmhost:log/log@0.1.0;
+            import charmhost:store/store@0.2.0;
+            import charmhost:stored-state/stored-state@0.2.0;
+            import charmhost:framework/framework@0.2.0;
+            import charmhost:relations/relations@0.2.0;
+            import charmhost:log/log@0.2.0;
         }
     ",
-    path: "../../../wit",
+    path: "../../../wit/charm",
     world: "escape:raw/raw",
     generate_all,
 });
