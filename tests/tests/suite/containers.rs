@@ -57,7 +57,7 @@ fn commands_run_with_all_their_streams() {
             "out": "out\n",
             "err": "err\n",
             "failed": "cannot run sh: it exited with 3: err",
-            "much": "1000 1000 true",
+            "much": "1000 1000 true true",
             "environment": "v\n/usr\n",
             "answer": "got one\n",
             "exit": "5",
@@ -73,8 +73,8 @@ fn services_and_checks_follow_the_layers() {
     assert_eq!(
         results,
         json!({
-            "again": "Some(InvalidInput)",
-            "current": "a inactive, b active",
+            "again": "Some(Api(400))",
+            "current": "a Inactive, b Active",
             "a": "true",
             "none": "true",
             "check": "true",
@@ -94,18 +94,18 @@ fn services_and_checks_follow_the_layers() {
 fn errors_have_the_matching_variant() {
     let (results, _) = act("errors", ONE);
     for (key, wanted) in [
-        ("missing", "NoFile: "),
-        ("directory", "Path: "),
-        ("relative", "Path: "),
+        ("missing", "Path(NotFound): "),
+        ("directory", "Path(GenericFileError): "),
+        ("relative", "Path(GenericFileError): "),
         ("change", "Change: cannot perform the following tasks:"),
         (
             "program",
-            "InvalidInput: cannot find executable \"no-such-program\"",
+            "Api(400): cannot find executable \"no-such-program\"",
         ),
-        ("layer", "InvalidInput: "),
+        ("layer", "Api(400): "),
         (
             "unknown",
-            "NotFound: there is no container \"three\": the charm has one, two",
+            "UnknownContainer: there is no container \"three\": the charm has one, two",
         ),
         (
             "away",

@@ -217,7 +217,7 @@ fn a_component_of_another_world_is_rejected_with_what_is_missing() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&output.stderr);
     for wanted in [
-        "it does not export charmhost:entry/entry@0.1.0",
+        "it does not export charmhost:entry/entry@0.2.0",
         "it imports example:other/thing@1.0.0, which this host does not offer",
     ] {
         assert!(stderr.contains(wanted), "wanted {wanted:?}, got {stderr}");

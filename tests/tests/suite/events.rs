@@ -85,7 +85,7 @@ fn table() -> Vec<Row> {
         (
             "hooks/my-db-relation-joined",
             with(RELATION, &[UNIT]),
-            "RelationJoined(RelationJoinedEvent { endpoint: \"my-db\", relation_id: 7, app: Some(\"mysql\"), unit: Some(\"mysql/3\") })",
+            "RelationJoined(RelationJoinedEvent { endpoint: \"my-db\", relation_id: 7, app: \"mysql\", unit: \"mysql/3\" })",
         ),
         (
             "hooks/my-db-relation-changed",
@@ -115,7 +115,7 @@ fn table() -> Vec<Row> {
         (
             "hooks/my-db-relation-broken",
             RELATION.to_vec(),
-            "RelationBroken(RelationBrokenEvent { endpoint: \"my-db\", relation_id: 7, app: Some(\"mysql\"), unit: None })",
+            "RelationBroken(RelationBrokenEvent { endpoint: \"my-db\", relation_id: 7, app: Some(\"mysql\") })",
         ),
         (
             "hooks/data-storage-attached",
@@ -140,17 +140,17 @@ fn table() -> Vec<Row> {
                 ("JUJU_NOTICE_TYPE", "custom"),
                 ("JUJU_NOTICE_KEY", "example.com/done"),
             ],
-            "PebbleCustomNotice(PebbleCustomNoticeEvent { container: \"web\", notice_id: \"42\", notice_type: \"custom\", notice_key: \"example.com/done\" })",
+            "PebbleCustomNotice(PebbleCustomNoticeEvent { container: \"web\", id: \"42\", kind: \"custom\", key: \"example.com/done\" })",
         ),
         (
             "hooks/web-pebble-check-failed",
             vec![WORKLOAD, ("JUJU_PEBBLE_CHECK_NAME", "up")],
-            "PebbleCheckFailed(PebbleCheckFailedEvent { container: \"web\", check: \"up\" })",
+            "PebbleCheckFailed(PebbleCheckFailedEvent { container: \"web\", name: \"up\" })",
         ),
         (
             "hooks/web-pebble-check-recovered",
             vec![WORKLOAD, ("JUJU_PEBBLE_CHECK_NAME", "up")],
-            "PebbleCheckRecovered(PebbleCheckRecoveredEvent { container: \"web\", check: \"up\" })",
+            "PebbleCheckRecovered(PebbleCheckRecoveredEvent { container: \"web\", name: \"up\" })",
         ),
         (
             "hooks/secret-changed",
