@@ -117,7 +117,8 @@ pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseErr
         parsed.flags.push((flag.key(), value));
         Ok(())
     })?;
-    parsed.args = rest;
+    let others = rest.into_iter().filter_map(|at| args.get(at).cloned());
+    parsed.args = others.collect();
     Ok(parsed)
 }
 
@@ -133,18 +134,19 @@ pub(crate) enum Joined {
 }
 
 /// Walks through arguments: calls `each` with every flag, the name that was
-/// used, and the value. Returns the arguments that are not flags.
+/// used, and the value. Returns the indices of the arguments that are not flags.
 pub(crate) fn walk(
     flags: &'static [Flag],
     args: &[String],
     joined: Joined,
     mut each: impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
-) -> Result<Vec<String>, ParseError> {
+) -> Result<Vec<usize>, ParseError> {
     let mut others = Vec::new();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
+        let after = args.len() - rest.as_slice().len();
         if arg == "--" {
-            others.extend(rest.cloned());
+            others.extend(after..args.len());
             break;
         } else if let Some(long) = arg.strip_prefix("--") {
             let (name, value) = match long.split_once('=') {
@@ -165,7 +167,7 @@ pub(crate) fn walk(
         } else if let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             short(flags, letters, joined, &mut rest, &mut each)?;
         } else {
-            others.push(arg.clone());
+            others.push(after - 1);
         }
     }
     Ok(others)

@@ -129,8 +129,8 @@ fn file_named(
         Ok(())
     })?;
     if tool.arguments == Arguments::SecretContent {
-        let key = others.iter().filter_map(|arg| arg.split_once('='));
-        let mut keys = key.map(|(key, _)| key);
+        let values = others.into_iter().filter_map(|at| args.get(at));
+        let mut keys = values.filter_map(|arg| Some(arg.split_once('=')?.0));
         // Anything but `KEY` and `KEY#base64` may be a way to write `KEY#file`.
         let opens = |key: &&str| {
             key.split_once('#')

@@ -4,9 +4,15 @@ use crate::table::{self, Subject};
 
 /// Returns whether a tool reports in lower case that a relation of the charm is
 /// gone: `relation not found` or `relation 7 not found`, from a tool that is about
-/// relations.
+/// relations, or about a secret and a relation. Of the latter, ops makes a secret
+/// that does not exist.
 pub(crate) fn is_reported(tool: &str, lower: &str) -> bool {
-    if table::tool(tool).map(|tool| tool.subject) != Some(Subject::Relation) {
+    let names_relation = table::tool(tool).is_some_and(|tool| match tool.subject {
+        Subject::Relation => true,
+        Subject::Secret => tool.flags.contains(&table::RELATION),
+        Subject::State | Subject::Log | Subject::Other => false,
+    });
+    if !names_relation {
         return false;
     }
     lower.contains("relation not found")

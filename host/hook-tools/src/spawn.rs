@@ -12,6 +12,7 @@ use charmhost_jujuc::{CallTimer, Expired};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::limits::MAX_OUTPUT;
+use crate::secret_values::ProgramArguments;
 use crate::transport::ToolOutput;
 
 /// A program that did not run to its end.
@@ -56,8 +57,8 @@ impl Spawn for DirectSpawn {
     }
 }
 
-/// Runs a program. Kills it at the time limit, when it prints too much, and when
-/// the other end of `owner` is closed.
+/// Runs a program, with values of secrets in files. Kills it at the time limit,
+/// when it prints too much, and when the other end of `owner` is closed.
 pub(crate) fn run(
     program: &Path,
     args: &[impl AsRef<OsStr>],
@@ -69,8 +70,10 @@ pub(crate) fn run(
         Some(_) => Stdio::piped(),
         None => Stdio::null(),
     };
+    // The agent reads the files while the program runs.
+    let args = ProgramArguments::of(program, args)?;
     let mut child = Command::new(program)
-        .args(args)
+        .args(args.iter())
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

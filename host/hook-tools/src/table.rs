@@ -173,7 +173,7 @@ const FILE: Flag = Flag::new(&["file"], FlagKind::FileInput { stdin: true });
 /// `--file -` reads a file named `-`: no tool for secrets reads its input.
 const SECRET_FILE: Flag = Flag::new(&["file"], FlagKind::FileInput { stdin: false });
 const RESOURCES: Flag = Flag::new(&["k8s-resources"], FlagKind::FileInput { stdin: false });
-const RELATION: Flag = Flag::text(&["r", "relation"]);
+pub(crate) const RELATION: Flag = Flag::text(&["r", "relation"]);
 const APP: Flag = Flag::switch(&["app"]);
 const APPLICATION: Flag = Flag::switch(&["application"]);
 const LABEL: Flag = Flag::text(&["label"]);

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn failures_are_classified() {
         type Case = fn(&ToolError) -> bool;
-        let table: [(&str, i32, &str, Case); 9] = [
+        let table: [(&str, i32, &str, Case); 10] = [
             ("relation-get", 1, "ERROR relation 7 not found\n", |e| {
                 matches!(e, ToolError::RelationGone { .. })
             }),
@@ -235,6 +235,12 @@ mod tests {
             ("secret-get", 1, "ERROR secret \"x\" not found\n", |e| {
                 matches!(e, ToolError::NotFound { .. })
             }),
+            (
+                "secret-grant",
+                2,
+                "ERROR invalid value \"9\" for option --relation: relation not found\n",
+                |e| matches!(e, ToolError::RelationGone { .. }),
+            ),
             ("resource-get", 1, "ERROR resource not found\n", |e| {
                 matches!(e, ToolError::Other { .. })
             }),
