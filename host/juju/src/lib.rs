@@ -20,9 +20,15 @@ pub use events::table::{EventKind, Subject};
 pub use metadata::{Endpoint, Metadata, MetadataError, Role};
 pub use model::Model;
 pub use model::actions::flatten_results;
+pub use model::cloud_spec::{CloudCredential, CloudSpec};
 pub use model::config::ConfigValue;
 pub use model::databags::{Databag, DatabagOwner, OwnDatabag};
+pub use model::goal_state::{Goal, GoalState};
+pub use model::network::{InterfaceAddress, Network, NetworkInterface};
 pub use model::ports::{OpenedPort, Port, Protocol};
 pub use model::relations::Relation;
+pub use model::secrets::{
+    ContentMode, Rotation, SecretContent, SecretInfo, SecretMetadata, SecretOwner, SecretReference,
+};
 pub use model::status::{Scope, StatusName, StatusValue};
 pub use version::JujuVersion;

@@ -24,6 +24,17 @@ impl JujuVersion {
         build: 0,
     };
 
+    /// Returns the version of a release.
+    pub const fn release(major: u32, minor: u32, patch: u32) -> Self {
+        JujuVersion {
+            major,
+            minor,
+            patch,
+            tag: String::new(),
+            build: 0,
+        }
+    }
+
     fn key(&self) -> (u32, u32, bool, &str, u32, u32) {
         // A tagged version precedes the release of the same number.
         (

@@ -10,6 +10,10 @@
 //! | `status` | status of the unit and the application (ops §13) |
 //! | `relations` | listing and looking up relations (ops §11.1, ops §11.2, ops §11.3, ops §11.7) |
 //! | `databags` | relation data and who may access it (ops §11.4, ops §11.5) |
+//! | `secrets` | secrets and access to them (ops §12) |
+//! | `network` | networks of bindings (ops §16.3) |
+//! | `goal_state` | the planned state of the model (ops §10) |
+//! | `cloud_spec` | the cloud and its credential (ops §16.5) |
 //! | `ports` | opened ports (ops §16.1) |
 //! | `storage` | locations of storage instances (ops §16.2) |
 //! | `actions` | parameters, results, progress, failure (ops §14) |
@@ -18,20 +22,26 @@
 //! | `state_tools` | calls for state saved by the controller |
 //! | `log` | log lines (ops §20.1, ops §20.2) |
 //! | `security_events` | security events (ops §20.3) |
+//! | `time` | points in time in the output of hook tools (ops §12) |
 //! | `tool_calls` | running hook tools and their failures (ops §7, ops §8) |
 
 pub(crate) mod actions;
+pub(crate) mod cloud_spec;
 pub(crate) mod config;
 pub(crate) mod databags;
+pub(crate) mod goal_state;
 mod leadership;
 pub(crate) mod log;
+pub(crate) mod network;
 pub(crate) mod ports;
 mod reboot;
 pub(crate) mod relations;
+pub(crate) mod secrets;
 mod security_events;
 mod state_tools;
 pub(crate) mod status;
 mod storage;
+mod time;
 mod tool_calls;
 mod workload_version;
 
@@ -43,11 +53,14 @@ use charmhost_hook_tools::{Stderr, Transport};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::metadata::Metadata;
+use crate::version::JujuVersion;
 use config::ConfigCache;
 use databags::DatabagCache;
 use leadership::LeadershipCache;
 use log::LogOutput;
+use network::NetworkCache;
 use relations::RelationCache;
+use secrets::SecretCache;
 use security_events::Refusal;
 use status::StatusCache;
 
@@ -61,19 +74,23 @@ pub struct Model {
     config: ConfigCache,
     databags: DatabagCache,
     leadership: LeadershipCache,
+    networks: NetworkCache,
     relations: RelationCache,
+    secrets: SecretCache,
     statuses: StatusCache,
     /// The refusal of the last hook tool that failed, until it is logged.
     refusal: Option<Refusal>,
 }
 
-/// The names of this unit, its application and its model.
+/// The names of this unit, its application and its model, and the version of its
+/// agent.
 #[derive(Debug, Clone)]
 struct ThisUnit {
     name: String,
     app: String,
     model_name: String,
     model_uuid: String,
+    juju_version: JujuVersion,
 }
 
 impl Model {
@@ -94,6 +111,7 @@ impl Model {
                 app: environment.app_name.clone(),
                 model_name: environment.model_name.clone(),
                 model_uuid: environment.model_uuid.clone(),
+                juju_version: environment.juju_version.clone(),
             },
             metadata,
             clock,
@@ -101,7 +119,9 @@ impl Model {
             config: ConfigCache::default(),
             databags: DatabagCache::default(),
             leadership: LeadershipCache::default(),
+            networks: NetworkCache::default(),
             relations: RelationCache::new(environment),
+            secrets: SecretCache::default(),
             statuses: StatusCache::default(),
             refusal: None,
         }

@@ -1,9 +1,11 @@
-//! The relations of this unit (`relation-ids`, `relation-list`; ops §11.1,
-//! ops §11.2, ops §11.3, ops §11.7). Their data is in [`super::databags`].
+//! The relations of this unit (`relation-ids`, `relation-list`,
+//! `relation-model-get`; ops §11.1, ops §11.2, ops §11.3, ops §11.7). Their data is
+//! in [`super::databags`].
 //!
 //! Cache (ops §9): the relations of an endpoint are listed once per dispatch; a
 //! list that failed is read again (ops caches an empty one, a defect). A
-//! relation that is not listed is looked up each time.
+//! relation that is not listed is looked up each time. The model of the remote
+//! application is read once for each relation.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +13,7 @@ use charmhost_hook_tools::ToolError;
 use serde_json::Value;
 
 use super::Model;
+use super::tool_calls::unexpected;
 use crate::environment::Environment;
 use crate::metadata::Role;
 
@@ -44,6 +47,8 @@ struct EventRelation {
 pub(super) struct RelationCache {
     event: Option<EventRelation>,
     listed: BTreeMap<String, Vec<Relation>>,
+    /// The models of remote applications by the number of the relation.
+    models: BTreeMap<u32, String>,
 }
 
 impl RelationCache {
@@ -57,6 +62,7 @@ impl RelationCache {
         RelationCache {
             event,
             listed: BTreeMap::new(),
+            models: BTreeMap::new(),
         }
     }
 
@@ -91,6 +97,23 @@ impl Model {
             active: false,
             ..relation
         })
+    }
+
+    /// Returns the UUID of the model that the remote application of a relation is
+    /// in.
+    pub fn relation_model_uuid(&mut self, endpoint: &str, id: u32) -> Result<String, ToolError> {
+        const TOOL: &str = "relation-model-get";
+        self.check_endpoint(TOOL, endpoint)?;
+        if let Some(uuid) = self.relations.models.get(&id) {
+            return Ok(uuid.clone());
+        }
+        let name = format!("{endpoint}:{id}");
+        let model = self.call_json(TOOL, &["--format=json", "-r", &name]);
+        let model = model.map_err(ToolError::relation_gone_if_denied)?;
+        let uuid = model.get("uuid").and_then(Value::as_str);
+        let uuid = uuid.ok_or_else(|| unexpected(TOOL, "a map with a UUID", &model))?;
+        self.relations.models.insert(id, uuid.to_owned());
+        Ok(uuid.to_owned())
     }
 
     fn list_relations(&mut self, endpoint: &str) -> Result<Vec<Relation>, ToolError> {

@@ -1,12 +1,10 @@
 //! Security events: lines of JSON in the log at level TRACE (ops §20.3), also for
 //! hook tools that Juju refuses (ops §8).
 
-use std::time::UNIX_EPOCH;
-
 use charmhost_hook_tools::{Level, Subject, tool};
 use serde_json::json;
 
-use super::{Model, ThisUnit};
+use super::{Model, ThisUnit, time};
 
 /// What the standard error of a refused hook tool contains (ops §8).
 const REFUSALS: [&str; 4] = [
@@ -104,12 +102,12 @@ impl Model {
     }
 
     fn log_security_event(&mut self, severity: Severity, event: &str, description: &str) {
-        let now = humantime::format_rfc3339_micros(UNIX_EPOCH + self.clock.wall()).to_string();
+        let now = time::python_iso(self.clock.wall());
         let ThisUnit {
             name, model_uuid, ..
         } = &self.unit;
         let line = json!({
-            "datetime": now.replace('Z', "+00:00"),
+            "datetime": now,
             "level": severity.as_str(),
             "type": "security",
             "appid": format!("{model_uuid}-{name}"),

@@ -2,7 +2,9 @@
 //!
 //! Nothing is cached here: each call runs a tool.
 
-use charmhost_hook_tools::{MAX_ARGUMENT, Subject, ToolError, ToolOutput, names_file, tool};
+use charmhost_hook_tools::{
+    MAX_ARGUMENT, Subject, ToolError, ToolOutput, is_secret_value, names_file, tool,
+};
 use serde_json::Value;
 
 use super::Model;
@@ -25,17 +27,7 @@ impl Model {
         args: &[String],
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError> {
-        if args.iter().any(|arg| arg.contains('\0')) {
-            return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
-        }
-        if let Some(arg) = names_file(tool, args) {
-            return Err(ToolError::opens_file(tool, &arg));
-        }
-        // The socket has no such limit, but a charm must not depend on how its
-        // hook tools are called (ops §7).
-        if let Some(arg) = args.iter().find(|arg| arg.len() > MAX_ARGUMENT) {
-            return Err(ToolError::argument_too_long(tool, arg.len()));
-        }
+        check_arguments(tool, args)?;
         self.transport.run(tool, args, stdin)
     }
 
@@ -53,6 +45,24 @@ impl Model {
     ) -> Result<Vec<u8>, ToolError> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let output = self.run(tool, &args, stdin)?;
+        self.printed(tool, output)
+    }
+
+    /// [`Model::call`] with values of secrets after the arguments, made by
+    /// [`secret_value`](charmhost_hook_tools::secret_value).
+    pub(super) fn call_with_values(
+        &mut self,
+        tool: &str,
+        mut args: Vec<String>,
+        values: Vec<String>,
+    ) -> Result<Vec<u8>, ToolError> {
+        check_arguments(tool, &args)?;
+        args.extend(values);
+        let output = self.transport.run(tool, &args, None)?;
+        self.printed(tool, output)
+    }
+
+    fn printed(&mut self, tool: &str, output: ToolOutput) -> Result<Vec<u8>, ToolError> {
         match output.code {
             0 => Ok(output.stdout),
             code => {
@@ -70,6 +80,23 @@ impl Model {
         serde_json::from_slice(&output).map_err(|error| {
             ToolError::unexpected(tool, format!("its output is not JSON: {error}"))
         })
+    }
+}
+
+/// Rejects arguments that no program gets, and those that name a file.
+fn check_arguments(tool: &str, args: &[String]) -> Result<(), ToolError> {
+    if args.iter().any(|arg| arg.contains('\0')) {
+        return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
+    }
+    if let Some(arg) = names_file(tool, args) {
+        return Err(ToolError::opens_file(tool, &arg));
+    }
+    // The socket has no such limit, but a charm must not depend on how its hook
+    // tools are called (ops §7).
+    let is_too_long = |arg: &&String| arg.len() > MAX_ARGUMENT && !is_secret_value(tool, arg);
+    match args.iter().find(is_too_long) {
+        Some(arg) => Err(ToolError::argument_too_long(tool, arg.len())),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,10 @@
 //! answers.
 
 mod databags;
+mod goal_state;
+mod network;
 mod relations;
+mod secrets;
 mod security_events;
 mod tool_calls;
 

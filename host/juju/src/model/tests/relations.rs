@@ -1,5 +1,7 @@
 //! Which relations are listed, and what is asked about them.
 
+use charmhost_hook_tools::ToolError;
+
 use super::*;
 
 #[test]
@@ -64,5 +66,31 @@ fn the_relation_that_breaks_is_known_from_the_dispatch_path() {
         let bench = Bench::with_variables(&[], &variables);
         assert_eq!(bench.model.is_inactive("db", 7), broken, "{path} {hook:?}");
         assert!(!bench.model.is_inactive("db", 8));
+    }
+}
+
+#[test]
+fn the_model_of_the_remote_application_is_read_once() {
+    let mut bench = Bench::new(&[("relation-model-get", Ok("{\"uuid\":\"3-4\"}"))]);
+    for _ in 0..2 {
+        assert_eq!(bench.model.relation_model_uuid("db", 7).unwrap(), "3-4");
+    }
+    let error = bench.model.relation_model_uuid("no", 7).unwrap_err();
+    assert!(matches!(error, ToolError::NotFound { .. }), "{error:?}");
+    assert_eq!(bench.calls(), ["relation-model-get --format=json -r db:7"]);
+    for (answer, is_as_wanted) in [
+        (
+            Err("permission denied"),
+            (|error| matches!(error, ToolError::RelationGone { .. })) as fn(&ToolError) -> bool,
+        ),
+        (Err("relation 7 not found"), |error| {
+            matches!(error, ToolError::RelationGone { .. })
+        }),
+        (Ok("null"), |error| error.to_string().contains("UUID: null")),
+    ] {
+        let answers: Answers = vec![("relation-model-get", answer)].leak();
+        let error = Bench::new(answers).model.relation_model_uuid("db", 7);
+        let error = error.unwrap_err();
+        assert!(is_as_wanted(&error), "{error:?}");
     }
 }
