@@ -187,6 +187,9 @@ impl relations::Host for State {
     ) -> Result<()> {
         none()
     }
+    fn model_uuid(&mut self, _: String, _: u32) -> Result<String> {
+        none()
+    }
 }
 
 impl stored_state::Host for State {

@@ -58,6 +58,11 @@ impl Host for State {
             .update_relation_data(&endpoint, id, databag, &changes)
             .map_err(error)
     }
+
+    fn model_uuid(&mut self, endpoint: String, id: u32) -> Result<String, Error> {
+        let model = &mut self.charm.model;
+        model.relation_model_uuid(&endpoint, id).map_err(error)
+    }
 }
 
 fn info(relation: Relation) -> wit::RelationInfo {
