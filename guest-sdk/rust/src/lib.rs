@@ -69,12 +69,15 @@ mod exec;
 mod files;
 mod layer;
 mod logging;
+mod model;
+mod network;
 mod normalise;
 mod objects;
 mod observe;
 mod ports;
 mod relations;
 mod run;
+mod secrets;
 mod status;
 mod stored;
 mod time;
@@ -93,10 +96,13 @@ pub use events::*;
 pub use exec::{Command, Output, Process};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
 pub use layer::{Check, Layer, LayerText, Override, Service};
+pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
+pub use network::{InterfaceAddress, Network, NetworkInterface, network};
 pub use objects::{Custom, Object, Source};
 pub use observe::{Handler, IntoResult, Observe};
 pub use ports::{Port, Protocol};
-pub use relations::{Databag, Relation, relation, relations};
+pub use relations::{Databag, Relation, relation, relation_with_id, relations};
+pub use secrets::{Rotation, Secret, SecretContent, SecretInfo, SecretMetadata, owned_secrets};
 pub use status::{Status, StatusKind};
 pub use stored::Stored;
 pub use tools::{ToolOutput, hook_tool};
@@ -111,8 +117,8 @@ pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
         Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
-        Observe, Port, Protocol, Relation, Result, Service, Source, Status, Stored, app, config,
-        context, log, relation, relations, unit,
+        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service,
+        Source, Status, Stored, app, config, context, log, network, relation, relations, unit,
     };
     pub use serde_json::json;
 }

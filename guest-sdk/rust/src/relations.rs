@@ -46,6 +46,13 @@ pub fn relation(endpoint: &str) -> Result<Option<Relation>> {
     Ok(listed.into_iter().min_by_key(Relation::id))
 }
 
+/// Returns a relation of an endpoint by its id, also one that is being broken or is
+/// gone: see [`Relation::is_active`].
+#[track_caller]
+pub fn relation_with_id(endpoint: &str, id: u32) -> Result<Relation> {
+    wit::get(endpoint, id).model().map(from_wit)
+}
+
 fn from_wit(info: wit::RelationInfo) -> Relation {
     Relation {
         endpoint: info.endpoint,

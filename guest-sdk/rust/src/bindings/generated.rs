@@ -4897,6 +4897,1226 @@ pub mod charmhost {
     }
 
   }
+  pub mod model {
+    /// What the operator plans for the application, and the cloud under the model.
+    ///
+    /// ```text
+    /// if model.planned-units()? < 3 { status.set(unit, { name: blocked, message: "needs 3 units" })?; }
+    /// ```
+    #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+    pub mod model {
+      #[used]
+      #[doc(hidden)]
+      static __FORCE_SECTION_REF: fn() =
+      super::super::super::__link_custom_section_describing_imports;
+      
+      use super::super::super::_rt;
+      pub type Error = super::super::super::charmhost::errors::errors::Error;
+      /// A unit or an application in the goal state.
+      #[derive(Clone)]
+      pub struct Goal {
+        /// Its name: a unit as `mysql/0`, or an application.
+        pub name: _rt::String,
+        /// Its status as Juju has it, for example `active`, `waiting` or `dying`.
+        pub status: _rt::String,
+        /// Since when, seconds since 1970-01-01 UTC; none if Juju does not say.
+        pub since: ::core::option::Option<f64>,
+      }
+      impl ::core::fmt::Debug for Goal {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Goal").field("name", &self.name).field("status", &self.status).field("since", &self.since).finish()
+        }
+      }
+      /// What one endpoint will be related to.
+      #[derive(Clone)]
+      pub struct GoalRelation {
+        /// The endpoint's name.
+        pub endpoint: _rt::String,
+        /// The applications and units on the other side.
+        pub goals: _rt::Vec::<Goal>,
+      }
+      impl ::core::fmt::Debug for GoalRelation {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("GoalRelation").field("endpoint", &self.endpoint).field("goals", &self.goals).finish()
+        }
+      }
+      /// The state that the model will have when all operations have settled.
+      #[derive(Clone)]
+      pub struct GoalState {
+        /// The units of this application, also those not yet started.
+        pub units: _rt::Vec::<Goal>,
+        /// The relations of this application, by endpoint.
+        pub relations: _rt::Vec::<GoalRelation>,
+      }
+      impl ::core::fmt::Debug for GoalState {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("GoalState").field("units", &self.units).field("relations", &self.relations).finish()
+        }
+      }
+      /// A cloud credential.
+      #[derive(Clone)]
+      pub struct CloudCredential {
+        /// How the cloud authenticates, for example `userpass`.
+        pub auth_type: _rt::String,
+        /// The attributes by name. They are secret.
+        pub attributes: _rt::Vec::<(_rt::String,_rt::String,)>,
+        /// Names of attributes that Juju withholds.
+        pub redacted: _rt::Vec::<_rt::String>,
+      }
+      impl ::core::fmt::Debug for CloudCredential {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("CloudCredential").field("auth-type", &self.auth_type).field("attributes", &self.attributes).field("redacted", &self.redacted).finish()
+        }
+      }
+      /// The cloud that the model runs in.
+      #[derive(Clone)]
+      pub struct CloudSpec {
+        /// The type of the cloud, for example `lxd`.
+        pub kind: _rt::String,
+        /// The cloud's name.
+        pub name: _rt::String,
+        /// The region.
+        pub region: ::core::option::Option<_rt::String>,
+        /// The URL of the cloud's API.
+        pub endpoint: ::core::option::Option<_rt::String>,
+        /// The URL of its identity service.
+        pub identity_endpoint: ::core::option::Option<_rt::String>,
+        /// The URL of its storage service.
+        pub storage_endpoint: ::core::option::Option<_rt::String>,
+        /// The credential.
+        pub credential: ::core::option::Option<CloudCredential>,
+        /// Certificates of authorities, PEM.
+        pub ca_certificates: _rt::Vec::<_rt::String>,
+        /// Whether TLS certificates are not to be verified.
+        pub skip_tls_verify: bool,
+        /// Whether the controller runs in this cloud.
+        pub is_controller_cloud: bool,
+      }
+      impl ::core::fmt::Debug for CloudSpec {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("CloudSpec").field("kind", &self.kind).field("name", &self.name).field("region", &self.region).field("endpoint", &self.endpoint).field("identity-endpoint", &self.identity_endpoint).field("storage-endpoint", &self.storage_endpoint).field("credential", &self.credential).field("ca-certificates", &self.ca_certificates).field("skip-tls-verify", &self.skip_tls_verify).field("is-controller-cloud", &self.is_controller_cloud).finish()
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns how many units the operator plans: those of the goal state that
+      /// are not dying, this one included.
+      ///
+      /// Errors: `other` with code `unexpected-output` if the agent's answer cannot
+      /// be understood.
+      #[allow(async_fn_in_trait)]
+      pub fn planned_units() -> ::core::result::Result<u32,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:model/model@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "planned-units"]
+            fn wit_import1(_: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          wit_import1(ptr0);
+          let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+          let result37 = match l2 {
+            0 => {
+              let e = {
+                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                l3 as u32
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l4 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V36;
+                let v36 = match l4 {
+                  0 => {
+                    let e36 = {
+                      let l5 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l6 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len7 = l6;
+                      let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+
+                      _rt::string_lift(bytes7)
+                    };
+                    V36::NotFound(e36)
+                  }
+                  1 => {
+                    let e36 = {
+                      let l8 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l9 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len10 = l9;
+                      let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                      _rt::string_lift(bytes10)
+                    };
+                    V36::PermissionDenied(e36)
+                  }
+                  2 => {
+                    let e36 = {
+                      let l11 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l12 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len13 = l12;
+                      let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                      _rt::string_lift(bytes13)
+                    };
+                    V36::NotLeader(e36)
+                  }
+                  3 => {
+                    let e36 = {
+                      let l14 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l15 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len16 = l15;
+                      let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                      _rt::string_lift(bytes16)
+                    };
+                    V36::RelationGone(e36)
+                  }
+                  4 => {
+                    let e36 = {
+                      let l17 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l18 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len19 = l18;
+                      let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                      _rt::string_lift(bytes19)
+                    };
+                    V36::Timeout(e36)
+                  }
+                  5 => {
+                    let e36 = {
+                      let l20 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l21 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len22 = l21;
+                      let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                      _rt::string_lift(bytes22)
+                    };
+                    V36::InvalidInput(e36)
+                  }
+                  6 => {
+                    let e36 = {
+                      let l23 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l24 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len25 = l24;
+                      let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+                      let l26 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes25),
+                        grant: match l26 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l27 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l28 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len29 = l28;
+                              let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                              _rt::string_lift(bytes29)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V36::Denied(e36)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e36 = {
+                      let l30 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l31 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len32 = l31;
+                      let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                      let l33 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l34 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len35 = l34;
+                      let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes32),
+                        message: _rt::string_lift(bytes35),
+                      }
+                    };
+                    V36::Other(e36)
+                  }
+                };
+
+                v36
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result37
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns the goal state. Read afresh by every call.
+      ///
+      /// Errors: `other` with code `unexpected-output` if the agent's answer cannot
+      /// be understood.
+      #[allow(async_fn_in_trait)]
+      pub fn get_goal_state() -> ::core::result::Result<GoalState,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:model/model@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "get-goal-state"]
+            fn wit_import1(_: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          wit_import1(ptr0);
+          let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+          let result64 = match l2 {
+            0 => {
+              let e = {
+                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base13 = l3;
+                let len13 = l4;
+                let mut result13 = _rt::Vec::with_capacity(len13);
+                for i in 0..len13 {
+                  let base = base13.add(i * (16+4*::core::mem::size_of::<*const u8>()));
+                  let e13 = {
+                    let l5 = *base.add(0).cast::<*mut u8>();
+                    let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len7 = l6;
+                    let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+                    let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l9 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len10 = l9;
+                    let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+                    let l11 = i32::from(*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                    Goal{
+                      name: _rt::string_lift(bytes7),
+                      status: _rt::string_lift(bytes10),
+                      since: match l11 {
+                        0 => None,
+                        1 => {
+                          let e = {
+                            let l12 = *base.add(8+4*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                            l12
+                          };
+                          Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                      },
+                    }
+                  };
+                  result13.push(e13);
+                }
+                _rt::cabi_dealloc(base13, len13 * (16+4*::core::mem::size_of::<*const u8>()), 8);
+                let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l15 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base30 = l14;
+                let len30 = l15;
+                let mut result30 = _rt::Vec::with_capacity(len30);
+                for i in 0..len30 {
+                  let base = base30.add(i * (4*::core::mem::size_of::<*const u8>()));
+                  let e30 = {
+                    let l16 = *base.add(0).cast::<*mut u8>();
+                    let l17 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len18 = l17;
+                    let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+                    let l19 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l20 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let base29 = l19;
+                    let len29 = l20;
+                    let mut result29 = _rt::Vec::with_capacity(len29);
+                    for i in 0..len29 {
+                      let base = base29.add(i * (16+4*::core::mem::size_of::<*const u8>()));
+                      let e29 = {
+                        let l21 = *base.add(0).cast::<*mut u8>();
+                        let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len23 = l22;
+                        let bytes23 = _rt::Vec::from_raw_parts(l21.cast(), len23, len23);
+                        let l24 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l25 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len26 = l25;
+                        let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+                        let l27 = i32::from(*base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        Goal{
+                          name: _rt::string_lift(bytes23),
+                          status: _rt::string_lift(bytes26),
+                          since: match l27 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l28 = *base.add(8+4*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                l28
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      result29.push(e29);
+                    }
+                    _rt::cabi_dealloc(base29, len29 * (16+4*::core::mem::size_of::<*const u8>()), 8);
+
+                    GoalRelation{
+                      endpoint: _rt::string_lift(bytes18),
+                      goals: result29,
+                    }
+                  };
+                  result30.push(e30);
+                }
+                _rt::cabi_dealloc(base30, len30 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                GoalState{
+                  units: result13,
+                  relations: result30,
+                }
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l31 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V63;
+                let v63 = match l31 {
+                  0 => {
+                    let e63 = {
+                      let l32 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l33 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len34 = l33;
+                      let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+                      _rt::string_lift(bytes34)
+                    };
+                    V63::NotFound(e63)
+                  }
+                  1 => {
+                    let e63 = {
+                      let l35 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l36 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len37 = l36;
+                      let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+                      _rt::string_lift(bytes37)
+                    };
+                    V63::PermissionDenied(e63)
+                  }
+                  2 => {
+                    let e63 = {
+                      let l38 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l39 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len40 = l39;
+                      let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+
+                      _rt::string_lift(bytes40)
+                    };
+                    V63::NotLeader(e63)
+                  }
+                  3 => {
+                    let e63 = {
+                      let l41 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l42 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len43 = l42;
+                      let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+
+                      _rt::string_lift(bytes43)
+                    };
+                    V63::RelationGone(e63)
+                  }
+                  4 => {
+                    let e63 = {
+                      let l44 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l45 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len46 = l45;
+                      let bytes46 = _rt::Vec::from_raw_parts(l44.cast(), len46, len46);
+
+                      _rt::string_lift(bytes46)
+                    };
+                    V63::Timeout(e63)
+                  }
+                  5 => {
+                    let e63 = {
+                      let l47 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l48 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len49 = l48;
+                      let bytes49 = _rt::Vec::from_raw_parts(l47.cast(), len49, len49);
+
+                      _rt::string_lift(bytes49)
+                    };
+                    V63::InvalidInput(e63)
+                  }
+                  6 => {
+                    let e63 = {
+                      let l50 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l51 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len52 = l51;
+                      let bytes52 = _rt::Vec::from_raw_parts(l50.cast(), len52, len52);
+                      let l53 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes52),
+                        grant: match l53 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l54 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l55 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len56 = l55;
+                              let bytes56 = _rt::Vec::from_raw_parts(l54.cast(), len56, len56);
+
+                              _rt::string_lift(bytes56)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V63::Denied(e63)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e63 = {
+                      let l57 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l58 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len59 = l58;
+                      let bytes59 = _rt::Vec::from_raw_parts(l57.cast(), len59, len59);
+                      let l60 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l61 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len62 = l61;
+                      let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes59),
+                        message: _rt::string_lift(bytes62),
+                      }
+                    };
+                    V63::Other(e63)
+                  }
+                };
+
+                v63
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result64
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns the cloud with its credential. Read afresh by every call.
+      ///
+      /// Errors: `permission-denied` if the application is not trusted (`juju trust`).
+      #[allow(async_fn_in_trait)]
+      pub fn get_cloud_spec() -> ::core::result::Result<CloudSpec,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 27*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 27*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:model/model@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "get-cloud-spec"]
+            fn wit_import1(_: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          wit_import1(ptr0);
+          let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+          let result85 = match l2 {
+            0 => {
+              let e = {
+                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len5 = l4;
+                let bytes5 = _rt::Vec::from_raw_parts(l3.cast(), len5, len5);
+                let l6 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l7 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len8 = l7;
+                let bytes8 = _rt::Vec::from_raw_parts(l6.cast(), len8, len8);
+                let l9 = i32::from(*ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l13 = i32::from(*ptr0.add(8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l17 = i32::from(*ptr0.add(11*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l21 = i32::from(*ptr0.add(14*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l25 = i32::from(*ptr0.add(17*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l44 = *ptr0.add(24*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l45 = *ptr0.add(25*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base49 = l44;
+                let len49 = l45;
+                let mut result49 = _rt::Vec::with_capacity(len49);
+                for i in 0..len49 {
+                  let base = base49.add(i * (2*::core::mem::size_of::<*const u8>()));
+                  let e49 = {
+                    let l46 = *base.add(0).cast::<*mut u8>();
+                    let l47 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len48 = l47;
+                    let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+
+                    _rt::string_lift(bytes48)
+                  };
+                  result49.push(e49);
+                }
+                _rt::cabi_dealloc(base49, len49 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                let l50 = i32::from(*ptr0.add(26*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                let l51 = i32::from(*ptr0.add(1+26*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                CloudSpec{
+                  kind: _rt::string_lift(bytes5),
+                  name: _rt::string_lift(bytes8),
+                  region: match l9 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l10 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l11 = *ptr0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len12 = l11;
+                        let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                        _rt::string_lift(bytes12)
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                  endpoint: match l13 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l14 = *ptr0.add(9*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l15 = *ptr0.add(10*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len16 = l15;
+                        let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                        _rt::string_lift(bytes16)
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                  identity_endpoint: match l17 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l18 = *ptr0.add(12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l19 = *ptr0.add(13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len20 = l19;
+                        let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
+
+                        _rt::string_lift(bytes20)
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                  storage_endpoint: match l21 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l22 = *ptr0.add(15*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l23 = *ptr0.add(16*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len24 = l23;
+                        let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                        _rt::string_lift(bytes24)
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                  credential: match l25 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l26 = *ptr0.add(18*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr0.add(19*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+                        let l29 = *ptr0.add(20*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr0.add(21*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base37 = l29;
+                        let len37 = l30;
+                        let mut result37 = _rt::Vec::with_capacity(len37);
+                        for i in 0..len37 {
+                          let base = base37.add(i * (4*::core::mem::size_of::<*const u8>()));
+                          let e37 = {
+                            let l31 = *base.add(0).cast::<*mut u8>();
+                            let l32 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len33 = l32;
+                            let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
+                            let l34 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l35 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len36 = l35;
+                            let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+
+                            (_rt::string_lift(bytes33), _rt::string_lift(bytes36))
+                          };
+                          result37.push(e37);
+                        }
+                        _rt::cabi_dealloc(base37, len37 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                        let l38 = *ptr0.add(22*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l39 = *ptr0.add(23*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base43 = l38;
+                        let len43 = l39;
+                        let mut result43 = _rt::Vec::with_capacity(len43);
+                        for i in 0..len43 {
+                          let base = base43.add(i * (2*::core::mem::size_of::<*const u8>()));
+                          let e43 = {
+                            let l40 = *base.add(0).cast::<*mut u8>();
+                            let l41 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len42 = l41;
+                            let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+                            _rt::string_lift(bytes42)
+                          };
+                          result43.push(e43);
+                        }
+                        _rt::cabi_dealloc(base43, len43 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                        CloudCredential{
+                          auth_type: _rt::string_lift(bytes28),
+                          attributes: result37,
+                          redacted: result43,
+                        }
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                  ca_certificates: result49,
+                  skip_tls_verify: _rt::bool_lift(l50 as u8),
+                  is_controller_cloud: _rt::bool_lift(l51 as u8),
+                }
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l52 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V84;
+                let v84 = match l52 {
+                  0 => {
+                    let e84 = {
+                      let l53 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l54 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len55 = l54;
+                      let bytes55 = _rt::Vec::from_raw_parts(l53.cast(), len55, len55);
+
+                      _rt::string_lift(bytes55)
+                    };
+                    V84::NotFound(e84)
+                  }
+                  1 => {
+                    let e84 = {
+                      let l56 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l57 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len58 = l57;
+                      let bytes58 = _rt::Vec::from_raw_parts(l56.cast(), len58, len58);
+
+                      _rt::string_lift(bytes58)
+                    };
+                    V84::PermissionDenied(e84)
+                  }
+                  2 => {
+                    let e84 = {
+                      let l59 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l60 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len61 = l60;
+                      let bytes61 = _rt::Vec::from_raw_parts(l59.cast(), len61, len61);
+
+                      _rt::string_lift(bytes61)
+                    };
+                    V84::NotLeader(e84)
+                  }
+                  3 => {
+                    let e84 = {
+                      let l62 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l63 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len64 = l63;
+                      let bytes64 = _rt::Vec::from_raw_parts(l62.cast(), len64, len64);
+
+                      _rt::string_lift(bytes64)
+                    };
+                    V84::RelationGone(e84)
+                  }
+                  4 => {
+                    let e84 = {
+                      let l65 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l66 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len67 = l66;
+                      let bytes67 = _rt::Vec::from_raw_parts(l65.cast(), len67, len67);
+
+                      _rt::string_lift(bytes67)
+                    };
+                    V84::Timeout(e84)
+                  }
+                  5 => {
+                    let e84 = {
+                      let l68 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l69 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len70 = l69;
+                      let bytes70 = _rt::Vec::from_raw_parts(l68.cast(), len70, len70);
+
+                      _rt::string_lift(bytes70)
+                    };
+                    V84::InvalidInput(e84)
+                  }
+                  6 => {
+                    let e84 = {
+                      let l71 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l72 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len73 = l72;
+                      let bytes73 = _rt::Vec::from_raw_parts(l71.cast(), len73, len73);
+                      let l74 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes73),
+                        grant: match l74 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l75 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l76 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len77 = l76;
+                              let bytes77 = _rt::Vec::from_raw_parts(l75.cast(), len77, len77);
+
+                              _rt::string_lift(bytes77)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V84::Denied(e84)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e84 = {
+                      let l78 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l79 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len80 = l79;
+                      let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
+                      let l81 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l82 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len83 = l82;
+                      let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes80),
+                        message: _rt::string_lift(bytes83),
+                      }
+                    };
+                    V84::Other(e84)
+                  }
+                };
+
+                v84
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result85
+        }
+      }
+
+    }
+
+  }
+  pub mod network_bindings {
+    /// The addresses that an endpoint or an extra binding is bound to.
+    ///
+    /// ```text
+    /// let network = network-bindings.get("db", some(relation.id))?;
+    /// listen(network.interfaces[0].addresses[0].value);
+    /// ```
+    #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+    pub mod network_bindings {
+      #[used]
+      #[doc(hidden)]
+      static __FORCE_SECTION_REF: fn() =
+      super::super::super::__link_custom_section_describing_imports;
+      
+      use super::super::super::_rt;
+      pub type Error = super::super::super::charmhost::errors::errors::Error;
+      /// An address of an interface.
+      #[derive(Clone)]
+      pub struct InterfaceAddress {
+        /// The address, an IP address or a host name.
+        pub value: _rt::String,
+        /// The host name, if Juju knows one.
+        pub hostname: ::core::option::Option<_rt::String>,
+        /// The subnet in CIDR notation; without one, that of the address alone. None
+        /// for a host name.
+        pub subnet: ::core::option::Option<_rt::String>,
+      }
+      impl ::core::fmt::Debug for InterfaceAddress {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("InterfaceAddress").field("value", &self.value).field("hostname", &self.hostname).field("subnet", &self.subnet).finish()
+        }
+      }
+      /// A network interface of the machine or pod.
+      #[derive(Clone)]
+      pub struct NetworkInterface {
+        /// Its name, for example `eth0`; empty on Kubernetes.
+        pub name: _rt::String,
+        /// Its MAC address.
+        pub mac_address: ::core::option::Option<_rt::String>,
+        /// Its addresses, at least one.
+        pub addresses: _rt::Vec::<InterfaceAddress>,
+      }
+      impl ::core::fmt::Debug for NetworkInterface {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("NetworkInterface").field("name", &self.name).field("mac-address", &self.mac_address).field("addresses", &self.addresses).finish()
+        }
+      }
+      /// What a binding offers.
+      #[derive(Clone)]
+      pub struct NetworkInfo {
+        /// The interfaces to listen on, the preferred one first.
+        pub interfaces: _rt::Vec::<NetworkInterface>,
+        /// Addresses at which others reach this unit, the preferred one first.
+        pub ingress_addresses: _rt::Vec::<_rt::String>,
+        /// Subnets, in CIDR notation, from which this unit's connections come.
+        pub egress_subnets: _rt::Vec::<_rt::String>,
+      }
+      impl ::core::fmt::Debug for NetworkInfo {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("NetworkInfo").field("interfaces", &self.interfaces).field("ingress-addresses", &self.ingress_addresses).field("egress-subnets", &self.egress_subnets).finish()
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns the network of an endpoint or extra binding, for one of its
+      /// relations if an id is given. If that relation is gone, it is that of the
+      /// endpoint. Read once in a dispatch.
+      ///
+      /// Errors: `not-found` if the charm has no such binding; `invalid-input` for a
+      /// name that begins with a hyphen.
+      #[allow(async_fn_in_trait)]
+      pub fn get(binding: &str,relation_id: ::core::option::Option<u32>,) -> ::core::result::Result<NetworkInfo,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+          let vec0 = binding;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let (result1_0,result1_1,) = match relation_id {
+            Some(e) => (1i32, _rt::as_i32(e)),
+            None => {
+              (0i32, 0i32)
+            },
+          };let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:network-bindings/network-bindings@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "get"]
+            fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+          wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
+          let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+          let result74 = match l4 {
+            0 => {
+              let e = {
+                let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l6 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base28 = l5;
+                let len28 = l6;
+                let mut result28 = _rt::Vec::with_capacity(len28);
+                for i in 0..len28 {
+                  let base = base28.add(i * (7*::core::mem::size_of::<*const u8>()));
+                  let e28 = {
+                    let l7 = *base.add(0).cast::<*mut u8>();
+                    let l8 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len9 = l8;
+                    let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+                    let l10 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let l14 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l15 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let base27 = l14;
+                    let len27 = l15;
+                    let mut result27 = _rt::Vec::with_capacity(len27);
+                    for i in 0..len27 {
+                      let base = base27.add(i * (8*::core::mem::size_of::<*const u8>()));
+                      let e27 = {
+                        let l16 = *base.add(0).cast::<*mut u8>();
+                        let l17 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len18 = l17;
+                        let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+                        let l19 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l23 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        InterfaceAddress{
+                          value: _rt::string_lift(bytes18),
+                          hostname: match l19 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l20 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l21 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len22 = l21;
+                                let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                                _rt::string_lift(bytes22)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          subnet: match l23 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l24 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l25 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len26 = l25;
+                                let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+                                _rt::string_lift(bytes26)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      result27.push(e27);
+                    }
+                    _rt::cabi_dealloc(base27, len27 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                    NetworkInterface{
+                      name: _rt::string_lift(bytes9),
+                      mac_address: match l10 {
+                        0 => None,
+                        1 => {
+                          let e = {
+                            let l11 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l12 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len13 = l12;
+                            let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                            _rt::string_lift(bytes13)
+                          };
+                          Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                      },
+                      addresses: result27,
+                    }
+                  };
+                  result28.push(e28);
+                }
+                _rt::cabi_dealloc(base28, len28 * (7*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                let l29 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l30 = *ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base34 = l29;
+                let len34 = l30;
+                let mut result34 = _rt::Vec::with_capacity(len34);
+                for i in 0..len34 {
+                  let base = base34.add(i * (2*::core::mem::size_of::<*const u8>()));
+                  let e34 = {
+                    let l31 = *base.add(0).cast::<*mut u8>();
+                    let l32 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len33 = l32;
+                    let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
+
+                    _rt::string_lift(bytes33)
+                  };
+                  result34.push(e34);
+                }
+                _rt::cabi_dealloc(base34, len34 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                let l35 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l36 = *ptr2.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let base40 = l35;
+                let len40 = l36;
+                let mut result40 = _rt::Vec::with_capacity(len40);
+                for i in 0..len40 {
+                  let base = base40.add(i * (2*::core::mem::size_of::<*const u8>()));
+                  let e40 = {
+                    let l37 = *base.add(0).cast::<*mut u8>();
+                    let l38 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len39 = l38;
+                    let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+
+                    _rt::string_lift(bytes39)
+                  };
+                  result40.push(e40);
+                }
+                _rt::cabi_dealloc(base40, len40 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                NetworkInfo{
+                  interfaces: result28,
+                  ingress_addresses: result34,
+                  egress_subnets: result40,
+                }
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l41 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V73;
+                let v73 = match l41 {
+                  0 => {
+                    let e73 = {
+                      let l42 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l43 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len44 = l43;
+                      let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+
+                      _rt::string_lift(bytes44)
+                    };
+                    V73::NotFound(e73)
+                  }
+                  1 => {
+                    let e73 = {
+                      let l45 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l46 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len47 = l46;
+                      let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
+
+                      _rt::string_lift(bytes47)
+                    };
+                    V73::PermissionDenied(e73)
+                  }
+                  2 => {
+                    let e73 = {
+                      let l48 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l49 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len50 = l49;
+                      let bytes50 = _rt::Vec::from_raw_parts(l48.cast(), len50, len50);
+
+                      _rt::string_lift(bytes50)
+                    };
+                    V73::NotLeader(e73)
+                  }
+                  3 => {
+                    let e73 = {
+                      let l51 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l52 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len53 = l52;
+                      let bytes53 = _rt::Vec::from_raw_parts(l51.cast(), len53, len53);
+
+                      _rt::string_lift(bytes53)
+                    };
+                    V73::RelationGone(e73)
+                  }
+                  4 => {
+                    let e73 = {
+                      let l54 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l55 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len56 = l55;
+                      let bytes56 = _rt::Vec::from_raw_parts(l54.cast(), len56, len56);
+
+                      _rt::string_lift(bytes56)
+                    };
+                    V73::Timeout(e73)
+                  }
+                  5 => {
+                    let e73 = {
+                      let l57 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l58 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len59 = l58;
+                      let bytes59 = _rt::Vec::from_raw_parts(l57.cast(), len59, len59);
+
+                      _rt::string_lift(bytes59)
+                    };
+                    V73::InvalidInput(e73)
+                  }
+                  6 => {
+                    let e73 = {
+                      let l60 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l61 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len62 = l61;
+                      let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
+                      let l63 = i32::from(*ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes62),
+                        grant: match l63 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l64 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l65 = *ptr2.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len66 = l65;
+                              let bytes66 = _rt::Vec::from_raw_parts(l64.cast(), len66, len66);
+
+                              _rt::string_lift(bytes66)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V73::Denied(e73)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e73 = {
+                      let l67 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l68 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len69 = l68;
+                      let bytes69 = _rt::Vec::from_raw_parts(l67.cast(), len69, len69);
+                      let l70 = *ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l71 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len72 = l71;
+                      let bytes72 = _rt::Vec::from_raw_parts(l70.cast(), len72, len72);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes69),
+                        message: _rt::string_lift(bytes72),
+                      }
+                    };
+                    V73::Other(e73)
+                  }
+                };
+
+                v73
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result74
+        }
+      }
+
+    }
+
+  }
   pub mod pebble {
     /// What Pebble, which runs in every workload container of a Kubernetes charm, can
     /// do there: services, their configuration in layers, checks, files, commands,
@@ -18776,6 +19996,2337 @@ pub mod charmhost {
             result41
           }
         }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns the UUID of the model that the remote application is in, which is
+        /// this model unless the relation crosses models (Juju from 3.6.1 on).
+        ///
+        /// Errors: `relation-gone` if the relation no longer exists; `not-found` if the
+        /// charm has no such endpoint or Juju no such hook tool.
+        #[allow(async_fn_in_trait)]
+        pub fn model_uuid(endpoint: &str,id: u32,) -> ::core::result::Result<_rt::String,Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let vec0 = endpoint;
+            let ptr0 = vec0.as_ptr().cast::<u8>();
+            let len0 = vec0.len();
+            let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:relations/relations@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "model-uuid"]
+              fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
+            let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+            let result40 = match l3 {
+              0 => {
+                let e = {
+                  let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len6 = l5;
+                  let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+
+                  _rt::string_lift(bytes6)
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l7 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V39;
+                  let v39 = match l7 {
+                    0 => {
+                      let e39 = {
+                        let l8 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l9 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len10 = l9;
+                        let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                        _rt::string_lift(bytes10)
+                      };
+                      V39::NotFound(e39)
+                    }
+                    1 => {
+                      let e39 = {
+                        let l11 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l12 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len13 = l12;
+                        let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                        _rt::string_lift(bytes13)
+                      };
+                      V39::PermissionDenied(e39)
+                    }
+                    2 => {
+                      let e39 = {
+                        let l14 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l15 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len16 = l15;
+                        let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                        _rt::string_lift(bytes16)
+                      };
+                      V39::NotLeader(e39)
+                    }
+                    3 => {
+                      let e39 = {
+                        let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len19 = l18;
+                        let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                        _rt::string_lift(bytes19)
+                      };
+                      V39::RelationGone(e39)
+                    }
+                    4 => {
+                      let e39 = {
+                        let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                        _rt::string_lift(bytes22)
+                      };
+                      V39::Timeout(e39)
+                    }
+                    5 => {
+                      let e39 = {
+                        let l23 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l24 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                        _rt::string_lift(bytes25)
+                      };
+                      V39::InvalidInput(e39)
+                    }
+                    6 => {
+                      let e39 = {
+                        let l26 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+                        let l29 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes28),
+                          grant: match l29 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l30 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l31 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len32 = l31;
+                                let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+
+                                _rt::string_lift(bytes32)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V39::Denied(e39)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e39 = {
+                        let l33 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l34 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len35 = l34;
+                        let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+                        let l36 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l37 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len38 = l37;
+                        let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes35),
+                          message: _rt::string_lift(bytes38),
+                        }
+                      };
+                      V39::Other(e39)
+                    }
+                  };
+
+                  v39
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result40
+          }
+        }
+
+      }
+
+    }
+    pub mod secrets {
+      /// Secrets that this unit or its application owns, and those that were granted
+      /// to it.
+      ///
+      /// Changes take effect when the hook succeeds. Juju checks some of them only
+      /// then: a call that succeeds here may still fail the hook.
+      ///
+      /// ```text
+      /// let id = secrets.add(app, [("password", text)], { label: some("admin"), ... })?;
+      /// secrets.grant(id(id), relation.id, none)?;
+      /// relations.write("db", relation.id, own-databag.app, [{ key: "secret", value: some(id) }])?;
+      /// ```
+      #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+      pub mod secrets {
+        #[used]
+        #[doc(hidden)]
+        static __FORCE_SECTION_REF: fn() =
+        super::super::super::__link_custom_section_describing_imports;
+        
+        use super::super::super::_rt;
+        pub type Error = super::super::super::charmhost::errors::errors::Error;
+        /// A secret by its URI, with the label that it shall have.
+        #[derive(Clone)]
+        pub struct LabelledSecret {
+          /// The URI.
+          pub id: _rt::String,
+          /// The label.
+          pub label: _rt::String,
+        }
+        impl ::core::fmt::Debug for LabelledSecret {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("LabelledSecret").field("id", &self.id).field("label", &self.label).finish()
+          }
+        }
+        /// Which secret.
+        #[derive(Clone)]
+        pub enum SecretReference {
+          /// By its URI, `secret:…`; an id without the scheme is taken for one of this
+          /// model.
+          Id(_rt::String),
+          /// By the label that this unit or its application gave it.
+          Label(_rt::String),
+          /// By its URI, and the label that it shall have from now on.
+          Labelled(LabelledSecret),
+        }
+        impl ::core::fmt::Debug for SecretReference {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              SecretReference::Id(e) => {
+                f.debug_tuple("SecretReference::Id").field(e).finish()
+              }
+              SecretReference::Label(e) => {
+                f.debug_tuple("SecretReference::Label").field(e).finish()
+              }
+              SecretReference::Labelled(e) => {
+                f.debug_tuple("SecretReference::Labelled").field(e).finish()
+              }
+            }
+          }
+        }
+        /// Which revision of a secret is read.
+        #[repr(u8)]
+        #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum ContentMode {
+          /// The one that this unit tracks.
+          Current,
+          /// The latest, which this unit tracks from now on.
+          Refresh,
+          /// The latest, without tracking it.
+          Peek,
+        }
+        impl ::core::fmt::Debug for ContentMode {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              ContentMode::Current => {
+                f.debug_tuple("ContentMode::Current").finish()
+              }
+              ContentMode::Refresh => {
+                f.debug_tuple("ContentMode::Refresh").finish()
+              }
+              ContentMode::Peek => {
+                f.debug_tuple("ContentMode::Peek").finish()
+              }
+            }
+          }
+        }
+
+        impl ContentMode{
+          #[doc(hidden)]
+          pub unsafe fn _lift(val: u8) -> ContentMode{
+            if !cfg!(debug_assertions) {
+              return unsafe { ::core::mem::transmute(val) };
+            }
+
+            match val {
+              0 => ContentMode::Current,
+              1 => ContentMode::Refresh,
+              2 => ContentMode::Peek,
+
+              _ => panic!("invalid enum discriminant"),
+            }
+          }
+        }
+
+        /// Who owns a secret.
+        #[repr(u8)]
+        #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum SecretOwner {
+          /// This unit's application. Only the leader may create or change it.
+          App,
+          /// This unit.
+          Unit,
+        }
+        impl ::core::fmt::Debug for SecretOwner {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              SecretOwner::App => {
+                f.debug_tuple("SecretOwner::App").finish()
+              }
+              SecretOwner::Unit => {
+                f.debug_tuple("SecretOwner::Unit").finish()
+              }
+            }
+          }
+        }
+
+        impl SecretOwner{
+          #[doc(hidden)]
+          pub unsafe fn _lift(val: u8) -> SecretOwner{
+            if !cfg!(debug_assertions) {
+              return unsafe { ::core::mem::transmute(val) };
+            }
+
+            match val {
+              0 => SecretOwner::App,
+              1 => SecretOwner::Unit,
+
+              _ => panic!("invalid enum discriminant"),
+            }
+          }
+        }
+
+        /// How often Juju asks the owner to rotate a secret.
+        #[repr(u8)]
+        #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Rotation {
+          /// Never.
+          Never,
+          /// Every hour.
+          Hourly,
+          /// Every day.
+          Daily,
+          /// Every week.
+          Weekly,
+          /// Every month.
+          Monthly,
+          /// Every three months.
+          Quarterly,
+          /// Every year.
+          Yearly,
+        }
+        impl ::core::fmt::Debug for Rotation {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              Rotation::Never => {
+                f.debug_tuple("Rotation::Never").finish()
+              }
+              Rotation::Hourly => {
+                f.debug_tuple("Rotation::Hourly").finish()
+              }
+              Rotation::Daily => {
+                f.debug_tuple("Rotation::Daily").finish()
+              }
+              Rotation::Weekly => {
+                f.debug_tuple("Rotation::Weekly").finish()
+              }
+              Rotation::Monthly => {
+                f.debug_tuple("Rotation::Monthly").finish()
+              }
+              Rotation::Quarterly => {
+                f.debug_tuple("Rotation::Quarterly").finish()
+              }
+              Rotation::Yearly => {
+                f.debug_tuple("Rotation::Yearly").finish()
+              }
+            }
+          }
+        }
+
+        impl Rotation{
+          #[doc(hidden)]
+          pub unsafe fn _lift(val: u8) -> Rotation{
+            if !cfg!(debug_assertions) {
+              return unsafe { ::core::mem::transmute(val) };
+            }
+
+            match val {
+              0 => Rotation::Never,
+              1 => Rotation::Hourly,
+              2 => Rotation::Daily,
+              3 => Rotation::Weekly,
+              4 => Rotation::Monthly,
+              5 => Rotation::Quarterly,
+              6 => Rotation::Yearly,
+
+              _ => panic!("invalid enum discriminant"),
+            }
+          }
+        }
+
+        /// Metadata of a secret that is set; what is none stays as it is.
+        #[derive(Clone)]
+        pub struct SecretMetadata {
+          /// The owner's label.
+          pub label: ::core::option::Option<_rt::String>,
+          /// What it is for.
+          pub description: ::core::option::Option<_rt::String>,
+          /// When its latest revision expires: seconds since 1970-01-01 UTC.
+          pub expire: ::core::option::Option<f64>,
+          /// How often it is to be rotated.
+          pub rotate: ::core::option::Option<Rotation>,
+        }
+        impl ::core::fmt::Debug for SecretMetadata {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("SecretMetadata").field("label", &self.label).field("description", &self.description).field("expire", &self.expire).field("rotate", &self.rotate).finish()
+          }
+        }
+        /// Metadata of a secret that this unit or its application owns.
+        #[derive(Clone)]
+        pub struct SecretInfo {
+          /// The URI.
+          pub id: _rt::String,
+          /// The owner's label.
+          pub label: ::core::option::Option<_rt::String>,
+          /// What it is for.
+          pub description: ::core::option::Option<_rt::String>,
+          /// The latest revision.
+          pub revision: u32,
+          /// When the latest revision expires: seconds since 1970-01-01 UTC.
+          pub expires: ::core::option::Option<f64>,
+          /// How often it is to be rotated; none if not, or if Juju uses a word that
+          /// this interface does not know.
+          pub rotation: ::core::option::Option<Rotation>,
+          /// When it is due for rotation: seconds since 1970-01-01 UTC.
+          pub rotates: ::core::option::Option<f64>,
+        }
+        impl ::core::fmt::Debug for SecretInfo {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("SecretInfo").field("id", &self.id).field("label", &self.label).field("description", &self.description).field("revision", &self.revision).field("expires", &self.expires).field("rotation", &self.rotation).field("rotates", &self.rotates).finish()
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns the content of a secret, sorted by key. The content that is tracked
+        /// is read once in a dispatch for each way to name the secret, and then cached
+        /// until a `refresh`; that of a secret that was added is known.
+        ///
+        /// Errors: `not-found` if there is no such secret, or it was removed;
+        /// `permission-denied` if it was not granted to this unit.
+        #[allow(async_fn_in_trait)]
+        pub fn get_content(secret: &SecretReference,mode: ContentMode,) -> ::core::result::Result<_rt::Vec::<(_rt::String,_rt::String,)>,Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "get-content"]
+              fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, mode.clone() as i32, ptr6);
+            let l8 = i32::from(*ptr6.add(0).cast::<u8>());
+            let result51 = match l8 {
+              0 => {
+                let e = {
+                  let l9 = *ptr6.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l10 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let base17 = l9;
+                  let len17 = l10;
+                  let mut result17 = _rt::Vec::with_capacity(len17);
+                  for i in 0..len17 {
+                    let base = base17.add(i * (4*::core::mem::size_of::<*const u8>()));
+                    let e17 = {
+                      let l11 = *base.add(0).cast::<*mut u8>();
+                      let l12 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len13 = l12;
+                      let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+                      let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l15 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len16 = l15;
+                      let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                      (_rt::string_lift(bytes13), _rt::string_lift(bytes16))
+                    };
+                    result17.push(e17);
+                  }
+                  _rt::cabi_dealloc(base17, len17 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                  result17
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l18 = i32::from(*ptr6.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V50;
+                  let v50 = match l18 {
+                    0 => {
+                      let e50 = {
+                        let l19 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l20 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len21 = l20;
+                        let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                        _rt::string_lift(bytes21)
+                      };
+                      V50::NotFound(e50)
+                    }
+                    1 => {
+                      let e50 = {
+                        let l22 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l23 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len24 = l23;
+                        let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                        _rt::string_lift(bytes24)
+                      };
+                      V50::PermissionDenied(e50)
+                    }
+                    2 => {
+                      let e50 = {
+                        let l25 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l26 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len27 = l26;
+                        let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+                        _rt::string_lift(bytes27)
+                      };
+                      V50::NotLeader(e50)
+                    }
+                    3 => {
+                      let e50 = {
+                        let l28 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l29 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len30 = l29;
+                        let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
+
+                        _rt::string_lift(bytes30)
+                      };
+                      V50::RelationGone(e50)
+                    }
+                    4 => {
+                      let e50 = {
+                        let l31 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l32 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len33 = l32;
+                        let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
+
+                        _rt::string_lift(bytes33)
+                      };
+                      V50::Timeout(e50)
+                    }
+                    5 => {
+                      let e50 = {
+                        let l34 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l35 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len36 = l35;
+                        let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+
+                        _rt::string_lift(bytes36)
+                      };
+                      V50::InvalidInput(e50)
+                    }
+                    6 => {
+                      let e50 = {
+                        let l37 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l38 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len39 = l38;
+                        let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+                        let l40 = i32::from(*ptr6.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes39),
+                          grant: match l40 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l41 = *ptr6.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l42 = *ptr6.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len43 = l42;
+                                let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+
+                                _rt::string_lift(bytes43)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V50::Denied(e50)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e50 = {
+                        let l44 = *ptr6.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l45 = *ptr6.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len46 = l45;
+                        let bytes46 = _rt::Vec::from_raw_parts(l44.cast(), len46, len46);
+                        let l47 = *ptr6.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l48 = *ptr6.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len49 = l48;
+                        let bytes49 = _rt::Vec::from_raw_parts(l47.cast(), len49, len49);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes46),
+                          message: _rt::string_lift(bytes49),
+                        }
+                      };
+                      V50::Other(e50)
+                    }
+                  };
+
+                  v50
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result51
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns metadata of a secret that this unit or its application owns. Never
+        /// cached.
+        ///
+        /// Errors: `not-found` if there is no such secret, or if it is another's; on a
+        /// unit that does not lead, the application's is another's.
+        #[allow(async_fn_in_trait)]
+        pub fn get_info(secret: &SecretReference,) -> ::core::result::Result<SecretInfo,Error>{
+          unsafe {
+
+            #[repr(align(8))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 56+8*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 56+8*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "get-info"]
+              fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, ptr6);
+            let l8 = i32::from(*ptr6.add(0).cast::<u8>());
+            let result60 = match l8 {
+              0 => {
+                let e = {
+                  let l9 = *ptr6.add(8).cast::<*mut u8>();
+                  let l10 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len11 = l10;
+                  let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+                  let l12 = i32::from(*ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  let l16 = i32::from(*ptr6.add(8+5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  let l20 = *ptr6.add(8+8*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                  let l21 = i32::from(*ptr6.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  let l23 = i32::from(*ptr6.add(32+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  let l25 = i32::from(*ptr6.add(40+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                  SecretInfo{
+                    id: _rt::string_lift(bytes11),
+                    label: match l12 {
+                      0 => None,
+                      1 => {
+                        let e = {
+                          let l13 = *ptr6.add(8+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l14 = *ptr6.add(8+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len15 = l14;
+                          let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                          _rt::string_lift(bytes15)
+                        };
+                        Some(e)
+                      }
+                      _ => _rt::invalid_enum_discriminant(),
+                    },
+                    description: match l16 {
+                      0 => None,
+                      1 => {
+                        let e = {
+                          let l17 = *ptr6.add(8+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr6.add(8+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        Some(e)
+                      }
+                      _ => _rt::invalid_enum_discriminant(),
+                    },
+                    revision: l20 as u32,
+                    expires: match l21 {
+                      0 => None,
+                      1 => {
+                        let e = {
+                          let l22 = *ptr6.add(24+8*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                          l22
+                        };
+                        Some(e)
+                      }
+                      _ => _rt::invalid_enum_discriminant(),
+                    },
+                    rotation: match l23 {
+                      0 => None,
+                      1 => {
+                        let e = {
+                          let l24 = i32::from(*ptr6.add(33+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          Rotation::_lift(l24 as u8)
+                        };
+                        Some(e)
+                      }
+                      _ => _rt::invalid_enum_discriminant(),
+                    },
+                    rotates: match l25 {
+                      0 => None,
+                      1 => {
+                        let e = {
+                          let l26 = *ptr6.add(48+8*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                          l26
+                        };
+                        Some(e)
+                      }
+                      _ => _rt::invalid_enum_discriminant(),
+                    },
+                  }
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l27 = i32::from(*ptr6.add(8).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V59;
+                  let v59 = match l27 {
+                    0 => {
+                      let e59 = {
+                        let l28 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l29 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len30 = l29;
+                        let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
+
+                        _rt::string_lift(bytes30)
+                      };
+                      V59::NotFound(e59)
+                    }
+                    1 => {
+                      let e59 = {
+                        let l31 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l32 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len33 = l32;
+                        let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
+
+                        _rt::string_lift(bytes33)
+                      };
+                      V59::PermissionDenied(e59)
+                    }
+                    2 => {
+                      let e59 = {
+                        let l34 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l35 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len36 = l35;
+                        let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+
+                        _rt::string_lift(bytes36)
+                      };
+                      V59::NotLeader(e59)
+                    }
+                    3 => {
+                      let e59 = {
+                        let l37 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l38 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len39 = l38;
+                        let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+
+                        _rt::string_lift(bytes39)
+                      };
+                      V59::RelationGone(e59)
+                    }
+                    4 => {
+                      let e59 = {
+                        let l40 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l41 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len42 = l41;
+                        let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+                        _rt::string_lift(bytes42)
+                      };
+                      V59::Timeout(e59)
+                    }
+                    5 => {
+                      let e59 = {
+                        let l43 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l44 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len45 = l44;
+                        let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
+
+                        _rt::string_lift(bytes45)
+                      };
+                      V59::InvalidInput(e59)
+                    }
+                    6 => {
+                      let e59 = {
+                        let l46 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l47 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len48 = l47;
+                        let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+                        let l49 = i32::from(*ptr6.add(8+3*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes48),
+                          grant: match l49 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l50 = *ptr6.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l51 = *ptr6.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len52 = l51;
+                                let bytes52 = _rt::Vec::from_raw_parts(l50.cast(), len52, len52);
+
+                                _rt::string_lift(bytes52)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V59::Denied(e59)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e59 = {
+                        let l53 = *ptr6.add(8+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l54 = *ptr6.add(8+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len55 = l54;
+                        let bytes55 = _rt::Vec::from_raw_parts(l53.cast(), len55, len55);
+                        let l56 = *ptr6.add(8+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l57 = *ptr6.add(8+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len58 = l57;
+                        let bytes58 = _rt::Vec::from_raw_parts(l56.cast(), len58, len58);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes55),
+                          message: _rt::string_lift(bytes58),
+                        }
+                      };
+                      V59::Other(e59)
+                    }
+                  };
+
+                  v59
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result60
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Creates a secret and returns its URI.
+        ///
+        /// Keys consist of lower-case letters, digits and single hyphens, begin with a
+        /// letter, and have at least three characters that are not hyphens.
+        ///
+        /// Errors: `invalid-input` for content that is empty, a key that is not allowed
+        /// or there twice, or a time before 1970; `not-leader` for the application's on a unit that does not lead;
+        /// `other` with code `hook-tool-failed` for a label that is taken.
+        #[allow(async_fn_in_trait)]
+        pub fn add(owner: SecretOwner,content: &[(_rt::String,_rt::String,)],metadata: &SecretMetadata,) -> ::core::result::Result<_rt::String,Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let vec3 = content;
+            let len3 = vec3.len();
+            let layout3 = _rt::alloc::Layout::from_size_align(vec3.len() * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+            let (result3, _cleanup3) = wit_bindgen::rt::Cleanup::new(layout3);for (i, e) in vec3.into_iter().enumerate() {
+              let base = result3.add(i * (4*::core::mem::size_of::<*const u8>()));
+              {
+                let (t0_0, t0_1, ) = e;
+                let vec1 = t0_0;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+                *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len1;
+                *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                let vec2 = t0_1;
+                let ptr2 = vec2.as_ptr().cast::<u8>();
+                let len2 = vec2.len();
+                *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
+                *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr2.cast_mut();
+              }
+            }
+            let SecretMetadata{ label:label4, description:description4, expire:expire4, rotate:rotate4, } = metadata;
+            let (result6_0,result6_1,result6_2,) = match label4 {
+              Some(e) => {
+                let vec5 = e;
+                let ptr5 = vec5.as_ptr().cast::<u8>();
+                let len5 = vec5.len();
+
+                (1i32, ptr5.cast_mut(), len5)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let (result8_0,result8_1,result8_2,) = match description4 {
+              Some(e) => {
+                let vec7 = e;
+                let ptr7 = vec7.as_ptr().cast::<u8>();
+                let len7 = vec7.len();
+
+                (1i32, ptr7.cast_mut(), len7)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let (result9_0,result9_1,) = match expire4 {
+              Some(e) => (1i32, _rt::as_f64(e)),
+              None => {
+                (0i32, 0.0f64)
+              },
+            };let (result10_0,result10_1,) = match rotate4 {
+              Some(e) => (1i32, e.clone() as i32),
+              None => {
+                (0i32, 0i32)
+              },
+            };let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "add"]
+              fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            wit_import12(owner.clone() as i32, result3, len3, result6_0, result6_1, result6_2, result8_0, result8_1, result8_2, result9_0, result9_1, result10_0, result10_1, ptr11);
+            let l13 = i32::from(*ptr11.add(0).cast::<u8>());
+            let result50 = match l13 {
+              0 => {
+                let e = {
+                  let l14 = *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l15 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len16 = l15;
+                  let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                  _rt::string_lift(bytes16)
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l17 = i32::from(*ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V49;
+                  let v49 = match l17 {
+                    0 => {
+                      let e49 = {
+                        let l18 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l19 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len20 = l19;
+                        let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
+
+                        _rt::string_lift(bytes20)
+                      };
+                      V49::NotFound(e49)
+                    }
+                    1 => {
+                      let e49 = {
+                        let l21 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l22 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len23 = l22;
+                        let bytes23 = _rt::Vec::from_raw_parts(l21.cast(), len23, len23);
+
+                        _rt::string_lift(bytes23)
+                      };
+                      V49::PermissionDenied(e49)
+                    }
+                    2 => {
+                      let e49 = {
+                        let l24 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l25 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len26 = l25;
+                        let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+                        _rt::string_lift(bytes26)
+                      };
+                      V49::NotLeader(e49)
+                    }
+                    3 => {
+                      let e49 = {
+                        let l27 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l28 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len29 = l28;
+                        let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                        _rt::string_lift(bytes29)
+                      };
+                      V49::RelationGone(e49)
+                    }
+                    4 => {
+                      let e49 = {
+                        let l30 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l31 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len32 = l31;
+                        let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+
+                        _rt::string_lift(bytes32)
+                      };
+                      V49::Timeout(e49)
+                    }
+                    5 => {
+                      let e49 = {
+                        let l33 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l34 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len35 = l34;
+                        let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+
+                        _rt::string_lift(bytes35)
+                      };
+                      V49::InvalidInput(e49)
+                    }
+                    6 => {
+                      let e49 = {
+                        let l36 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l37 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len38 = l37;
+                        let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+                        let l39 = i32::from(*ptr11.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes38),
+                          grant: match l39 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l40 = *ptr11.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l41 = *ptr11.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len42 = l41;
+                                let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+                                _rt::string_lift(bytes42)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V49::Denied(e49)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e49 = {
+                        let l43 = *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l44 = *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len45 = l44;
+                        let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
+                        let l46 = *ptr11.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l47 = *ptr11.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len48 = l47;
+                        let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes45),
+                          message: _rt::string_lift(bytes48),
+                        }
+                      };
+                      V49::Other(e49)
+                    }
+                  };
+
+                  v49
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result50
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Creates a new revision with this content. Other metadata stays.
+        ///
+        /// Juju checks only at the end of the hook whether the secret of a URI exists and
+        /// may be changed.
+        ///
+        /// Errors: `invalid-input` as for `add`; `not-found` for an unknown label.
+        #[allow(async_fn_in_trait)]
+        pub fn set_content(secret: &SecretReference,content: &[(_rt::String,_rt::String,)],) -> ::core::result::Result<(),Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let vec9 = content;
+            let len9 = vec9.len();
+            let layout9 = _rt::alloc::Layout::from_size_align(vec9.len() * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+            let (result9, _cleanup9) = wit_bindgen::rt::Cleanup::new(layout9);for (i, e) in vec9.into_iter().enumerate() {
+              let base = result9.add(i * (4*::core::mem::size_of::<*const u8>()));
+              {
+                let (t6_0, t6_1, ) = e;
+                let vec7 = t6_0;
+                let ptr7 = vec7.as_ptr().cast::<u8>();
+                let len7 = vec7.len();
+                *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len7;
+                *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                let vec8 = t6_1;
+                let ptr8 = vec8.as_ptr().cast::<u8>();
+                let len8 = vec8.len();
+                *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len8;
+                *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr8.cast_mut();
+              }
+            }
+            let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "set-content"]
+              fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            wit_import11(result5_0, result5_1, result5_2, result5_3, result5_4, result9, len9, ptr10);
+            let l12 = i32::from(*ptr10.add(0).cast::<u8>());
+            let result46 = match l12 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l13 = i32::from(*ptr10.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V45;
+                  let v45 = match l13 {
+                    0 => {
+                      let e45 = {
+                        let l14 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l15 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len16 = l15;
+                        let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                        _rt::string_lift(bytes16)
+                      };
+                      V45::NotFound(e45)
+                    }
+                    1 => {
+                      let e45 = {
+                        let l17 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l18 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len19 = l18;
+                        let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                        _rt::string_lift(bytes19)
+                      };
+                      V45::PermissionDenied(e45)
+                    }
+                    2 => {
+                      let e45 = {
+                        let l20 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l21 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                        _rt::string_lift(bytes22)
+                      };
+                      V45::NotLeader(e45)
+                    }
+                    3 => {
+                      let e45 = {
+                        let l23 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l24 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                        _rt::string_lift(bytes25)
+                      };
+                      V45::RelationGone(e45)
+                    }
+                    4 => {
+                      let e45 = {
+                        let l26 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+                        _rt::string_lift(bytes28)
+                      };
+                      V45::Timeout(e45)
+                    }
+                    5 => {
+                      let e45 = {
+                        let l29 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len31 = l30;
+                        let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+                        _rt::string_lift(bytes31)
+                      };
+                      V45::InvalidInput(e45)
+                    }
+                    6 => {
+                      let e45 = {
+                        let l32 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l33 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len34 = l33;
+                        let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+                        let l35 = i32::from(*ptr10.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes34),
+                          grant: match l35 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l36 = *ptr10.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l37 = *ptr10.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len38 = l37;
+                                let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+                                _rt::string_lift(bytes38)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V45::Denied(e45)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e45 = {
+                        let l39 = *ptr10.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l40 = *ptr10.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len41 = l40;
+                        let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+                        let l42 = *ptr10.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l43 = *ptr10.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len44 = l43;
+                        let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes41),
+                          message: _rt::string_lift(bytes44),
+                        }
+                      };
+                      V45::Other(e45)
+                    }
+                  };
+
+                  v45
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result46
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Sets metadata. Before Juju 3.6 a call replaces the earlier ones of a hook,
+        /// so the host reads what is not given and writes it back.
+        ///
+        /// Errors: `invalid-input` if nothing is to be set, or for a time before 1970;
+        /// `not-found` for an unknown label.
+        #[allow(async_fn_in_trait)]
+        pub fn set_info(secret: &SecretReference,metadata: &SecretMetadata,) -> ::core::result::Result<(),Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let SecretMetadata{ label:label6, description:description6, expire:expire6, rotate:rotate6, } = metadata;
+            let (result8_0,result8_1,result8_2,) = match label6 {
+              Some(e) => {
+                let vec7 = e;
+                let ptr7 = vec7.as_ptr().cast::<u8>();
+                let len7 = vec7.len();
+
+                (1i32, ptr7.cast_mut(), len7)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let (result10_0,result10_1,result10_2,) = match description6 {
+              Some(e) => {
+                let vec9 = e;
+                let ptr9 = vec9.as_ptr().cast::<u8>();
+                let len9 = vec9.len();
+
+                (1i32, ptr9.cast_mut(), len9)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let (result11_0,result11_1,) = match expire6 {
+              Some(e) => (1i32, _rt::as_f64(e)),
+              None => {
+                (0i32, 0.0f64)
+              },
+            };let (result12_0,result12_1,) = match rotate6 {
+              Some(e) => (1i32, e.clone() as i32),
+              None => {
+                (0i32, 0i32)
+              },
+            };let ptr13 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "set-info"]
+              fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            wit_import14(result5_0, result5_1, result5_2, result5_3, result5_4, result8_0, result8_1, result8_2, result10_0, result10_1, result10_2, result11_0, result11_1, result12_0, result12_1, ptr13);
+            let l15 = i32::from(*ptr13.add(0).cast::<u8>());
+            let result49 = match l15 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l16 = i32::from(*ptr13.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V48;
+                  let v48 = match l16 {
+                    0 => {
+                      let e48 = {
+                        let l17 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l18 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len19 = l18;
+                        let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                        _rt::string_lift(bytes19)
+                      };
+                      V48::NotFound(e48)
+                    }
+                    1 => {
+                      let e48 = {
+                        let l20 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l21 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                        _rt::string_lift(bytes22)
+                      };
+                      V48::PermissionDenied(e48)
+                    }
+                    2 => {
+                      let e48 = {
+                        let l23 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l24 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                        _rt::string_lift(bytes25)
+                      };
+                      V48::NotLeader(e48)
+                    }
+                    3 => {
+                      let e48 = {
+                        let l26 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+                        _rt::string_lift(bytes28)
+                      };
+                      V48::RelationGone(e48)
+                    }
+                    4 => {
+                      let e48 = {
+                        let l29 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len31 = l30;
+                        let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+                        _rt::string_lift(bytes31)
+                      };
+                      V48::Timeout(e48)
+                    }
+                    5 => {
+                      let e48 = {
+                        let l32 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l33 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len34 = l33;
+                        let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+                        _rt::string_lift(bytes34)
+                      };
+                      V48::InvalidInput(e48)
+                    }
+                    6 => {
+                      let e48 = {
+                        let l35 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l36 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len37 = l36;
+                        let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+                        let l38 = i32::from(*ptr13.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes37),
+                          grant: match l38 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l39 = *ptr13.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l40 = *ptr13.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len41 = l40;
+                                let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+
+                                _rt::string_lift(bytes41)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V48::Denied(e48)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e48 = {
+                        let l42 = *ptr13.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l43 = *ptr13.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len44 = l43;
+                        let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+                        let l45 = *ptr13.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l46 = *ptr13.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len47 = l46;
+                        let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes44),
+                          message: _rt::string_lift(bytes47),
+                        }
+                      };
+                      V48::Other(e48)
+                    }
+                  };
+
+                  v48
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result49
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Grants a secret to the remote application of a relation, or to one of its
+        /// units.
+        ///
+        /// Errors: `not-found` as for `get-info`; `relation-gone` if the relation does not
+        /// exist; `invalid-input` for a unit of another application.
+        #[allow(async_fn_in_trait)]
+        pub fn grant(secret: &SecretReference,relation_id: u32,unit: ::core::option::Option<&str>,) -> ::core::result::Result<(),Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let (result7_0,result7_1,result7_2,) = match unit {
+              Some(e) => {
+                let vec6 = e;
+                let ptr6 = vec6.as_ptr().cast::<u8>();
+                let len6 = vec6.len();
+
+                (1i32, ptr6.cast_mut(), len6)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "grant"]
+              fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
+            let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+            let result44 = match l10 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l11 = i32::from(*ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V43;
+                  let v43 = match l11 {
+                    0 => {
+                      let e43 = {
+                        let l12 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l13 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len14 = l13;
+                        let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
+
+                        _rt::string_lift(bytes14)
+                      };
+                      V43::NotFound(e43)
+                    }
+                    1 => {
+                      let e43 = {
+                        let l15 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l16 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len17 = l16;
+                        let bytes17 = _rt::Vec::from_raw_parts(l15.cast(), len17, len17);
+
+                        _rt::string_lift(bytes17)
+                      };
+                      V43::PermissionDenied(e43)
+                    }
+                    2 => {
+                      let e43 = {
+                        let l18 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l19 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len20 = l19;
+                        let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
+
+                        _rt::string_lift(bytes20)
+                      };
+                      V43::NotLeader(e43)
+                    }
+                    3 => {
+                      let e43 = {
+                        let l21 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l22 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len23 = l22;
+                        let bytes23 = _rt::Vec::from_raw_parts(l21.cast(), len23, len23);
+
+                        _rt::string_lift(bytes23)
+                      };
+                      V43::RelationGone(e43)
+                    }
+                    4 => {
+                      let e43 = {
+                        let l24 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l25 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len26 = l25;
+                        let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+                        _rt::string_lift(bytes26)
+                      };
+                      V43::Timeout(e43)
+                    }
+                    5 => {
+                      let e43 = {
+                        let l27 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l28 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len29 = l28;
+                        let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                        _rt::string_lift(bytes29)
+                      };
+                      V43::InvalidInput(e43)
+                    }
+                    6 => {
+                      let e43 = {
+                        let l30 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l31 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len32 = l31;
+                        let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                        let l33 = i32::from(*ptr8.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes32),
+                          grant: match l33 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l34 = *ptr8.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l35 = *ptr8.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len36 = l35;
+                                let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+
+                                _rt::string_lift(bytes36)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V43::Denied(e43)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e43 = {
+                        let l37 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l38 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len39 = l38;
+                        let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+                        let l40 = *ptr8.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l41 = *ptr8.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len42 = l41;
+                        let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes39),
+                          message: _rt::string_lift(bytes42),
+                        }
+                      };
+                      V43::Other(e43)
+                    }
+                  };
+
+                  v43
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result44
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Revokes a grant.
+        ///
+        /// Errors: `relation-gone` if the relation does not exist; `not-found` for an
+        /// unknown label.
+        #[allow(async_fn_in_trait)]
+        pub fn revoke(secret: &SecretReference,relation_id: u32,unit: ::core::option::Option<&str>,) -> ::core::result::Result<(),Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let (result7_0,result7_1,result7_2,) = match unit {
+              Some(e) => {
+                let vec6 = e;
+                let ptr6 = vec6.as_ptr().cast::<u8>();
+                let len6 = vec6.len();
+
+                (1i32, ptr6.cast_mut(), len6)
+              },
+              None => {
+                (0i32, ::core::ptr::null_mut(), 0usize)
+              },
+            };let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "revoke"]
+              fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
+            let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+            let result44 = match l10 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l11 = i32::from(*ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V43;
+                  let v43 = match l11 {
+                    0 => {
+                      let e43 = {
+                        let l12 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l13 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len14 = l13;
+                        let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
+
+                        _rt::string_lift(bytes14)
+                      };
+                      V43::NotFound(e43)
+                    }
+                    1 => {
+                      let e43 = {
+                        let l15 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l16 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len17 = l16;
+                        let bytes17 = _rt::Vec::from_raw_parts(l15.cast(), len17, len17);
+
+                        _rt::string_lift(bytes17)
+                      };
+                      V43::PermissionDenied(e43)
+                    }
+                    2 => {
+                      let e43 = {
+                        let l18 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l19 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len20 = l19;
+                        let bytes20 = _rt::Vec::from_raw_parts(l18.cast(), len20, len20);
+
+                        _rt::string_lift(bytes20)
+                      };
+                      V43::NotLeader(e43)
+                    }
+                    3 => {
+                      let e43 = {
+                        let l21 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l22 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len23 = l22;
+                        let bytes23 = _rt::Vec::from_raw_parts(l21.cast(), len23, len23);
+
+                        _rt::string_lift(bytes23)
+                      };
+                      V43::RelationGone(e43)
+                    }
+                    4 => {
+                      let e43 = {
+                        let l24 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l25 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len26 = l25;
+                        let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+                        _rt::string_lift(bytes26)
+                      };
+                      V43::Timeout(e43)
+                    }
+                    5 => {
+                      let e43 = {
+                        let l27 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l28 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len29 = l28;
+                        let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                        _rt::string_lift(bytes29)
+                      };
+                      V43::InvalidInput(e43)
+                    }
+                    6 => {
+                      let e43 = {
+                        let l30 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l31 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len32 = l31;
+                        let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                        let l33 = i32::from(*ptr8.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes32),
+                          grant: match l33 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l34 = *ptr8.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l35 = *ptr8.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len36 = l35;
+                                let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+
+                                _rt::string_lift(bytes36)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V43::Denied(e43)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e43 = {
+                        let l37 = *ptr8.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l38 = *ptr8.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len39 = l38;
+                        let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+                        let l40 = *ptr8.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l41 = *ptr8.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len42 = l41;
+                        let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes39),
+                          message: _rt::string_lift(bytes42),
+                        }
+                      };
+                      V43::Other(e43)
+                    }
+                  };
+
+                  v43
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result44
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Removes a revision, or the secret with all of its revisions.
+        ///
+        /// Errors: `invalid-input` for revision 0; `not-found` for an unknown label.
+        #[allow(async_fn_in_trait)]
+        pub fn remove(secret: &SecretReference,revision: ::core::option::Option<u32>,) -> ::core::result::Result<(),Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let (result5_0,result5_1,result5_2,result5_3,result5_4,) = match secret {
+              SecretReference::Id(e) => {
+                let vec0 = e;
+                let ptr0 = vec0.as_ptr().cast::<u8>();
+                let len0 = vec0.len();
+
+                (0i32, ptr0.cast_mut(), len0, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Label(e) => {
+                let vec1 = e;
+                let ptr1 = vec1.as_ptr().cast::<u8>();
+                let len1 = vec1.len();
+
+                (1i32, ptr1.cast_mut(), len1, ::core::ptr::null_mut(), 0usize)
+              },
+              SecretReference::Labelled(e) => {
+                let LabelledSecret{ id:id2, label:label2, } = e;
+                let vec3 = id2;
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                let vec4 = label2;
+                let ptr4 = vec4.as_ptr().cast::<u8>();
+                let len4 = vec4.len();
+
+                (2i32, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4)
+              },
+            };
+            let (result6_0,result6_1,) = match revision {
+              Some(e) => (1i32, _rt::as_i32(e)),
+              None => {
+                (0i32, 0i32)
+              },
+            };let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "remove"]
+              fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            wit_import8(result5_0, result5_1, result5_2, result5_3, result5_4, result6_0, result6_1, ptr7);
+            let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+            let result43 = match l9 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l10 = i32::from(*ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V42;
+                  let v42 = match l10 {
+                    0 => {
+                      let e42 = {
+                        let l11 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l12 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len13 = l12;
+                        let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                        _rt::string_lift(bytes13)
+                      };
+                      V42::NotFound(e42)
+                    }
+                    1 => {
+                      let e42 = {
+                        let l14 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l15 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len16 = l15;
+                        let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                        _rt::string_lift(bytes16)
+                      };
+                      V42::PermissionDenied(e42)
+                    }
+                    2 => {
+                      let e42 = {
+                        let l17 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l18 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len19 = l18;
+                        let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                        _rt::string_lift(bytes19)
+                      };
+                      V42::NotLeader(e42)
+                    }
+                    3 => {
+                      let e42 = {
+                        let l20 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l21 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                        _rt::string_lift(bytes22)
+                      };
+                      V42::RelationGone(e42)
+                    }
+                    4 => {
+                      let e42 = {
+                        let l23 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l24 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                        _rt::string_lift(bytes25)
+                      };
+                      V42::Timeout(e42)
+                    }
+                    5 => {
+                      let e42 = {
+                        let l26 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+                        _rt::string_lift(bytes28)
+                      };
+                      V42::InvalidInput(e42)
+                    }
+                    6 => {
+                      let e42 = {
+                        let l29 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len31 = l30;
+                        let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+                        let l32 = i32::from(*ptr7.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes31),
+                          grant: match l32 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l33 = *ptr7.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l34 = *ptr7.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len35 = l34;
+                                let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+
+                                _rt::string_lift(bytes35)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V42::Denied(e42)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e42 = {
+                        let l36 = *ptr7.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l37 = *ptr7.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len38 = l37;
+                        let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+                        let l39 = *ptr7.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l40 = *ptr7.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len41 = l40;
+                        let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes38),
+                          message: _rt::string_lift(bytes41),
+                        }
+                      };
+                      V42::Other(e42)
+                    }
+                  };
+
+                  v42
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result43
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns the URIs of the secrets that this unit or its application owns,
+        /// sorted.
+        ///
+        /// Errors: `other` with code `unexpected-output` if the agent's answer cannot
+        /// be understood.
+        #[allow(async_fn_in_trait)]
+        pub fn ids() -> ::core::result::Result<_rt::Vec::<_rt::String>,Error>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+            let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:secrets/secrets@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "ids"]
+              fn wit_import1(_: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            wit_import1(ptr0);
+            let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+            let result42 = match l2 {
+              0 => {
+                let e = {
+                  let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let base8 = l3;
+                  let len8 = l4;
+                  let mut result8 = _rt::Vec::with_capacity(len8);
+                  for i in 0..len8 {
+                    let base = base8.add(i * (2*::core::mem::size_of::<*const u8>()));
+                    let e8 = {
+                      let l5 = *base.add(0).cast::<*mut u8>();
+                      let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len7 = l6;
+                      let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+
+                      _rt::string_lift(bytes7)
+                    };
+                    result8.push(e8);
+                  }
+                  _rt::cabi_dealloc(base8, len8 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+
+                  result8
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l9 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  use super::super::super::charmhost::errors::errors::Error as V41;
+                  let v41 = match l9 {
+                    0 => {
+                      let e41 = {
+                        let l10 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l11 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len12 = l11;
+                        let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                        _rt::string_lift(bytes12)
+                      };
+                      V41::NotFound(e41)
+                    }
+                    1 => {
+                      let e41 = {
+                        let l13 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len15 = l14;
+                        let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                        _rt::string_lift(bytes15)
+                      };
+                      V41::PermissionDenied(e41)
+                    }
+                    2 => {
+                      let e41 = {
+                        let l16 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l17 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len18 = l17;
+                        let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                        _rt::string_lift(bytes18)
+                      };
+                      V41::NotLeader(e41)
+                    }
+                    3 => {
+                      let e41 = {
+                        let l19 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l20 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len21 = l20;
+                        let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                        _rt::string_lift(bytes21)
+                      };
+                      V41::RelationGone(e41)
+                    }
+                    4 => {
+                      let e41 = {
+                        let l22 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l23 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len24 = l23;
+                        let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                        _rt::string_lift(bytes24)
+                      };
+                      V41::Timeout(e41)
+                    }
+                    5 => {
+                      let e41 = {
+                        let l25 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l26 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len27 = l26;
+                        let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+                        _rt::string_lift(bytes27)
+                      };
+                      V41::InvalidInput(e41)
+                    }
+                    6 => {
+                      let e41 = {
+                        let l28 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l29 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len30 = l29;
+                        let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
+                        let l31 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::errors::errors::Denial{
+                          message: _rt::string_lift(bytes30),
+                          grant: match l31 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l32 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l33 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len34 = l33;
+                                let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+                                _rt::string_lift(bytes34)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V41::Denied(e41)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 7, "invalid enum discriminant");
+                      let e41 = {
+                        let l35 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l36 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len37 = l36;
+                        let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+                        let l38 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l39 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len40 = l39;
+                        let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes37),
+                          message: _rt::string_lift(bytes40),
+                        }
+                      };
+                      V41::Other(e41)
+                    }
+                  };
+
+                  v41
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result42
+          }
+        }
 
       }
 
@@ -22039,6 +25590,27 @@ pub mod charmhost {
       }
       pub use alloc_crate::alloc;
 
+      pub fn as_f64<T: AsF64>(t: T) -> f64 {
+        t.as_f64()
+      }
+
+      pub trait AsF64 {
+        fn as_f64(self) -> f64;
+      }
+
+      impl<'a, T: Copy + AsF64> AsF64 for &'a T {
+        fn as_f64(self) -> f64 {
+          (*self).as_f64()
+        }
+      }
+      
+      impl AsF64 for f64 {
+        #[inline]
+        fn as_f64(self) -> f64 {
+          self as f64
+        }
+      }
+      
 
       use core::fmt;
       use core::marker;
@@ -22135,27 +25707,6 @@ pub mod charmhost {
         }
       }
       
-      pub fn as_f64<T: AsF64>(t: T) -> f64 {
-        t.as_f64()
-      }
-
-      pub trait AsF64 {
-        fn as_f64(self) -> f64;
-      }
-
-      impl<'a, T: Copy + AsF64> AsF64 for &'a T {
-        fn as_f64(self) -> f64 {
-          (*self).as_f64()
-        }
-      }
-      
-      impl AsF64 for f64 {
-        #[inline]
-        fn as_f64(self) -> f64 {
-          self as f64
-        }
-      }
-      
       #[cfg(target_arch = "wasm32")]
       pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
@@ -22192,8 +25743,8 @@ pub mod charmhost {
         #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm:imports and exports")]
         #[doc(hidden)]
         #[allow(clippy::octal_escapes)]
-        pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8187] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xff>\x01A\x02\x01A*\x01\
+        pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9768] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xacK\x01A\x02\x01A0\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -22247,113 +25798,149 @@ ment\x10\0\x11\x04\0\x04done\x01\x1a\x01@\x01\x06status\x05\0\x11\x04\0\x0ecolle
 ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x08\x02\
 \x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\x7f\x01\x01\x01@\0\0\x02\x04\0\x09\
 is-leader\x01\x03\x01j\0\x01\x01\x01@\x01\x07versions\0\x04\x04\0\x14set-workloa\
-d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x0e\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05\
-float\x01u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-v\
-alue\x03\0\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01\
-p\x05\x01j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\
-\x01\x01\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/\
-config@0.2.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\
-s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07result\
-ss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\
-\x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x09\x01B\
-\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
-\x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\
-\x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bop\
-ened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\
-\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\
-\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15\
-opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\
-\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05\
-error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06\
-active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-ap\
-p\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04\
-unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0dd\
-atabag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
-\0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
-\x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
-\x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\
-\0\x04read\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07datab\
-ag\x09\x07changes\x16\0\x17\x04\0\x05write\x01\x18\x03\0#charmhost:relations/rel\
-ations@0.2.0\x05\x0b\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\x0c\x04\
-\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07messages\x04\
-\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12generi\
-c-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07messages\
-\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\0\x0f\
-timeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10ver\
-sion-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-prog\
-ress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06statuss\
-\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\x04\
-\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06statu\
-ss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04data\
-s\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not-rea\
-dy\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\x0a\
-\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\x0c\
-pebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\x0d\
-\x02\x03\0\x09\x0cpebble-error\x01Bw\x02\x03\x02\x01\x0e\x04\0\x0cpebble-error\x03\
-\0\0\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x02\x01q\x03\x07\
-enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\0\x04\x01\
-q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05other\x01s\0\x04\
-\0\x0eservice-status\x03\0\x06\x01ku\x01r\x04\x04names\x07startup\x05\x07current\
-\x07\x0dcurrent-since\x08\x04\0\x0cservice-info\x03\0\x09\x01q\x03\x05alive\0\0\x05\
-ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0b\x01q\x03\x07enabled\0\0\
-\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x0d\x01q\x04\x02up\
-\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-status\x03\0\x0f\
-\x01k\x0c\x01k\x0e\x01ky\x01ks\x01r\x08\x04names\x05level\x11\x07startup\x12\x06\
-status\x10\x09successes\x13\x08failuresy\x09thresholdy\x09change-id\x14\x04\0\x0a\
-check-info\x03\0\x15\x01r\x06\x0bpermissions\x13\x07user-id\x13\x04user\x14\x08g\
-roup-id\x13\x05group\x14\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\0\x17\x01\
-m\x07\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06device\x07un\
-known\x04\0\x09file-kind\x03\0\x19\x01r\x0a\x04paths\x04names\x04kind\x1a\x04siz\
-e\x08\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x13\x04user\x14\x08group-id\x13\
-\x05group\x14\x04\0\x09file-info\x03\0\x1b\x01o\x02ss\x01p\x1d\x01p}\x01k\x1f\x01\
-r\x0a\x0fservice-context\x14\x0benvironment\x1e\x0bworking-dir\x14\x07timeout\x08\
-\x07user-id\x13\x04user\x14\x08group-id\x13\x05group\x14\x0ecombine-stderr\x7f\x05\
-stdin\x20\x04\0\x0cexec-options\x03\0!\x01r\x05\x09exit-codez\x06stdout\x1f\x06s\
-tderr\x1f\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-outpu\
-t\x03\0#\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07proc\
-ess\x03\x01\x01h%\x01j\x01\x1f\x01\x01\x01@\x02\x04self(\x03maxy\0)\x04\0\x18[me\
-thod]file-reader.read\x01*\x01h&\x01j\x01y\x01\x01\x01@\x02\x04self+\x05chunk\x1f\
-\0,\x04\0\x19[method]file-writer.write\x01-\x01j\0\x01\x01\x01@\x01\x04self+\0.\x04\
-\0\x19[method]file-writer.close\x01/\x01h'\x01@\x01\x04self0\0s\x04\0\x19[method\
-]process.change-id\x011\x01@\x02\x04self0\x05chunk\x1f\0,\x04\0\x1b[method]proce\
-ss.write-stdin\x012\x01@\x01\x04self0\0.\x04\0\x1b[method]process.close-stdin\x01\
-3\x01@\x02\x04self0\x03maxy\0)\x04\0\x1b[method]process.read-stdout\x014\x04\0\x1b\
-[method]process.read-stderr\x014\x01@\x02\x04self0\x06signals\0.\x04\0\x1b[metho\
-d]process.send-signal\x015\x01j\x01z\x01\x01\x01@\x01\x04self0\06\x04\0\x14[meth\
-od]process.wait\x017\x01j\x01$\x01\x01\x01@\x02\x04self0\x03maxy\08\x04\0\x1b[me\
-thod]process.wait-output\x019\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0:\x04\
-\0\x0bcan-connect\x01;\x01j\x01\x03\x01\x01\x01@\x01\x09containers\0<\x04\0\x0fg\
-et-system-info\x01=\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0.\
-\x04\0\x09add-layer\x01>\x01j\x01s\x01\x01\x01@\x01\x09containers\0?\x04\0\x08ge\
-t-plan\x01@\x01ps\x01p\x0a\x01j\x01\xc2\0\x01\x01\x01@\x02\x09containers\x05name\
-s\xc1\0\0\xc3\0\x04\0\x08services\x01D\x01@\x02\x09containers\x04wait\x08\0?\x04\
-\0\x09autostart\x01E\x04\0\x06replan\x01E\x01@\x03\x09containers\x05names\xc1\0\x04\
-wait\x08\0?\x04\0\x0estart-services\x01F\x04\0\x0dstop-services\x01F\x04\0\x10re\
-start-services\x01F\x01p\x16\x01j\x01\xc7\0\x01\x01\x01@\x03\x09containers\x05na\
-mes\xc1\0\x05level\x11\0\xc8\0\x04\0\x06checks\x01I\x01i%\x01j\x01\xca\0\x01\x01\
-\x01@\x02\x09containers\x04paths\0\xcb\0\x04\0\x04pull\x01L\x01i&\x01j\x01\xcd\0\
-\x01\x01\x01@\x03\x09containers\x04paths\x07options\x18\0\xce\0\x04\0\x04push\x01\
+d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\x04names\x06statuss\x05since\x02\x04\
+\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08endpoints\x05goals\x05\x04\0\x0dgoal-r\
+elation\x03\0\x06\x01p\x07\x01r\x02\x05units\x05\x09relations\x08\x04\0\x0agoal-\
+state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01r\x03\x09auth-types\x0aattributes\x0c\
+\x08redacted\x0d\x04\0\x10cloud-credential\x03\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04\
+kinds\x04names\x06region\x10\x08endpoint\x10\x11identity-endpoint\x10\x10storage\
+-endpoint\x10\x0acredential\x11\x0fca-certificates\x0d\x0fskip-tls-verify\x7f\x13\
+is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\0\x12\x01j\x01y\x01\x01\x01@\0\0\
+\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\x01\x01\x01@\0\0\x16\x04\0\x0eg\
+et-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\0\x18\x04\0\x0eget-cloud-spec\x01\
+\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\x01B\x0e\x02\x03\x02\x01\x02\x04\
+\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05float\x01\
+u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-value\x03\0\
+\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01p\x05\x01\
+j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\x01\x01\
+\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/config@0\
+.2.0\x05\x09\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\
+\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07resultss\0\x04\x04\
+\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\x06\x04\0\x04\
+fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0a\x01B\x17\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\x0cport-number\
+s\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\x04\0\x04port\
+\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bopened-port\x03\0\
+\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\0\x04open\x01\
+\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x06\
+opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15opened-with-e\
+ndpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\0\x1bcharm\
+host:ports/ports@0.2.0\x05\x0b\x01B\x20\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06active\x7f\
+\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-app\0\0\x04u\
+nit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04unit\x03ap\
+p\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0ddatabag-ent\
+ry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\0\x0c\x01\
+p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\x10\x01\
+j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\x01p\x0b\
+\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\0\x04r\
+ead\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07databag\x09\x07\
+changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08endpoints\
+\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/relations@0.\
+2.0\x05\x0c\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02ids\x05\
+labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01s\0\x08\
+labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07current\x07re\
+fresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\0\x0cs\
+ecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07monthly\x09\
+quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01r\x04\x05\
+label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecret-metadat\
+a\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revisiony\x07expi\
+res\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01o\x02ss\
+\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\0\x0b\
+get-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\x08g\
+et-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08metada\
+ta\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07conte\
+nt\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadata\x10\
+\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04unit\x0c\
+\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06secret\x05\
+\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\x01@\0\0\"\
+\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0d\x01B\x10\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hostname\x02\
+\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04names\x0b\
+mac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01p\x07\x01\
+ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnets\x09\x04\
+\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bindings\x0b\
+relation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bindings/netw\
+ork-bindings@0.2.0\x05\x0e\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\
+\x0f\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07mes\
+sages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12\
+generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07me\
+ssages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\
+\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10\
+version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-p\
+rogress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06stat\
+uss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\
+\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06s\
+tatuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04\
+datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not\
+-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\
+\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\
+\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\
+\x10\x02\x03\0\x0c\x0cpebble-error\x01Bw\x02\x03\x02\x01\x11\x04\0\x0cpebble-err\
+or\x03\0\0\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x02\x01q\x03\
+\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\0\x04\
+\x01q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05other\x01\
+s\0\x04\0\x0eservice-status\x03\0\x06\x01ku\x01r\x04\x04names\x07startup\x05\x07\
+current\x07\x0dcurrent-since\x08\x04\0\x0cservice-info\x03\0\x09\x01q\x03\x05ali\
+ve\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0b\x01q\x03\x07e\
+nabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x0d\x01q\
+\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-status\
+\x03\0\x0f\x01k\x0c\x01k\x0e\x01ky\x01ks\x01r\x08\x04names\x05level\x11\x07start\
+up\x12\x06status\x10\x09successes\x13\x08failuresy\x09thresholdy\x09change-id\x14\
+\x04\0\x0acheck-info\x03\0\x15\x01r\x06\x0bpermissions\x13\x07user-id\x13\x04use\
+r\x14\x08group-id\x13\x05group\x14\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\
+\0\x17\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06de\
+vice\x07unknown\x04\0\x09file-kind\x03\0\x19\x01r\x0a\x04paths\x04names\x04kind\x1a\
+\x04size\x08\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x13\x04user\x14\x08gro\
+up-id\x13\x05group\x14\x04\0\x09file-info\x03\0\x1b\x01o\x02ss\x01p\x1d\x01p}\x01\
+k\x1f\x01r\x0a\x0fservice-context\x14\x0benvironment\x1e\x0bworking-dir\x14\x07t\
+imeout\x08\x07user-id\x13\x04user\x14\x08group-id\x13\x05group\x14\x0ecombine-st\
+derr\x7f\x05stdin\x20\x04\0\x0cexec-options\x03\0!\x01r\x05\x09exit-codez\x06std\
+out\x1f\x06stderr\x1f\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ec\
+ommand-output\x03\0#\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\
+\0\x07process\x03\x01\x01h%\x01j\x01\x1f\x01\x01\x01@\x02\x04self(\x03maxy\0)\x04\
+\0\x18[method]file-reader.read\x01*\x01h&\x01j\x01y\x01\x01\x01@\x02\x04self+\x05\
+chunk\x1f\0,\x04\0\x19[method]file-writer.write\x01-\x01j\0\x01\x01\x01@\x01\x04\
+self+\0.\x04\0\x19[method]file-writer.close\x01/\x01h'\x01@\x01\x04self0\0s\x04\0\
+\x19[method]process.change-id\x011\x01@\x02\x04self0\x05chunk\x1f\0,\x04\0\x1b[m\
+ethod]process.write-stdin\x012\x01@\x01\x04self0\0.\x04\0\x1b[method]process.clo\
+se-stdin\x013\x01@\x02\x04self0\x03maxy\0)\x04\0\x1b[method]process.read-stdout\x01\
+4\x04\0\x1b[method]process.read-stderr\x014\x01@\x02\x04self0\x06signals\0.\x04\0\
+\x1b[method]process.send-signal\x015\x01j\x01z\x01\x01\x01@\x01\x04self0\06\x04\0\
+\x14[method]process.wait\x017\x01j\x01$\x01\x01\x01@\x02\x04self0\x03maxy\08\x04\
+\0\x1b[method]process.wait-output\x019\x01j\x01\x7f\x01\x01\x01@\x01\x09containe\
+rs\0:\x04\0\x0bcan-connect\x01;\x01j\x01\x03\x01\x01\x01@\x01\x09containers\0<\x04\
+\0\x0fget-system-info\x01=\x01@\x04\x09containers\x05labels\x05layers\x07combine\
+\x7f\0.\x04\0\x09add-layer\x01>\x01j\x01s\x01\x01\x01@\x01\x09containers\0?\x04\0\
+\x08get-plan\x01@\x01ps\x01p\x0a\x01j\x01\xc2\0\x01\x01\x01@\x02\x09containers\x05\
+names\xc1\0\0\xc3\0\x04\0\x08services\x01D\x01@\x02\x09containers\x04wait\x08\0?\
+\x04\0\x09autostart\x01E\x04\0\x06replan\x01E\x01@\x03\x09containers\x05names\xc1\
+\0\x04wait\x08\0?\x04\0\x0estart-services\x01F\x04\0\x0dstop-services\x01F\x04\0\
+\x10restart-services\x01F\x01p\x16\x01j\x01\xc7\0\x01\x01\x01@\x03\x09containers\
+\x05names\xc1\0\x05level\x11\0\xc8\0\x04\0\x06checks\x01I\x01i%\x01j\x01\xca\0\x01\
+\x01\x01@\x02\x09containers\x04paths\0\xcb\0\x04\0\x04pull\x01L\x01i&\x01j\x01\xcd\
+\0\x01\x01\x01@\x03\x09containers\x04paths\x07options\x18\0\xce\0\x04\0\x04push\x01\
 O\x01j\x01\x1c\x01\x01\x01@\x02\x09containers\x04paths\0\xd0\0\x04\0\x04stat\x01\
 Q\x01p\x1c\x01j\x01\xd2\0\x01\x01\x01@\x03\x09containers\x04paths\x07pattern\x14\
 \0\xd3\0\x04\0\x0alist-files\x01T\x01@\x03\x09containers\x04paths\x07options\x18\
 \0.\x04\0\x08make-dir\x01U\x01@\x03\x09containers\x04paths\x09recursive\x7f\0.\x04\
 \0\x0bremove-path\x01V\x01i'\x01j\x01\xd7\0\x01\x01\x01@\x03\x09containers\x07co\
 mmand\xc1\0\x07options\"\0\xd8\0\x04\0\x04exec\x01Y\x03\0\x1dcharmhost:pebble/pe\
-bble@0.2.0\x05\x0f\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01\
+bble@0.2.0\x05\x12\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01\
 j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\
 \x01\x01\x01@\x03\x06objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\
 \x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\
 \x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/s\
-tored-state@0.2.0\x05\x10\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0a\
+tored-state@0.2.0\x05\x13\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0a\
 charm-names\x0amodel-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddisp\
 atch-paths\x09hook-name\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-un\
 it\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\
-\x03\0\x1fcharmhost:context/context@0.2.0\x05\x11\x01B\x0a\x02\x03\x02\x01\x02\x04\
+\x03\0\x1fcharmhost:context/context@0.2.0\x05\x14\x01B\x0a\x02\x03\x02\x01\x02\x04\
 \0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\
 \0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tool\
 s\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools\
-/hook-tools@0.2.0\x05\x12\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01\
+/hook-tools@0.2.0\x05\x15\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01\
 r\x03\x0aevent-paths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p\
 }\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\
 \x07\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\
@@ -22361,16 +25948,16 @@ r\x03\x0aevent-paths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p
 \x01\x01@\0\0\x0c\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01\
 @\0\0\x0f\x04\0\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-\
 notice\x01\x11\x04\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\
-\x05\x13\x01B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08crit\
+\x05\x16\x01B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08crit\
 ical\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05wri\
-te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x14\x01B\x06\x01ks\x01ky\x01r\x06\
+te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x17\x01B\x06\x01ks\x01ky\x01r\x06\
 \x04kinds\x07messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\
 \x07failure\x03\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\
-\x1bcharmhost:crash/crash@0.2.0\x05\x15\x02\x03\0\x10\x07failure\x01B\x09\x02\x03\
-\x02\x01\x16\x04\0\x07failure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\
+\x1bcharmhost:crash/crash@0.2.0\x05\x18\x02\x03\0\x13\x07failure\x01B\x09\x02\x03\
+\x02\x01\x19\x04\0\x07failure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\
 \0\x0cexit-request\x03\0\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\
 \x01\0\x06exited\x01\x04\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\
-\x07\x04\0\x1bcharmhost:entry/entry@0.2.0\x05\x17\x04\0\x1bcharmhost:charm/charm\
+\x07\x04\0\x1bcharmhost:entry/entry@0.2.0\x05\x1a\x04\0\x1bcharmhost:charm/charm\
 @0.2.0\x04\0\x0b\x0b\x01\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
 \x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
       };
@@ -22383,8 +25970,8 @@ te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x14\x01B\x06\x01ks\x01ky\x01r\x0
     #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm-with-all-of-its-exports-removed:encoded world")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8076] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0=\x01A\x02\x01A'\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9657] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9dJ\x01A\x02\x01A-\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -22438,113 +26025,149 @@ ment\x10\0\x11\x04\0\x04done\x01\x1a\x01@\x01\x06status\x05\0\x11\x04\0\x0ecolle
 ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x08\x02\
 \x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\x7f\x01\x01\x01@\0\0\x02\x04\0\x09\
 is-leader\x01\x03\x01j\0\x01\x01\x01@\x01\x07versions\0\x04\x04\0\x14set-workloa\
-d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x0e\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05\
-float\x01u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-v\
-alue\x03\0\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01\
-p\x05\x01j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\
-\x01\x01\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/\
-config@0.2.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\
-s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07result\
-ss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\
-\x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x09\x01B\
-\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\
-\x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\
-\x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bop\
-ened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\
-\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\
-\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15\
-opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\
-\0\x1bcharmhost:ports/ports@0.2.0\x05\x0a\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05\
-error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06\
-active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-ap\
-p\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04\
-unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0dd\
-atabag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
-\0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
-\x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
-\x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\
-\0\x04read\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07datab\
-ag\x09\x07changes\x16\0\x17\x04\0\x05write\x01\x18\x03\0#charmhost:relations/rel\
-ations@0.2.0\x05\x0b\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\x0c\x04\
-\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07messages\x04\
-\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12generi\
-c-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07messages\
-\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\0\x0f\
-timeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10ver\
-sion-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-prog\
-ress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06statuss\
-\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\x04\
-\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06statu\
-ss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04data\
-s\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not-rea\
-dy\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\x0a\
-\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\x0c\
-pebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\x0d\
-\x02\x03\0\x09\x0cpebble-error\x01Bw\x02\x03\x02\x01\x0e\x04\0\x0cpebble-error\x03\
-\0\0\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x02\x01q\x03\x07\
-enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\0\x04\x01\
-q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05other\x01s\0\x04\
-\0\x0eservice-status\x03\0\x06\x01ku\x01r\x04\x04names\x07startup\x05\x07current\
-\x07\x0dcurrent-since\x08\x04\0\x0cservice-info\x03\0\x09\x01q\x03\x05alive\0\0\x05\
-ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0b\x01q\x03\x07enabled\0\0\
-\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x0d\x01q\x04\x02up\
-\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-status\x03\0\x0f\
-\x01k\x0c\x01k\x0e\x01ky\x01ks\x01r\x08\x04names\x05level\x11\x07startup\x12\x06\
-status\x10\x09successes\x13\x08failuresy\x09thresholdy\x09change-id\x14\x04\0\x0a\
-check-info\x03\0\x15\x01r\x06\x0bpermissions\x13\x07user-id\x13\x04user\x14\x08g\
-roup-id\x13\x05group\x14\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\0\x17\x01\
-m\x07\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06device\x07un\
-known\x04\0\x09file-kind\x03\0\x19\x01r\x0a\x04paths\x04names\x04kind\x1a\x04siz\
-e\x08\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x13\x04user\x14\x08group-id\x13\
-\x05group\x14\x04\0\x09file-info\x03\0\x1b\x01o\x02ss\x01p\x1d\x01p}\x01k\x1f\x01\
-r\x0a\x0fservice-context\x14\x0benvironment\x1e\x0bworking-dir\x14\x07timeout\x08\
-\x07user-id\x13\x04user\x14\x08group-id\x13\x05group\x14\x0ecombine-stderr\x7f\x05\
-stdin\x20\x04\0\x0cexec-options\x03\0!\x01r\x05\x09exit-codez\x06stdout\x1f\x06s\
-tderr\x1f\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-outpu\
-t\x03\0#\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07proc\
-ess\x03\x01\x01h%\x01j\x01\x1f\x01\x01\x01@\x02\x04self(\x03maxy\0)\x04\0\x18[me\
-thod]file-reader.read\x01*\x01h&\x01j\x01y\x01\x01\x01@\x02\x04self+\x05chunk\x1f\
-\0,\x04\0\x19[method]file-writer.write\x01-\x01j\0\x01\x01\x01@\x01\x04self+\0.\x04\
-\0\x19[method]file-writer.close\x01/\x01h'\x01@\x01\x04self0\0s\x04\0\x19[method\
-]process.change-id\x011\x01@\x02\x04self0\x05chunk\x1f\0,\x04\0\x1b[method]proce\
-ss.write-stdin\x012\x01@\x01\x04self0\0.\x04\0\x1b[method]process.close-stdin\x01\
-3\x01@\x02\x04self0\x03maxy\0)\x04\0\x1b[method]process.read-stdout\x014\x04\0\x1b\
-[method]process.read-stderr\x014\x01@\x02\x04self0\x06signals\0.\x04\0\x1b[metho\
-d]process.send-signal\x015\x01j\x01z\x01\x01\x01@\x01\x04self0\06\x04\0\x14[meth\
-od]process.wait\x017\x01j\x01$\x01\x01\x01@\x02\x04self0\x03maxy\08\x04\0\x1b[me\
-thod]process.wait-output\x019\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0:\x04\
-\0\x0bcan-connect\x01;\x01j\x01\x03\x01\x01\x01@\x01\x09containers\0<\x04\0\x0fg\
-et-system-info\x01=\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0.\
-\x04\0\x09add-layer\x01>\x01j\x01s\x01\x01\x01@\x01\x09containers\0?\x04\0\x08ge\
-t-plan\x01@\x01ps\x01p\x0a\x01j\x01\xc2\0\x01\x01\x01@\x02\x09containers\x05name\
-s\xc1\0\0\xc3\0\x04\0\x08services\x01D\x01@\x02\x09containers\x04wait\x08\0?\x04\
-\0\x09autostart\x01E\x04\0\x06replan\x01E\x01@\x03\x09containers\x05names\xc1\0\x04\
-wait\x08\0?\x04\0\x0estart-services\x01F\x04\0\x0dstop-services\x01F\x04\0\x10re\
-start-services\x01F\x01p\x16\x01j\x01\xc7\0\x01\x01\x01@\x03\x09containers\x05na\
-mes\xc1\0\x05level\x11\0\xc8\0\x04\0\x06checks\x01I\x01i%\x01j\x01\xca\0\x01\x01\
-\x01@\x02\x09containers\x04paths\0\xcb\0\x04\0\x04pull\x01L\x01i&\x01j\x01\xcd\0\
-\x01\x01\x01@\x03\x09containers\x04paths\x07options\x18\0\xce\0\x04\0\x04push\x01\
+d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\x04names\x06statuss\x05since\x02\x04\
+\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08endpoints\x05goals\x05\x04\0\x0dgoal-r\
+elation\x03\0\x06\x01p\x07\x01r\x02\x05units\x05\x09relations\x08\x04\0\x0agoal-\
+state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01r\x03\x09auth-types\x0aattributes\x0c\
+\x08redacted\x0d\x04\0\x10cloud-credential\x03\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04\
+kinds\x04names\x06region\x10\x08endpoint\x10\x11identity-endpoint\x10\x10storage\
+-endpoint\x10\x0acredential\x11\x0fca-certificates\x0d\x0fskip-tls-verify\x7f\x13\
+is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\0\x12\x01j\x01y\x01\x01\x01@\0\0\
+\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\x01\x01\x01@\0\0\x16\x04\0\x0eg\
+et-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\0\x18\x04\0\x0eget-cloud-spec\x01\
+\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\x01B\x0e\x02\x03\x02\x01\x02\x04\
+\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05float\x01\
+u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-value\x03\0\
+\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01p\x05\x01\
+j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\x01\x01\
+\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/config@0\
+.2.0\x05\x09\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\
+\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07resultss\0\x04\x04\
+\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\x06\x04\0\x04\
+fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0a\x01B\x17\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\x0cport-number\
+s\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\x04\0\x04port\
+\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bopened-port\x03\0\
+\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\0\x04open\x01\
+\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x06\
+opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15opened-with-e\
+ndpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\0\x1bcharm\
+host:ports/ports@0.2.0\x05\x0b\x01B\x20\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06active\x7f\
+\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-app\0\0\x04u\
+nit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04unit\x03ap\
+p\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0ddatabag-ent\
+ry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\0\x0c\x01\
+p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\x10\x01\
+j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\x01p\x0b\
+\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\0\x04r\
+ead\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07databag\x09\x07\
+changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08endpoints\
+\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/relations@0.\
+2.0\x05\x0c\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02ids\x05\
+labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01s\0\x08\
+labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07current\x07re\
+fresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\0\x0cs\
+ecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07monthly\x09\
+quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01r\x04\x05\
+label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecret-metadat\
+a\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revisiony\x07expi\
+res\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01o\x02ss\
+\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\0\x0b\
+get-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\x08g\
+et-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08metada\
+ta\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07conte\
+nt\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadata\x10\
+\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04unit\x0c\
+\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06secret\x05\
+\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\x01@\0\0\"\
+\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0d\x01B\x10\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hostname\x02\
+\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04names\x0b\
+mac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01p\x07\x01\
+ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnets\x09\x04\
+\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bindings\x0b\
+relation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bindings/netw\
+ork-bindings@0.2.0\x05\x0e\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\
+\x0f\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07mes\
+sages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12\
+generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07me\
+ssages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\
+\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10\
+version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-p\
+rogress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06stat\
+uss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\
+\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06s\
+tatuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04\
+datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not\
+-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\
+\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\
+\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\
+\x10\x02\x03\0\x0c\x0cpebble-error\x01Bw\x02\x03\x02\x01\x11\x04\0\x0cpebble-err\
+or\x03\0\0\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x02\x01q\x03\
+\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\0\x04\
+\x01q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05other\x01\
+s\0\x04\0\x0eservice-status\x03\0\x06\x01ku\x01r\x04\x04names\x07startup\x05\x07\
+current\x07\x0dcurrent-since\x08\x04\0\x0cservice-info\x03\0\x09\x01q\x03\x05ali\
+ve\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0b\x01q\x03\x07e\
+nabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x0d\x01q\
+\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-status\
+\x03\0\x0f\x01k\x0c\x01k\x0e\x01ky\x01ks\x01r\x08\x04names\x05level\x11\x07start\
+up\x12\x06status\x10\x09successes\x13\x08failuresy\x09thresholdy\x09change-id\x14\
+\x04\0\x0acheck-info\x03\0\x15\x01r\x06\x0bpermissions\x13\x07user-id\x13\x04use\
+r\x14\x08group-id\x13\x05group\x14\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\
+\0\x17\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06de\
+vice\x07unknown\x04\0\x09file-kind\x03\0\x19\x01r\x0a\x04paths\x04names\x04kind\x1a\
+\x04size\x08\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x13\x04user\x14\x08gro\
+up-id\x13\x05group\x14\x04\0\x09file-info\x03\0\x1b\x01o\x02ss\x01p\x1d\x01p}\x01\
+k\x1f\x01r\x0a\x0fservice-context\x14\x0benvironment\x1e\x0bworking-dir\x14\x07t\
+imeout\x08\x07user-id\x13\x04user\x14\x08group-id\x13\x05group\x14\x0ecombine-st\
+derr\x7f\x05stdin\x20\x04\0\x0cexec-options\x03\0!\x01r\x05\x09exit-codez\x06std\
+out\x1f\x06stderr\x1f\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ec\
+ommand-output\x03\0#\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\
+\0\x07process\x03\x01\x01h%\x01j\x01\x1f\x01\x01\x01@\x02\x04self(\x03maxy\0)\x04\
+\0\x18[method]file-reader.read\x01*\x01h&\x01j\x01y\x01\x01\x01@\x02\x04self+\x05\
+chunk\x1f\0,\x04\0\x19[method]file-writer.write\x01-\x01j\0\x01\x01\x01@\x01\x04\
+self+\0.\x04\0\x19[method]file-writer.close\x01/\x01h'\x01@\x01\x04self0\0s\x04\0\
+\x19[method]process.change-id\x011\x01@\x02\x04self0\x05chunk\x1f\0,\x04\0\x1b[m\
+ethod]process.write-stdin\x012\x01@\x01\x04self0\0.\x04\0\x1b[method]process.clo\
+se-stdin\x013\x01@\x02\x04self0\x03maxy\0)\x04\0\x1b[method]process.read-stdout\x01\
+4\x04\0\x1b[method]process.read-stderr\x014\x01@\x02\x04self0\x06signals\0.\x04\0\
+\x1b[method]process.send-signal\x015\x01j\x01z\x01\x01\x01@\x01\x04self0\06\x04\0\
+\x14[method]process.wait\x017\x01j\x01$\x01\x01\x01@\x02\x04self0\x03maxy\08\x04\
+\0\x1b[method]process.wait-output\x019\x01j\x01\x7f\x01\x01\x01@\x01\x09containe\
+rs\0:\x04\0\x0bcan-connect\x01;\x01j\x01\x03\x01\x01\x01@\x01\x09containers\0<\x04\
+\0\x0fget-system-info\x01=\x01@\x04\x09containers\x05labels\x05layers\x07combine\
+\x7f\0.\x04\0\x09add-layer\x01>\x01j\x01s\x01\x01\x01@\x01\x09containers\0?\x04\0\
+\x08get-plan\x01@\x01ps\x01p\x0a\x01j\x01\xc2\0\x01\x01\x01@\x02\x09containers\x05\
+names\xc1\0\0\xc3\0\x04\0\x08services\x01D\x01@\x02\x09containers\x04wait\x08\0?\
+\x04\0\x09autostart\x01E\x04\0\x06replan\x01E\x01@\x03\x09containers\x05names\xc1\
+\0\x04wait\x08\0?\x04\0\x0estart-services\x01F\x04\0\x0dstop-services\x01F\x04\0\
+\x10restart-services\x01F\x01p\x16\x01j\x01\xc7\0\x01\x01\x01@\x03\x09containers\
+\x05names\xc1\0\x05level\x11\0\xc8\0\x04\0\x06checks\x01I\x01i%\x01j\x01\xca\0\x01\
+\x01\x01@\x02\x09containers\x04paths\0\xcb\0\x04\0\x04pull\x01L\x01i&\x01j\x01\xcd\
+\0\x01\x01\x01@\x03\x09containers\x04paths\x07options\x18\0\xce\0\x04\0\x04push\x01\
 O\x01j\x01\x1c\x01\x01\x01@\x02\x09containers\x04paths\0\xd0\0\x04\0\x04stat\x01\
 Q\x01p\x1c\x01j\x01\xd2\0\x01\x01\x01@\x03\x09containers\x04paths\x07pattern\x14\
 \0\xd3\0\x04\0\x0alist-files\x01T\x01@\x03\x09containers\x04paths\x07options\x18\
 \0.\x04\0\x08make-dir\x01U\x01@\x03\x09containers\x04paths\x09recursive\x7f\0.\x04\
 \0\x0bremove-path\x01V\x01i'\x01j\x01\xd7\0\x01\x01\x01@\x03\x09containers\x07co\
 mmand\xc1\0\x07options\"\0\xd8\0\x04\0\x04exec\x01Y\x03\0\x1dcharmhost:pebble/pe\
-bble@0.2.0\x05\x0f\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01\
+bble@0.2.0\x05\x12\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01\
 j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\
 \x01\x01\x01@\x03\x06objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\
 \x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\
 \x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/s\
-tored-state@0.2.0\x05\x10\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0a\
+tored-state@0.2.0\x05\x13\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0a\
 charm-names\x0amodel-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddisp\
 atch-paths\x09hook-name\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-un\
 it\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\
-\x03\0\x1fcharmhost:context/context@0.2.0\x05\x11\x01B\x0a\x02\x03\x02\x01\x02\x04\
+\x03\0\x1fcharmhost:context/context@0.2.0\x05\x14\x01B\x0a\x02\x03\x02\x01\x02\x04\
 \0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\
 \0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tool\
 s\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools\
-/hook-tools@0.2.0\x05\x12\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01\
+/hook-tools@0.2.0\x05\x15\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01\
 r\x03\x0aevent-paths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p\
 }\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\
 \x07\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\
@@ -22552,12 +26175,12 @@ r\x03\x0aevent-paths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p
 \x01\x01@\0\0\x0c\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01\
 @\0\0\x0f\x04\0\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-\
 notice\x01\x11\x04\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\
-\x05\x13\x01B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08crit\
+\x05\x16\x01B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08crit\
 ical\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05wri\
-te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x14\x01B\x06\x01ks\x01ky\x01r\x06\
+te\x01\x02\x03\0\x17charmhost:log/log@0.2.0\x05\x17\x01B\x06\x01ks\x01ky\x01r\x06\
 \x04kinds\x07messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\
 \x07failure\x03\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\
-\x1bcharmhost:crash/crash@0.2.0\x05\x15\x04\0;charmhost:charm/charm-with-all-of-\
+\x1bcharmhost:crash/crash@0.2.0\x05\x18\x04\0;charmhost:charm/charm-with-all-of-\
 its-exports-removed@0.2.0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\
 \x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10\
 wit-bindgen-rust\x060.63.0";
