@@ -144,6 +144,12 @@ mutants: setup-tests dist ## Break eight rules of the host, and check that a sce
 	cargo build --release -p charmhost-differential
 	scripts/mutants
 
+.PHONY: coverage-map
+coverage-map: setup-tests dist ## Print which features of ops the Rust SDK has, each with the test that shows it
+	@scripts/say "running the tests of all features (about 3 minutes)"
+	cargo build --release -p charmhost-coverage
+	PATH="$(TOOLS):$$PATH" $(RELEASE)/charmhost-coverage
+
 .PHONY: bench
 bench: dist setup-bench ## Measure dispatches against Python ops, bare wasmtime and a native program
 	@scripts/say "building the baselines (about 2 minutes the first time)"
