@@ -29,7 +29,7 @@ struct Fetch {
 }
 
 impl Charm for Web {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.container(CONTAINER).pebble_ready(Self::on_pebble_ready);
         on.config_changed(Self::on_config_changed);
         on.leader_elected(Self::on_leader_elected);
@@ -38,12 +38,12 @@ impl Charm for Web {
             .departed(Self::on_ring_departed);
         on.action("fetch", Self::on_fetch);
         on.collect_unit_status(Self::on_collect_unit_status);
-        Web
+        Ok(Web)
     }
 }
 
 impl Web {
-    fn on_pebble_ready(&mut self, event: PebbleReadyEvent) -> Result<()> {
+    fn on_pebble_ready(&self, event: PebbleReadyEvent) -> Result<()> {
         let version = event
             .workload()
             .exec(["python3", "--version"])
@@ -54,7 +54,7 @@ impl Web {
         self.serve()
     }
 
-    fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+    fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
         let Config { greeting, .. } = config()?;
         if let Some(ring) = relation(RING)? {
             ring.set_unit_data([("greeting", greeting)])?;
@@ -62,14 +62,14 @@ impl Web {
         self.serve()
     }
 
-    fn on_leader_elected(&mut self, _event: LeaderElectedEvent) -> Result<()> {
+    fn on_leader_elected(&self, _event: LeaderElectedEvent) -> Result<()> {
         match relation(RING)? {
             Some(ring) => ring.set_app_data([("leader", context().unit_name)]),
             None => Ok(()),
         }
     }
 
-    fn on_ring_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+    fn on_ring_changed(&self, event: RelationChangedEvent) -> Result<()> {
         log::info!(
             "heard of {}",
             event.unit.as_deref().unwrap_or("the application")
@@ -77,7 +77,7 @@ impl Web {
         self.serve()
     }
 
-    fn on_ring_departed(&mut self, event: RelationDepartedEvent) -> Result<()> {
+    fn on_ring_departed(&self, event: RelationDepartedEvent) -> Result<()> {
         log::info!(
             "{} leaves",
             event.departing_unit.as_deref().unwrap_or("somebody")
@@ -85,7 +85,7 @@ impl Web {
         self.serve()
     }
 
-    fn on_fetch(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_fetch(&self, event: ActionEvent) -> Result<()> {
         let Fetch { path } = event.params()?;
         let container = unit().container(CONTAINER);
         if !container.can_connect()? {
@@ -103,7 +103,7 @@ impl Web {
         }
     }
 
-    fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+    fn on_collect_unit_status(&self, event: CollectStatusEvent) -> Result<()> {
         event.add_status(self.status()?)
     }
 

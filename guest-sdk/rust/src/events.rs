@@ -1,30 +1,11 @@
 //! The events, one type per kind.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::bindings::{events as wit, framework};
 use crate::error::ModelResult;
+use crate::settlement::{Deferral, Settlement, defer};
 use crate::{Container, Relation, Result, Status, status};
-
-thread_local! {
-    /// Reason of the running handler's deferral, if it deferred its event.
-    static DEFERRED: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Takes the deferral of the handler that has just run.
-pub(crate) fn take_deferral() -> Option<String> {
-    DEFERRED.with_borrow_mut(Option::take)
-}
-
-/// Takes the deferral of a nested handler, and restores that of the outer one.
-pub(crate) fn put_deferral(outer: Option<String>) -> Option<String> {
-    DEFERRED.with_borrow_mut(|deferred| std::mem::replace(deferred, outer))
-}
-
-pub(crate) fn defer(reason: String) {
-    DEFERRED.with_borrow_mut(|deferred| *deferred = Some(reason));
-}
 
 /// Type of an event that a handler can take.
 #[diagnostic::on_unimplemented(
@@ -36,14 +17,20 @@ pub trait FromEvent: Sized {
     fn from_event(event: Event) -> Option<Self>;
 }
 
+/// Expands to its last argument: a part of an event that can be deferred.
+macro_rules! if_deferrable {
+    (defer, $($part:tt)*) => { $($part)* };
+}
+
 macro_rules! events {
-    ($($(#[$doc:meta])* $case:ident($event:ident $($(#[$deferrable:ident])? { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? })?) $(defer $can_defer:ident)?;)*) => {
+    ($($(#[$doc:meta])* $case:ident($event:ident $({ $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? })?) $($defer:ident)? = $pattern:pat,)*) => {
         $(
             $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Eq)]
+            #[derive(Clone, PartialEq, Eq)]
             #[non_exhaustive]
             pub struct $event {
                 $($($(#[$field_doc])* pub $field: $ty,)*)?
+                $(deferral: if_deferrable!($defer, Option<Deferral>),)?
             }
 
             impl FromEvent for $event {
@@ -55,12 +42,25 @@ macro_rules! events {
                 }
             }
 
+            impl fmt::Debug for $event {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.debug_struct(stringify!($event))
+                        $($(.field(stringify!($field), &self.$field))*)?
+                        .finish()
+                }
+            }
+
             $(
                 impl $event {
-                    /// Defers the event to the next dispatch. The handler
-                    /// should return afterwards.
-                    pub fn $can_defer(&self, reason: impl Into<String>) {
-                        defer(reason.into());
+                    /// Returns what defers the event to the next dispatch, if the
+                    /// handler returns it: `return event.defer("…");`.
+                    pub fn $defer<E>(&self, reason: impl Into<String>) -> Result<Settlement, E> {
+                        defer(reason)
+                    }
+
+                    /// Its earlier deferrals by this handler; `None` if it is new.
+                    pub fn deferred(&self) -> Option<&Deferral> {
+                        self.deferral.as_ref()
                     }
                 }
             )?
@@ -72,34 +72,44 @@ macro_rules! events {
         pub enum Event {
             $($(#[$doc])* $case($event),)*
         }
+
+        /// Converts an event, with its earlier deferrals.
+        pub(crate) fn from_wit(event: wit::Event, deferral: Option<Deferral>) -> Event {
+            match event {
+                $($pattern => Event::$case($event {
+                    $($($field,)*)?
+                    $(deferral: if_deferrable!($defer, deferral),)?
+                }),)*
+            }
+        }
     };
 }
 
 events! {
     /// The charm was unpacked on this unit for the first time.
-    Install(InstallEvent) defer defer;
+    Install(InstallEvent) defer = wit::Event::Install,
     /// The unit starts.
-    Start(StartEvent) defer defer;
+    Start(StartEvent) defer = wit::Event::Start,
     /// The unit is about to be stopped.
-    Stop(StopEvent);
+    Stop(StopEvent) = wit::Event::Stop,
     /// The unit is about to disappear.
-    Remove(RemoveEvent);
+    Remove(RemoveEvent) = wit::Event::Remove,
     /// Sent every few minutes.
-    UpdateStatus(UpdateStatusEvent) defer defer;
+    UpdateStatus(UpdateStatusEvent) defer = wit::Event::UpdateStatus,
     /// Configuration, trust or addresses may have changed.
-    ConfigChanged(ConfigChangedEvent) defer defer;
+    ConfigChanged(ConfigChangedEvent) defer = wit::Event::ConfigChanged,
     /// A new revision of the charm was unpacked.
-    UpgradeCharm(UpgradeCharmEvent) defer defer;
+    UpgradeCharm(UpgradeCharmEvent) defer = wit::Event::UpgradeCharm,
     /// This unit has become the leader.
-    LeaderElected(LeaderElectedEvent) defer defer;
+    LeaderElected(LeaderElectedEvent) defer = wit::Event::LeaderElected,
     /// The leader changed its settings (Juju before 4.0).
-    LeaderSettingsChanged(LeaderSettingsChangedEvent) defer defer;
+    LeaderSettingsChanged(LeaderSettingsChangedEvent) defer = wit::Event::LeaderSettingsChanged,
     /// The machine's series is about to be upgraded (Juju before 4.0).
-    PreSeriesUpgrade(PreSeriesUpgradeEvent) defer defer;
+    PreSeriesUpgrade(PreSeriesUpgradeEvent) defer = wit::Event::PreSeriesUpgrade,
     /// The machine's series was upgraded (Juju before 4.0).
-    PostSeriesUpgrade(PostSeriesUpgradeEvent) defer defer;
+    PostSeriesUpgrade(PostSeriesUpgradeEvent) defer = wit::Event::PostSeriesUpgrade,
     /// Juju collects metrics (Juju before 3.6.11).
-    CollectMetrics(CollectMetricsEvent) defer defer;
+    CollectMetrics(CollectMetricsEvent) defer = wit::Event::CollectMetrics,
     /// A relation was created.
     RelationCreated(RelationCreatedEvent {
         /// The endpoint's name.
@@ -108,7 +118,7 @@ events! {
         relation_id: u32,
         /// The remote application.
         app: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::RelationCreated(wit::RelationEvent { endpoint, relation_id, app }),
     /// A remote unit joined a relation.
     RelationJoined(RelationJoinedEvent {
         /// The endpoint's name.
@@ -119,7 +129,7 @@ events! {
         app: String,
         /// The remote unit.
         unit: String,
-    }) defer defer;
+    }) defer = wit::Event::RelationJoined(wit::RelationJoinedEvent { endpoint, relation_id, app, unit }),
     /// Data of a remote unit or application changed.
     RelationChanged(RelationChangedEvent {
         /// The endpoint's name.
@@ -130,7 +140,7 @@ events! {
         app: Option<String>,
         /// The remote unit; `None` if the application's data changed.
         unit: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::RelationChanged(wit::RelationChangedEvent { endpoint, relation_id, app, unit }),
     /// A remote unit left a relation, or this unit is leaving it.
     RelationDeparted(RelationDepartedEvent {
         /// The endpoint's name.
@@ -143,7 +153,7 @@ events! {
         unit: Option<String>,
         /// The departing unit, which may be this one.
         departing_unit: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::RelationDeparted(wit::RelationDepartedEvent { endpoint, relation_id, app, unit, departing_unit }),
     /// A relation is gone.
     RelationBroken(RelationBrokenEvent {
         /// The endpoint's name.
@@ -152,7 +162,7 @@ events! {
         relation_id: u32,
         /// The remote application, if Juju still knows it.
         app: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::RelationBroken(wit::RelationEvent { endpoint, relation_id, app }),
     /// A storage instance was attached.
     StorageAttached(StorageAttachedEvent {
         /// The storage's name.
@@ -161,7 +171,7 @@ events! {
         index: u32,
         /// Its path.
         location: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::StorageAttached(wit::StorageEvent { name, index, location }),
     /// A storage instance is about to be detached.
     StorageDetaching(StorageDetachingEvent {
         /// The storage's name.
@@ -170,12 +180,12 @@ events! {
         index: u32,
         /// Its path.
         location: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::StorageDetaching(wit::StorageEvent { name, index, location }),
     /// Pebble of a workload container started, or restarted.
     PebbleReady(PebbleReadyEvent {
         /// The container's name.
         container: String,
-    }) defer defer;
+    }) defer = wit::Event::PebbleReady(wit::WorkloadEvent { container }),
     /// A custom notice occurred in a workload container.
     PebbleCustomNotice(PebbleCustomNoticeEvent {
         /// The container's name.
@@ -186,35 +196,35 @@ events! {
         kind: String,
         /// The notice's key.
         key: String,
-    }) defer defer;
+    }) defer = wit::Event::PebbleCustomNotice(wit::NoticeEvent { container, id, kind, key }),
     /// A check reached its failure threshold.
     PebbleCheckFailed(PebbleCheckFailedEvent {
         /// The container's name.
         container: String,
         /// The check's name.
         name: String,
-    }) defer defer;
+    }) defer = wit::Event::PebbleCheckFailed(wit::CheckEvent { container, name }),
     /// A failed check succeeded again.
     PebbleCheckRecovered(PebbleCheckRecoveredEvent {
         /// The container's name.
         container: String,
         /// The check's name.
         name: String,
-    }) defer defer;
+    }) defer = wit::Event::PebbleCheckRecovered(wit::CheckEvent { container, name }),
     /// A secret that this unit observes has a new revision.
     SecretChanged(SecretChangedEvent {
         /// The secret's URI.
         id: String,
         /// The secret's label.
         label: Option<String>,
-    }) defer defer;
+    }) defer = wit::Event::SecretChanged(wit::SecretEvent { id, label }),
     /// A secret is due for rotation.
     SecretRotate(SecretRotateEvent {
         /// The secret's URI.
         id: String,
         /// The secret's label.
         label: Option<String>,
-    });
+    }) = wit::Event::SecretRotate(wit::SecretEvent { id, label }),
     /// A revision of a secret is no longer used.
     SecretRemove(SecretRemoveEvent {
         /// The secret's URI.
@@ -223,7 +233,7 @@ events! {
         label: Option<String>,
         /// The revision's number.
         revision: u32,
-    }) defer defer;
+    }) defer = wit::Event::SecretRemove(wit::SecretRevisionEvent { id, label, revision }),
     /// A revision of a secret has expired.
     SecretExpired(SecretExpiredEvent {
         /// The secret's URI.
@@ -232,36 +242,37 @@ events! {
         label: Option<String>,
         /// The revision's number.
         revision: u32,
-    });
+    }) = wit::Event::SecretExpired(wit::SecretRevisionEvent { id, label, revision }),
     /// An operator runs an action.
     Action(ActionEvent {
         /// The action's name.
         name: String,
         /// The id of this run.
         id: String,
-    });
+    }) = wit::Event::Action(wit::ActionEvent { name, id }),
     /// The status of the unit or the application is being evaluated.
-    CollectStatus(CollectStatusEvent);
+    CollectStatus(CollectStatusEvent) = wit::Event::CollectAppStatus | wit::Event::CollectUnitStatus,
     /// Local state is about to be saved.
-    PreCommit(PreCommitEvent);
+    PreCommit(PreCommitEvent) = wit::Event::PreCommit,
     /// State is being saved.
-    Commit(CommitEvent);
+    Commit(CommitEvent) = wit::Event::Commit,
     /// An event that the charm or a library emitted.
     Custom(CustomEvent {
         /// The event's name.
         name: String,
         /// Its data: JSON text.
         snapshot: String,
-    }) defer defer;
+    }) defer = wit::Event::Custom(wit::CustomEvent { name, snapshot }),
     /// A hook that this SDK does not know, for example one of a newer Juju.
     Other(OtherEvent {
         /// The event's name with underscores, for example `meter_status_changed`.
         name: String,
-        /// Juju's variables that describe the event, for example `JUJU_RELATION`.
-        variables: BTreeMap<String, String>,
+        /// Juju's variables that describe the event, by name, for
+        /// example `JUJU_RELATION`.
+        variables: Vec<(String, String)>,
         /// Further data: a JSON object as text.
         data: String,
-    }) defer defer;
+    }) defer = wit::Event::Other(wit::OtherEvent { name, variables, data }),
 }
 
 macro_rules! relation_events {
@@ -318,141 +329,5 @@ impl CollectStatusEvent {
 impl FromEvent for Event {
     fn from_event(event: Event) -> Option<Self> {
         Some(event)
-    }
-}
-
-pub(crate) fn from_wit(event: wit::Event) -> Event {
-    match event {
-        wit::Event::Install => Event::Install(InstallEvent {}),
-        wit::Event::Start => Event::Start(StartEvent {}),
-        wit::Event::Stop => Event::Stop(StopEvent {}),
-        wit::Event::Remove => Event::Remove(RemoveEvent {}),
-        wit::Event::UpdateStatus => Event::UpdateStatus(UpdateStatusEvent {}),
-        wit::Event::ConfigChanged => Event::ConfigChanged(ConfigChangedEvent {}),
-        wit::Event::UpgradeCharm => Event::UpgradeCharm(UpgradeCharmEvent {}),
-        wit::Event::LeaderElected => Event::LeaderElected(LeaderElectedEvent {}),
-        wit::Event::LeaderSettingsChanged => {
-            Event::LeaderSettingsChanged(LeaderSettingsChangedEvent {})
-        }
-        wit::Event::PreSeriesUpgrade => Event::PreSeriesUpgrade(PreSeriesUpgradeEvent {}),
-        wit::Event::PostSeriesUpgrade => Event::PostSeriesUpgrade(PostSeriesUpgradeEvent {}),
-        wit::Event::CollectMetrics => Event::CollectMetrics(CollectMetricsEvent {}),
-        wit::Event::CollectAppStatus | wit::Event::CollectUnitStatus => {
-            Event::CollectStatus(CollectStatusEvent {})
-        }
-        wit::Event::PreCommit => Event::PreCommit(PreCommitEvent {}),
-        wit::Event::Commit => Event::Commit(CommitEvent {}),
-        wit::Event::Action(e) => Event::Action(ActionEvent {
-            name: e.name,
-            id: e.id,
-        }),
-        wit::Event::Custom(e) => Event::Custom(CustomEvent {
-            name: e.name,
-            snapshot: e.snapshot,
-        }),
-        wit::Event::Other(e) => Event::Other(OtherEvent {
-            name: e.name,
-            variables: e.variables.into_iter().collect(),
-            data: e.data,
-        }),
-        other => of_relation(other),
-    }
-}
-
-fn of_relation(event: wit::Event) -> Event {
-    match event {
-        wit::Event::RelationCreated(e) => Event::RelationCreated(RelationCreatedEvent {
-            endpoint: e.endpoint,
-            relation_id: e.relation_id,
-            app: e.app,
-        }),
-        wit::Event::RelationJoined(e) => Event::RelationJoined(RelationJoinedEvent {
-            endpoint: e.endpoint,
-            relation_id: e.relation_id,
-            app: e.app,
-            unit: e.unit,
-        }),
-        wit::Event::RelationChanged(e) => Event::RelationChanged(RelationChangedEvent {
-            endpoint: e.endpoint,
-            relation_id: e.relation_id,
-            app: e.app,
-            unit: e.unit,
-        }),
-        wit::Event::RelationDeparted(e) => Event::RelationDeparted(RelationDepartedEvent {
-            endpoint: e.endpoint,
-            relation_id: e.relation_id,
-            app: e.app,
-            unit: e.unit,
-            departing_unit: e.departing_unit,
-        }),
-        wit::Event::RelationBroken(e) => Event::RelationBroken(RelationBrokenEvent {
-            endpoint: e.endpoint,
-            relation_id: e.relation_id,
-            app: e.app,
-        }),
-        other => of_container(other),
-    }
-}
-
-fn of_container(event: wit::Event) -> Event {
-    match event {
-        wit::Event::PebbleReady(e) => Event::PebbleReady(PebbleReadyEvent {
-            container: e.container,
-        }),
-        wit::Event::PebbleCustomNotice(e) => Event::PebbleCustomNotice(PebbleCustomNoticeEvent {
-            container: e.container,
-            id: e.id,
-            kind: e.kind,
-            key: e.key,
-        }),
-        wit::Event::PebbleCheckFailed(e) => Event::PebbleCheckFailed(PebbleCheckFailedEvent {
-            container: e.container,
-            name: e.name,
-        }),
-        wit::Event::PebbleCheckRecovered(e) => {
-            Event::PebbleCheckRecovered(PebbleCheckRecoveredEvent {
-                container: e.container,
-                name: e.name,
-            })
-        }
-        other => of_storage_or_secret(other),
-    }
-}
-
-fn of_storage_or_secret(event: wit::Event) -> Event {
-    match event {
-        wit::Event::StorageAttached(e) => Event::StorageAttached(StorageAttachedEvent {
-            name: e.name,
-            index: e.index,
-            location: e.location,
-        }),
-        wit::Event::StorageDetaching(e) => Event::StorageDetaching(StorageDetachingEvent {
-            name: e.name,
-            index: e.index,
-            location: e.location,
-        }),
-        wit::Event::SecretChanged(e) => Event::SecretChanged(SecretChangedEvent {
-            id: e.id,
-            label: e.label,
-        }),
-        wit::Event::SecretRotate(e) => Event::SecretRotate(SecretRotateEvent {
-            id: e.id,
-            label: e.label,
-        }),
-        wit::Event::SecretRemove(e) => Event::SecretRemove(SecretRemoveEvent {
-            id: e.id,
-            label: e.label,
-            revision: e.revision,
-        }),
-        wit::Event::SecretExpired(e) => Event::SecretExpired(SecretExpiredEvent {
-            id: e.id,
-            label: e.label,
-            revision: e.revision,
-        }),
-        // All other cases are handled before.
-        _ => Event::Custom(CustomEvent {
-            name: String::new(),
-            snapshot: String::new(),
-        }),
     }
 }

@@ -10,21 +10,21 @@
 //! struct Hello;
 //!
 //! impl Charm for Hello {
-//!     fn new(on: &mut Observe<Self>) -> Self {
+//!     fn new(on: &mut Observe<Self>) -> Result<Self> {
 //!         on.config_changed(Self::on_config_changed);
 //!         on.collect_unit_status(Self::on_collect_unit_status);
-//!         Hello
+//!         Ok(Hello)
 //!     }
 //! }
 //!
 //! impl Hello {
-//!     fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+//!     fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
 //!         unit().set_ports([Port::tcp(8080)])?;
 //!         log::info!("listening");
 //!         Ok(())
 //!     }
 //!
-//!     fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+//!     fn on_collect_unit_status(&self, event: CollectStatusEvent) -> Result<()> {
 //!         event.add_status(Status::active("ready"))
 //!     }
 //! }
@@ -44,10 +44,10 @@
 //! # use charmhost::prelude::*;
 //! # struct Hello;
 //! # impl Charm for Hello {
-//! fn new(on: &mut Observe<Self>) -> Self {
+//! fn new(on: &mut Observe<Self>) -> Result<Self> {
 //!     log::set_max_level(log::LevelFilter::Info);
 //! #   let _ = on;
-//!     Hello
+//!     Ok(Hello)
 //! }
 //! # }
 //! ```
@@ -78,6 +78,7 @@ mod ports;
 mod relations;
 mod run;
 mod secrets;
+mod settlement;
 mod status;
 mod stored;
 mod time;
@@ -99,10 +100,13 @@ pub use layer::{Check, Layer, LayerText, Override, Service};
 pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
 pub use objects::{Custom, Object, Source};
-pub use observe::{Handler, IntoResult, Observe};
+pub use observe::{
+    Handler, IntoSettlement, Observe, ObserveContainer, ObserveRelation, ObserveStorage,
+};
 pub use ports::{Port, Protocol};
 pub use relations::{Databag, Relation, relation, relation_with_id, relations};
 pub use secrets::{Rotation, Secret, SecretContent, SecretInfo, SecretMetadata, owned_secrets};
+pub use settlement::{Deferral, Deferred, Settlement};
 pub use status::{Status, StatusKind};
 pub use stored::Stored;
 pub use tools::{ToolOutput, hook_tool};
@@ -117,8 +121,7 @@ pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
         Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
-        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service,
-        Source, Status, Stored, app, config, context, log, network, relation, relations, unit,
+        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service, Settlement, Source, Status, Stored, app, config, context, log, network, relation, relations, unit,
     };
     pub use serde_json::json;
 }
@@ -127,8 +130,6 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::{Guest, Outcome, export, exports};
-    pub use crate::objects::Holder;
-    pub use crate::observe::{Changes, Reads};
     pub use crate::run::run;
 }
 
@@ -138,7 +139,7 @@ pub mod __private {
 /// # use charmhost::prelude::*;
 /// struct Hello;
 /// impl Charm for Hello {
-///     fn new(_on: &mut Observe<Self>) -> Self { Hello }
+///     fn new(_on: &mut Observe<Self>) -> Result<Self> { Ok(Hello) }
 /// }
 /// charmhost::main!(Hello);
 /// ```
@@ -146,6 +147,7 @@ pub mod __private {
 macro_rules! main {
     ($charm:ty) => {
         const _: () = {
+            #[allow(dead_code, reason = "the export of a component, which only wasm has")]
             struct Component;
 
             impl $crate::__private::Guest for Component {
@@ -154,6 +156,7 @@ macro_rules! main {
                 }
             }
 
+            #[cfg(target_family = "wasm")]
     $crate::__private::export!(Component with_types_in $crate::__private);
         };
     };

@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::bindings::{crash, log as wit};
+use crate::objects;
 
 /// Sends records to Juju. TRACE records only of the charm's own crate: those of
 /// other crates may contain secrets, and each is a call to the agent.
@@ -57,7 +58,7 @@ pub fn install(module: &'static str) {
             file: place.map(|place| place.file().to_owned()),
             line: place.map(Location::line),
             traceback: None,
-            delivery: None,
+            delivery: objects::current_delivery(),
         });
     }));
 }

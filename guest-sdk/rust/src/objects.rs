@@ -1,30 +1,24 @@
 //! The charm and its libraries at run time: observers, and the call of a handler.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bindings::framework::{self as wit, Delivery, EventKey, Settlement};
+use crate::bindings::framework::{self as wit, Delivery, EventKey, Observer, Settlement};
 use crate::error::{Failure, ModelResult};
-use crate::{Charm, Error, ErrorKind, Event, Result, Stored, events};
+use crate::settlement::{self, Deferral};
+use crate::{Error, Event, Result, Stored, events};
 
-/// The charm, or a library that is part of it.
-pub enum Holder<O> {
-    /// The charm, whose handlers may take `&mut self`.
-    Charm(RefCell<O>),
-    /// A library, shared with the charm.
-    Library(Rc<O>),
-}
-
-type Call = Box<dyn Fn(Event) -> Result<(), Failure>>;
+/// Runs the handler of a delivered event.
+type Call = Box<dyn Fn(Event) -> Result<Settlement, Failure>>;
 
 /// One registration: an event, its handler, and the location of the registration.
-pub(crate) struct Observer {
-    pub key: wit::Observer,
-    pub place: &'static Location<'static>,
+struct Registration {
+    key: Observer,
+    place: &'static Location<'static>,
     /// Set when the object of the method is created.
     call: OnceCell<Call>,
 }
@@ -38,13 +32,14 @@ struct Defined {
 #[derive(Default)]
 struct Registry {
     /// In the order of registration, over all objects.
-    observers: Vec<Rc<Observer>>,
+    observers: Vec<Rc<Registration>>,
     defined: Vec<Defined>,
     paths: Vec<String>,
 }
 
 thread_local! {
     static REGISTRY: RefCell<Registry> = RefCell::default();
+    static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Reserves a path for an object; two objects with one path would overwrite each
@@ -61,7 +56,7 @@ pub(crate) fn claim(path: &str) {
 /// Adds a registration without its handler; returns its number.
 pub(crate) fn register(key: wit::Observer, place: &'static Location<'static>) -> usize {
     REGISTRY.with_borrow_mut(|registry| {
-        registry.observers.push(Rc::new(Observer {
+        registry.observers.push(Rc::new(Registration {
             key,
             place,
             call: OnceCell::new(),
@@ -71,7 +66,7 @@ pub(crate) fn register(key: wit::Observer, place: &'static Location<'static>) ->
 }
 
 /// Sets the handler of a registration.
-pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<(), Failure> + 'static) {
+pub(crate) fn bind(number: usize, call: impl Fn(Event) -> Result<Settlement, Failure> + 'static) {
     REGISTRY.with_borrow(|registry| {
         if let Some(observer) = registry.observers.get(number) {
             // A registration belongs to one object, which is created once.
@@ -98,24 +93,46 @@ pub(crate) fn announce() -> Result<()> {
 
 /// Calls the handler of a delivery, and settles the delivery.
 pub(crate) fn deliver(delivery: Delivery) -> Result<(), Failure> {
-    let is_meant = |observer: &&Rc<Observer>| is_same(&observer.key, &delivery.observer);
-    let observer = REGISTRY.with_borrow(|r| r.observers.iter().find(is_meant).cloned());
+    let id = delivery.id;
     // Handlers can be nested.
-    let outer = events::take_deferral();
-    let called = match observer.as_ref().and_then(|observer| observer.call.get()) {
-        Some(call) => call(events::from_wit(delivery.event)),
-        None => Ok(()),
-    };
-    let reason = events::put_deferral(outer);
-    called.map_err(|failure| failure.in_delivery(delivery.id))?;
-    let settlement = match reason {
-        Some(reason) => Settlement::Deferred(reason),
-        None => Settlement::Handled,
-    };
-    Ok(wit::done(delivery.id, &settlement).model()?)
+    let outer = CURRENT.replace(Some(id));
+    let handled = handle(delivery);
+    CURRENT.set(outer);
+    let settlement = handled.map_err(|failure| failure.in_delivery(id))?;
+    Ok(wit::done(id, &settlement).model()?)
 }
 
-fn is_same(a: &wit::Observer, b: &wit::Observer) -> bool {
+/// The delivery whose handler runs.
+pub(crate) fn current_delivery() -> Option<u32> {
+    CURRENT.get()
+}
+
+fn handle(delivery: Delivery) -> Result<Settlement, Failure> {
+    let Delivery {
+        observer: key,
+        event,
+        deferred,
+        ..
+    } = delivery;
+    let is_meant = |observer: &&Rc<Registration>| is_same(&observer.key, &key);
+    let observer = REGISTRY.with_borrow(|r| r.observers.iter().find(is_meant).cloned());
+    match observer.as_ref().and_then(|observer| observer.call.get()) {
+        Some(call) => call(events::from_wit(event, deferred.map(settlement::from_wit))),
+        None => {
+            let Observer {
+                event,
+                path,
+                method,
+            } = key;
+            Ok(Settlement::Undeliverable(format!(
+                "{path} has no handler {method} of {}",
+                event.name
+            )))
+        }
+    }
+}
+
+fn is_same(a: &Observer, b: &Observer) -> bool {
     a.method == b.method
         && a.path == b.path
         && a.event.name == b.event.name
@@ -139,12 +156,13 @@ impl Object {
     }
 
     /// Loads the value that the object saved under a name, or the type's default.
+    /// Each name can be loaded once in a dispatch.
     #[track_caller]
-    pub fn stored<T: Serialize + DeserializeOwned + Default>(
-        &self,
-        name: &str,
-    ) -> Result<Stored<T>> {
-        Stored::load_of(&self.path, name)
+    pub fn stored<T>(&self, name: &str) -> Result<Stored<T>>
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        Stored::load(&self.path, name)
     }
 
     #[track_caller]
@@ -214,6 +232,7 @@ impl<E: Serialize> Source<E> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Custom<E> {
     data: E,
+    deferral: Option<Deferral>,
 }
 
 impl<E> Custom<E> {
@@ -222,9 +241,15 @@ impl<E> Custom<E> {
         self.data
     }
 
-    /// Defers the event to the next dispatch. The handler should return afterwards.
-    pub fn defer(&self, reason: impl Into<String>) {
-        events::defer(reason.into());
+    /// Returns what defers the event to the next dispatch, if the handler returns
+    /// it: `return event.defer("…");`.
+    pub fn defer<F>(&self, reason: impl Into<String>) -> Result<crate::Settlement, F> {
+        settlement::defer(reason)
+    }
+
+    /// Its earlier deferrals by this handler; `None` if it is new.
+    pub fn deferred(&self) -> Option<&Deferral> {
+        self.deferral.as_ref()
     }
 }
 
@@ -237,37 +262,35 @@ impl<E> std::ops::Deref for Custom<E> {
 }
 
 impl<E: DeserializeOwned> Custom<E> {
-    /// Restores the event's data from the time when it was emitted.
-    pub(crate) fn read(event: Event, source: &Source<E>) -> Result<Self> {
+    /// Restores the event's data from the time when it was emitted, or returns why
+    /// that is not possible.
+    pub(crate) fn read(event: Event) -> Result<Self, String> {
         let Event::Custom(event) = event else {
-            return Err(Error::invalid(format!(
-                "{} of {} is not a custom event",
-                source.event, source.object
-            )));
+            return Err("it is not a custom event".to_owned());
         };
         match serde_json::from_str(&event.snapshot) {
-            Ok(data) => Ok(Custom { data }),
-            Err(error) => Err(Error::new(
-                ErrorKind::InvalidValue,
-                format!(
-                    "cannot read the event {} of {}: {error}",
-                    source.event, source.object
-                ),
-            )),
+            Ok(data) => Ok(Custom {
+                data,
+                deferral: event.deferred().cloned(),
+            }),
+            Err(error) => Err(format!("its data does not fit the handler: {error}")),
         }
     }
 }
 
-/// Creates the charm; it is dropped when the dispatch ends.
-pub(crate) fn make<C: Charm>() {
-    let mut on = crate::Observe::root();
-    let charm = C::new(&mut on);
-    on.bind(Rc::new(Holder::Charm(RefCell::new(charm))));
+/// Creates an object, and connects its registrations with it.
+pub(crate) fn create<O: 'static>(
+    mut on: crate::Observe<O>,
+    new: impl FnOnce(&mut crate::Observe<O>) -> Result<O>,
+) -> Result<Rc<O>> {
+    let object = Rc::new(new(&mut on)?);
+    on.bind(&object);
+    Ok(object)
 }
 
 #[cfg(test)]
 pub(crate) fn names() -> Vec<String> {
-    let name = |observer: &Rc<Observer>| {
+    let name = |observer: &Rc<Registration>| {
         let key = &observer.key;
         let EventKey { source, name } = &key.event;
         format!("{source}.{name} {}.{}", key.path, key.method)

@@ -6,25 +6,26 @@ use crate::bindings::crash::Failure as CrashReport;
 use crate::bindings::framework as wit;
 use crate::bindings::{Outcome, exports};
 use crate::error::{Ending, Failure, ModelResult};
-use crate::{Charm, Result, logging, objects};
+use crate::{Charm, Observe, Result, logging, objects, stored};
 
 /// Creates the charm and delivers events to it until there are none. `module` is the
 /// charm's module.
 pub fn run<C: Charm>(module: &'static str) -> Outcome {
     logging::install(module);
-    objects::make::<C>();
-    match drive() {
+    match drive::<C>() {
         Ok(()) => Outcome::Completed,
         Err(failure) => end(&failure),
     }
 }
 
-fn drive() -> Result<(), Failure> {
+fn drive<C: Charm>() -> Result<(), Failure> {
+    // The charm is dropped when the dispatch ends.
+    let _charm = objects::create(Observe::<C>::root(), C::new)?;
     objects::announce()?;
     while let Some(delivery) = wit::next().model()? {
         objects::deliver(delivery)?;
     }
-    Ok(())
+    Ok(stored::save_all()?)
 }
 
 fn end(failure: &Failure) -> Outcome {

@@ -1,7 +1,8 @@
 //! State that a charm saves between dispatches.
 
-use std::cell::Cell;
-use std::ops::{Deref, DerefMut};
+use std::cell::{Ref, RefCell};
+use std::panic::Location;
+use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,19 +11,11 @@ use crate::bindings::stored_state as wit;
 use crate::error::ModelResult;
 use crate::{Error, ErrorKind, Result};
 
-thread_local! {
-    /// Path of the charm, to which the state belongs.
-    static OWNER: Cell<&'static str> = const { Cell::new("Charm") };
-}
-
-pub(crate) fn set_owner(charm: &'static str) {
-    OWNER.set(charm);
-}
-
-/// A saved value: any serde type with a default.
+/// A saved value: any serde type with a default, loaded by
+/// [`Observe::stored`](crate::Observe::stored).
 ///
-/// It is committed when the dispatch succeeds. On Kubernetes it is lost with the pod,
-/// unless `storage = "juju"` is set.
+/// Changes are saved when the dispatch succeeds. On Kubernetes they are lost with the
+/// pod, unless `storage = "juju"` is set.
 ///
 /// ```
 /// # use charmhost::prelude::*;
@@ -30,75 +23,149 @@ pub(crate) fn set_owner(charm: &'static str) {
 /// struct Seen {
 ///     backups: u32,
 /// }
-/// # fn handler() -> Result<()> {
-/// let mut seen: Stored<Seen> = Stored::load("seen")?;
-/// seen.backups += 1;
-/// seen.save()?;
-/// # Ok(())
-/// # }
+///
+/// struct Backup {
+///     seen: Stored<Seen>,
+/// }
+///
+/// impl Charm for Backup {
+///     fn new(on: &mut Observe<Self>) -> Result<Self> {
+///         on.action("backup", Self::on_backup);
+///         Ok(Backup { seen: on.stored("seen")? })
+///     }
+/// }
+///
+/// impl Backup {
+///     fn on_backup(&self, _event: ActionEvent) {
+///         self.seen.update(|seen| seen.backups += 1);
+///         log::info!("backup {}", self.seen.get().backups);
+///     }
+/// }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stored<T> {
+#[derive(Debug)]
+pub struct Stored<T>(Rc<Slot<T>>);
+
+#[derive(Debug)]
+struct Slot<T> {
     object: String,
     name: String,
-    value: T,
+    value: RefCell<T>,
+    /// The value as JSON before its first change since it was loaded or saved.
+    before: RefCell<Option<String>>,
+    /// The line of the charm that loaded it.
+    place: &'static Location<'static>,
 }
 
-impl<T: Serialize + DeserializeOwned + Default> Stored<T> {
-    /// Loads the value that the charm saved under a name, or the type's default. A
-    /// library uses [`Object::stored`](crate::Object::stored).
-    #[track_caller]
-    pub fn load(name: &str) -> Result<Self> {
-        Stored::load_of(OWNER.get(), name)
-    }
+/// A value that is saved if it has changed.
+trait Saved {
+    fn is_of(&self, object: &str, name: &str) -> bool;
+    fn save(&self) -> Result<()>;
+}
 
+thread_local! {
+    /// All values that were loaded.
+    static LOADED: RefCell<Vec<Rc<dyn Saved>>> = RefCell::default();
+}
+
+/// Saves what has changed.
+pub(crate) fn save_all() -> Result<()> {
+    let loaded = LOADED.with_borrow(Vec::clone);
+    loaded.iter().try_for_each(|value| value.save())
+}
+
+impl<T: Serialize + DeserializeOwned + Default + 'static> Stored<T> {
+    /// Loads the value of an object, or the type's default.
     #[track_caller]
-    pub(crate) fn load_of(owner: &str, name: &str) -> Result<Self> {
-        let value = match wit::load(owner, name).model()? {
+    pub(crate) fn load(object: &str, name: &str) -> Result<Self> {
+        if LOADED.with_borrow(|loaded| loaded.iter().any(|value| value.is_of(object, name))) {
+            return Err(Error::invalid(format!(
+                "cannot load the state {name:?} of {object} twice: the copies would overwrite each other"
+            )));
+        }
+        let value = match wit::load(object, name).model()? {
             None => T::default(),
             Some(text) => match serde_json::from_str(&text) {
                 Ok(value) => value,
                 Err(error) => {
                     return Err(Error::new(
                         ErrorKind::InvalidValue,
-                        format!("cannot load the state {name:?} of {owner}: {error}"),
+                        format!("cannot load the state {name:?} of {object}: {error}"),
                     ));
                 }
             },
         };
-        Ok(Stored {
-            object: owner.to_owned(),
+        let slot = Rc::new(Slot {
+            object: object.to_owned(),
             name: name.to_owned(),
-            value,
-        })
+            value: RefCell::new(value),
+            before: RefCell::default(),
+            place: Location::caller(),
+        });
+        LOADED.with_borrow_mut(|loaded| loaded.push(Rc::clone(&slot) as Rc<dyn Saved>));
+        Ok(Stored(slot))
+    }
+}
+
+impl<T: Serialize> Stored<T> {
+    /// The value. It must not be held while the value is changed.
+    pub fn get(&self) -> Ref<'_, T> {
+        self.0.value.borrow()
     }
 
-    /// Saves the current value.
+    /// Changes the value.
+    ///
+    /// # Panics
+    ///
+    /// If the value is in use: by a `get` that is still held, or by a change within
+    /// which this one is made.
+    #[track_caller]
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        let mut value = self.0.value.borrow_mut();
+        let mut before = self.0.before.borrow_mut();
+        if before.is_none() {
+            // What cannot be serialised differs from everything.
+            *before = Some(serde_json::to_string(&*value).unwrap_or_default());
+        }
+        change(&mut value)
+    }
+
+    /// Replaces the value.
+    #[track_caller]
+    pub fn set(&self, value: T) {
+        self.update(|old| *old = value);
+    }
+
+    /// Saves the value now instead of at the end, for a charm that handles errors
+    /// of saving.
     #[track_caller]
     pub fn save(&self) -> Result<()> {
-        let text = match serde_json::to_string(&self.value) {
-            Ok(text) => text,
-            Err(error) => {
-                let Stored { object, name, .. } = self;
-                return Err(Error::invalid(format!(
-                    "cannot save the state {name:?} of {object}: {error}"
-                )));
-            }
+        self.0.save_at(Location::caller())
+    }
+}
+
+impl<T: Serialize> Slot<T> {
+    fn save_at(&self, place: &'static Location<'static>) -> Result<()> {
+        let Some(before) = self.before.take() else {
+            return Ok(());
         };
-        wit::save(&self.object, &self.name, &text).model()
+        let Slot { object, name, .. } = self;
+        let saved = match serde_json::to_string(&*self.value.borrow()) {
+            Ok(text) if text == before => Ok(()),
+            Ok(text) => wit::save(object, name, &text).model(),
+            Err(error) => Err(Error::invalid(format!(
+                "cannot save the state {name:?} of {object}: {error}"
+            ))),
+        };
+        saved.map_err(|error| error.at(place))
     }
 }
 
-impl<T> Deref for Stored<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
+impl<T: Serialize> Saved for Slot<T> {
+    fn is_of(&self, object: &str, name: &str) -> bool {
+        self.object == object && self.name == name
     }
-}
 
-impl<T> DerefMut for Stored<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+    fn save(&self) -> Result<()> {
+        self.save_at(self.place)
     }
 }

@@ -10,7 +10,7 @@ fn charm(new: &str, methods: &str) -> String {
         "use charmhost::prelude::*;
         struct Sample;
         impl Charm for Sample {{
-            fn new(on: &mut Observe<Self>) -> Self {{ {new} Sample }}
+            fn new(on: &mut Observe<Self>) -> Result<Self> {{ {new} Ok(Sample) }}
         }}
         impl Sample {{ {methods} }}
         charmhost::main!(Sample);"
@@ -32,31 +32,31 @@ fn misuse_is_reported_with_the_remedy() {
         (
             charm(
                 "on.start(Self::on_start);",
-                "fn on_start(&mut self, _: StopEvent) {}",
+                "fn on_start(&self, _: StopEvent) {}",
             ),
             &["does not handle `StartEvent` for `Sample`"][..],
         ),
         (
             charm(
                 "on.start(Self::on_start);",
-                "fn on_start(&mut self, _: StartEvent) -> u8 { 1 }",
+                "fn on_start(&self, _: StartEvent) -> u8 { 1 }",
             ),
             &[
                 "-> u8 {Sample::on_start}` does not handle `charmhost::StartEvent`",
-                "-> Result<()>` and name it as `Self::name`; it may return nothing",
+                "-> Result<()>` and name it as `Self::name`; it may return nothing, or `Result<Settlement>`",
             ],
         ),
         (
             charm("on.start(5);", ""),
             &[
                 "`{integer}` does not handle `StartEvent` for `Sample`",
-                "write a method `fn name(&mut self, event: StartEvent) -> Result<()>`",
+                "write a method `fn name(&self, event: StartEvent) -> Result<()>`",
             ],
         ),
         (
             charm(
                 "on.stop(Self::on_stop);",
-                "fn on_stop(&mut self, event: StopEvent) { event.defer(\"x\"); }",
+                "fn on_stop(&self, event: StopEvent) { event.defer(\"x\"); }",
             ),
             &["no method named `defer` found for struct `charmhost::StopEvent`"],
         ),

@@ -43,7 +43,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result39 = match l2 {
@@ -219,7 +219,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -381,7 +381,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -544,7 +544,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -781,7 +781,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result56 = match l2 {
@@ -1027,7 +1027,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result52 = match l3 {
@@ -1319,7 +1319,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = *ptr0.add(0).cast::<*mut u8>();
           let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -1532,7 +1532,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import9(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import9(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: i32, ) { crate::bindings::no_host() }
           wit_import9(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, result4_0, result4_1, result4_2, result5_0, result5_1, result7_0, result7_1, result7_2, result8_0, result8_1);
         }
       }
@@ -2233,7 +2233,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result39 = match l5 {
@@ -2409,7 +2409,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4, ptr5.cast_mut(), len5, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result42 = match l8 {
@@ -2573,7 +2573,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result213 = match l2 {
@@ -3403,7 +3403,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result219 = match l6 {
@@ -4237,7 +4237,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(_rt::as_i32(&id), result2_0, result2_1, result2_2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result39 = match l5 {
@@ -4403,7 +4403,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(name0.clone() as i32, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result38 = match l4 {
@@ -4638,7 +4638,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import6(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import6(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import6(ptr0.cast_mut(), len0, result2, len2, result4_0, result4_1, result4_2, ptr5);
           let l7 = i32::from(*ptr5.add(0).cast::<u8>());
           let result48 = match l7 {
@@ -4889,7 +4889,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { crate::bindings::no_host() }
           wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
         }
       }
@@ -6550,7 +6550,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6597,7 +6597,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6646,7 +6646,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6673,7 +6673,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -7039,7 +7039,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result104 = match l3 {
@@ -7400,7 +7400,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result102 = match l2 {
@@ -7755,7 +7755,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = *ptr0.add(0).cast::<*mut u8>();
             let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -7792,7 +7792,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result104 = match l3 {
@@ -8152,7 +8152,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result102 = match l2 {
@@ -8509,7 +8509,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -8872,7 +8872,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -9237,7 +9237,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result103 = match l3 {
@@ -9596,7 +9596,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result103 = match l2 {
@@ -9957,7 +9957,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result111 = match l2 {
@@ -10334,7 +10334,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result104 = match l3 {
@@ -10695,7 +10695,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result109 = match l3 {
@@ -11075,7 +11075,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, match &combine { true => 1, false => 0 }, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result105 = match l5 {
@@ -11432,7 +11432,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result106 = match l3 {
@@ -11810,7 +11810,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result123 = match l5 {
@@ -12260,7 +12260,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result107 = match l4 {
@@ -12630,7 +12630,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result107 = match l4 {
@@ -13013,7 +13013,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -13395,7 +13395,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -13777,7 +13777,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -14178,7 +14178,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr0.cast_mut(), len0, result2, len2, result5_0, result5_1, result5_2, result5_3, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result139 = match l8 {
@@ -14685,7 +14685,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result105 = match l4 {
@@ -15114,7 +15114,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr0, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result109 = match l8 {
@@ -15478,7 +15478,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result127 = match l4 {
@@ -15942,7 +15942,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result3_0, result3_1, result3_2, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result132 = match l6 {
@@ -16471,7 +16471,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr0, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result108 = match l8 {
@@ -16832,7 +16832,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, match &recursive { true => 1, false => 0 }, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result104 = match l4 {
@@ -17330,7 +17330,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import15(_: *mut u8, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import15(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import15(ptr0, ptr14);
           let l16 = i32::from(*ptr14.add(0).cast::<u8>());
           let result117 = match l16 {
@@ -18057,7 +18057,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import6(result2_0, result2_1, result2_2, result4, len4, ptr5);
           let l7 = i32::from(*ptr5.add(0).cast::<u8>());
           let result41 = match l7 {
@@ -18245,7 +18245,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import6(result2_0, result2_1, result2_2, result4, len4, ptr5);
           let l7 = i32::from(*ptr5.add(0).cast::<u8>());
           let result41 = match l7 {
@@ -18405,7 +18405,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result45 = match l2 {
@@ -18612,7 +18612,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result51 = match l2 {
@@ -18868,7 +18868,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(result2, len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result39 = match l5 {
@@ -19174,7 +19174,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result55 = match l3 {
@@ -19399,7 +19399,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result52 = match l3 {
@@ -19637,7 +19637,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, _rt::as_i32(&id), result3_0, result3_1, result3_2, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result49 = match l6 {
@@ -19858,7 +19858,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import6(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import6(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import6(ptr0.cast_mut(), len0, _rt::as_i32(&id), databag.clone() as i32, result4, len4, ptr5);
             let l7 = i32::from(*ptr5.add(0).cast::<u8>());
             let result41 = match l7 {
@@ -22527,7 +22527,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(scope.clone() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result44 = match l2 {
@@ -22734,7 +22734,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(scope.clone() as i32, name0.clone() as i32, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result38 = match l4 {
@@ -22942,7 +22942,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result41 = match l3 {
@@ -23127,7 +23127,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result38 = match l4 {
@@ -23289,7 +23289,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result37 = match l3 {
@@ -23448,7 +23448,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result42 = match l2 {
@@ -23628,7 +23628,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result48 = match l2 {
@@ -23830,7 +23830,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
             let l6 = i32::from(*ptr4.add(0).cast::<u8>());
             let result40 = match l6 {
@@ -23999,7 +23999,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
             let l6 = i32::from(*ptr4.add(0).cast::<u8>());
             let result40 = match l6 {
@@ -24194,7 +24194,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result42 = match l4 {
@@ -24381,7 +24381,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
             let l5 = i32::from(*ptr3.add(0).cast::<u8>());
             let result39 = match l5 {
@@ -24546,7 +24546,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result38 = match l4 {
@@ -24708,7 +24708,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result43 = match l3 {
@@ -24908,7 +24908,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result37 = match l2 {
@@ -25075,7 +25075,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result37 = match l3 {

@@ -10,6 +10,14 @@
 #[rustfmt::skip]
 mod generated;
 
+/// Stands for every call to the host in a native program.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn no_host() -> ! {
+    panic!(
+        "cannot call the SDK in a native program, because there is no host to answer: test this part of the charm with `charmhost sim`, and natively only what does not call the SDK"
+    )
+}
+
 pub(crate) use self::generated::charmhost::actions::actions;
 pub(crate) use self::generated::charmhost::config::config;
 pub(crate) use self::generated::charmhost::context::context;

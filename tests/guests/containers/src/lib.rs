@@ -10,14 +10,14 @@ use charmhost::prelude::*;
 struct Containers;
 
 impl Charm for Containers {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("files", Self::on_files);
         on.action("commands", Self::on_commands);
         on.action("services", Self::on_services);
         on.action("errors", Self::on_errors);
         on.action("relations", Self::on_relations);
         on.action("wait", Self::on_wait);
-        Containers
+        Ok(Containers)
     }
 }
 
@@ -26,7 +26,7 @@ fn one() -> Container {
 }
 
 impl Containers {
-    fn on_files(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_files(&self, event: ActionEvent) -> Result<()> {
         let container = one();
         container.push("/srv/files/new/dir/text", "hello\n")?;
         container.push_with("/srv/files/secret", "x", &FileOptions::new().mode(0o600))?;
@@ -67,7 +67,7 @@ impl Containers {
         }))
     }
 
-    fn on_commands(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_commands(&self, event: ActionEvent) -> Result<()> {
         let container = one();
         let counted = container
             .exec(["wc", "-c"])
@@ -137,7 +137,7 @@ impl Containers {
         }))
     }
 
-    fn on_services(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_services(&self, event: ActionEvent) -> Result<()> {
         let container = one();
         let layer = Layer::new()
             .service("a", Service::new("sleep 1000").enabled())
@@ -170,7 +170,7 @@ impl Containers {
         }))
     }
 
-    fn on_errors(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_errors(&self, event: ActionEvent) -> Result<()> {
         let container = one();
         let kind = |result: Result<()>| match result {
             Ok(()) => "none".to_owned(),
@@ -192,7 +192,7 @@ impl Containers {
         }))
     }
 
-    fn on_relations(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_relations(&self, event: ActionEvent) -> Result<()> {
         let ring = relation("ring")?.ok_or_else(|| Error::msg("no ring"))?;
         ring.set_unit_data([("a", "1"), ("b", "2")])?;
         ring.set_unit_data([("a", "")])?;
@@ -223,7 +223,7 @@ impl Containers {
         }))
     }
 
-    fn on_wait(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_wait(&self, event: ActionEvent) -> Result<()> {
         one().exec(["sleep", "3"]).run()?.success()?;
         event.set_results(json!({"waited": true}))
     }

@@ -15,40 +15,43 @@ struct Params {
     data: Vec<(String, String)>,
 }
 
-struct Databags;
+struct Databags {
+    object: Object,
+}
 
 impl Charm for Databags {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("write", Self::on_write);
         on.action("save", Self::on_save);
         on.relation("db")
             .changed(Self::on_changed)
             .broken(Self::on_broken);
-        Databags
+        let object = on.object();
+        Ok(Databags { object })
     }
 }
 
 impl Databags {
-    fn on_write(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_write(&self, event: ActionEvent) -> Result<()> {
         let Params { data } = event.params()?;
         let relation = relation("db")?.ok_or_else(|| Error::msg("no relation"))?;
         relation.set_unit_data(data)
     }
 
     /// Saves all data under the name that is the first key.
-    fn on_save(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_save(&self, event: ActionEvent) -> Result<()> {
         let Params { data } = event.params()?;
         let (name, _) = data.first().ok_or_else(|| Error::msg("no data"))?;
-        let mut saved: Stored<Vec<(String, String)>> = Stored::load(name)?;
-        *saved = data;
-        saved.save()
+        let saved: Stored<Vec<(String, String)>> = self.object.stored(name)?;
+        saved.set(data);
+        Ok(())
     }
 
-    fn on_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+    fn on_changed(&self, event: RelationChangedEvent) -> Result<()> {
         follow(&event.relation())
     }
 
-    fn on_broken(&mut self, event: RelationBrokenEvent) -> Result<()> {
+    fn on_broken(&self, event: RelationBrokenEvent) -> Result<()> {
         follow(&event.relation())
     }
 }

@@ -21,10 +21,10 @@ use attempt::{Attempt, Params};
 struct Escape;
 
 impl Charm for Escape {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("attempt", Self::on_attempt);
         on.update_status(Self::on_update_status);
-        Escape
+        Ok(Escape)
     }
 }
 
@@ -47,7 +47,7 @@ fn attempts() -> impl Iterator<Item = &'static Attempt> {
 }
 
 impl Escape {
-    fn on_attempt(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_attempt(&self, event: ActionEvent) -> Result<()> {
         let params: Params = event.params()?;
         let tried = match params.attempt.as_str() {
             "check" => Some(grants::check(&params)),
@@ -64,7 +64,7 @@ impl Escape {
     }
 
     /// Lists every attempt as JSON, with its requirements and its guard.
-    fn on_update_status(&mut self, _: UpdateStatusEvent) {
+    fn on_update_status(&self, _: UpdateStatusEvent) {
         for attempt in attempts() {
             log::info!("ATTEMPT {}", attempt.described());
         }

@@ -40,16 +40,16 @@ const EVENTS: &[&str] = &[
 ];
 
 impl Charm for Events {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         for event in EVENTS {
             on.event(event, Self::on_event);
         }
-        Events
+        Ok(Events)
     }
 }
 
 impl Events {
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&self, event: Event) {
         log::info!("{event:?}");
     }
 }

@@ -5,7 +5,7 @@ use charmhost::prelude::*;
 struct Faults;
 
 impl Charm for Faults {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("panic", Self::on_panic);
         on.action("index", Self::on_index);
         on.action("error", Self::on_error);
@@ -26,45 +26,45 @@ impl Charm for Faults {
         if context().dispatch_path == "actions/observe" {
             on.action("no-such", Self::on_abort);
         }
-        Faults
+        Ok(Faults)
     }
 }
 
 impl Faults {
-    fn on_start(&mut self, _event: StartEvent) {
+    fn on_start(&self, _event: StartEvent) {
         panic!("no start today");
     }
 
-    fn on_config_changed(&mut self, event: ConfigChangedEvent) {
-        event.defer("not now");
+    fn on_config_changed(&self, event: ConfigChangedEvent) -> Result<Settlement> {
+        event.defer("not now")
     }
 
-    fn on_panic(&mut self, event: ActionEvent) {
+    fn on_panic(&self, event: ActionEvent) {
         panic!("no {} today", event.name);
     }
 
-    fn on_index(&mut self, event: ActionEvent) {
+    fn on_index(&self, event: ActionEvent) {
         let list: Vec<u8> = Vec::new();
         log::info!("{}", list[event.name.len()]);
     }
 
-    fn on_error(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_error(&self, _event: ActionEvent) -> Result<()> {
         let port: u16 = "eighty".parse()?;
         unit().open_port(Port::tcp(port))
     }
 
-    fn on_recurse(&mut self, event: ActionEvent) {
+    fn on_recurse(&self, event: ActionEvent) {
         log::info!("{}", recurse(event.name.len() as u64));
     }
 
-    fn on_loop(&mut self, event: ActionEvent) {
+    fn on_loop(&self, event: ActionEvent) {
         let mut n = event.name.len();
         while std::hint::black_box(n) != 0 {
             n = n.wrapping_add(2) | 1;
         }
     }
 
-    fn on_memory(&mut self, _event: ActionEvent) {
+    fn on_memory(&self, _event: ActionEvent) {
         let mut hoard: Vec<Vec<u8>> = Vec::new();
         loop {
             hoard.push(std::hint::black_box(vec![1; 1 << 20]));
@@ -72,27 +72,27 @@ impl Faults {
     }
 
     /// Handles a failed allocation, and then fails for another reason.
-    fn on_cope(&mut self, _event: ActionEvent) {
+    fn on_cope(&self, _event: ActionEvent) {
         let mut large: Vec<u8> = Vec::new();
         let refused = large.try_reserve_exact(1 << 30).is_err();
         log::info!("refused: {refused}");
         std::process::abort();
     }
 
-    fn on_exit(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_exit(&self, _event: ActionEvent) -> Result<()> {
         Err(Error::exit(3))
     }
 
-    fn on_abort(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_abort(&self, _event: ActionEvent) -> Result<()> {
         Err(Error::abort())
     }
 
-    fn on_print(&mut self, _event: ActionEvent) {
+    fn on_print(&self, _event: ActionEvent) {
         println!("to the standard output stream");
         eprintln!("to the standard error stream");
     }
 
-    fn on_read(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_read(&self, _event: ActionEvent) -> Result<()> {
         let own = std::path::Path::new(&context().charm_dir).join("metadata.yaml");
         let own = std::fs::read_to_string(own)?;
         log::info!("own metadata: {} bytes", own.len());
@@ -110,7 +110,7 @@ impl Faults {
         Ok(())
     }
 
-    fn on_write(&mut self, _event: ActionEvent) {
+    fn on_write(&self, _event: ActionEvent) {
         let dir = context().charm_dir;
         for name in ["dispatch", "charm.cwasm", "new-file"] {
             let path = std::path::Path::new(&dir).join(name);
@@ -118,18 +118,18 @@ impl Faults {
         }
     }
 
-    fn on_read_new(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_read_new(&self, _event: ActionEvent) -> Result<()> {
         let path = std::path::Path::new(&context().charm_dir).join("new-file");
         log::info!("new-file: {}", std::fs::read_to_string(path)?);
         Ok(())
     }
 
-    fn on_remove_new(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_remove_new(&self, _event: ActionEvent) -> Result<()> {
         let path = std::path::Path::new(&context().charm_dir).join("new-file");
         Ok(std::fs::remove_file(path)?)
     }
 
-    fn on_connect(&mut self, _event: ActionEvent) {
+    fn on_connect(&self, _event: ActionEvent) {
         let connected = std::net::TcpStream::connect("127.0.0.1:22").is_ok();
         log::info!("connected: {connected}");
         let found = std::net::ToSocketAddrs::to_socket_addrs("localhost:22").is_ok();

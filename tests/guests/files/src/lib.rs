@@ -18,14 +18,14 @@ struct Params {
 struct Files;
 
 impl Charm for Files {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("work", Self::on_work);
-        Files
+        Ok(Files)
     }
 }
 
 impl Files {
-    fn on_work(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_work(&self, event: ActionEvent) -> Result<()> {
         let params: Params = event.params()?;
         let outcomes = work::run(&params.steps);
         let text =

@@ -54,11 +54,12 @@ fn orders<'a>(list: &'a str, handler: &str) -> Vec<(&'a str, &'a str)> {
 
 /// Logs a call, counts it in the object's state, and emits; returns whether to
 /// defer the event.
-fn called(object: &Object, handler: &str, details: &str) -> Result<bool> {
-    let mut calls: Stored<Calls> = object.stored("_stored")?;
-    calls.count += 1;
-    calls.save()?;
-    log::info!("{} {handler} {details}", calls.count);
+fn called(calls: &Stored<Calls>, handler: &str, details: &str) -> Result<bool> {
+    let count = calls.update(|calls| {
+        calls.count += 1;
+        calls.count
+    });
+    log::info!("{count} {handler} {details}");
     let config: Config = config()?;
     for (event, number) in orders(&config.emit, handler) {
         let n = number.parse()?;
@@ -93,28 +94,28 @@ fn collect(handler: &str, event: &CollectStatusEvent) -> Result<()> {
 
 macro_rules! handlers {
     ($($method:ident($event:ident $(<$data:ident>)?) $label:literal $(about $number:ident)?;)*) => {
-        $(fn $method(&self, event: $event $(<$data>)?) -> Result<()> {
+        $(fn $method(&self, event: $event $(<$data>)?) -> Result<Settlement> {
             let details = String::new() $(+ &event.$number.to_string())?;
-            if called(&self.object, $label, &details)? {
-                event.defer("configured to defer");
+            if called(&self.calls, $label, &details)? {
+                return event.defer("configured to defer");
             }
-            Ok(())
+            Ok(Settlement::Handled)
         })*
     };
 }
 
 struct Cache {
-    object: Object,
+    calls: Stored<Calls>,
     filled: Source<Numbered>,
 }
 
 impl Cache {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.start(Self::on_start);
-        Cache {
-            object: on.object(),
+        Ok(Cache {
+            calls: on.stored("_stored")?,
             filled: define(on, "filled"),
-        }
+        })
     }
 
     handlers! {
@@ -123,25 +124,25 @@ impl Cache {
 }
 
 struct Db {
-    object: Object,
+    calls: Stored<Calls>,
     ready: Source<Numbered>,
     gone: Source<Numbered>,
 }
 
 impl Db {
-    fn new(on: &mut Observe<Self>) -> Self {
-        let cache = on.library("c", Cache::new);
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
+        let cache = on.library("c", Cache::new)?;
         let ready = define(on, "ready");
         let gone = define(on, "gone");
         on.config_changed(Self::on_config_changed);
         on.relation("db").changed(Self::on_changed);
         on.custom(&cache.filled, Self::on_filled);
         on.collect_unit_status(Self::on_collect_unit_status);
-        Db {
-            object: on.object(),
+        Ok(Db {
+            calls: on.stored("_stored")?,
             ready,
             gone,
-        }
+        })
     }
 
     handlers! {
@@ -156,15 +157,15 @@ impl Db {
 }
 
 struct Shop {
-    object: Object,
+    calls: Stored<Calls>,
 }
 
 impl Charm for Shop {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         let tick = define(on, "tick");
         on.start(Self::on_start);
         if is_there("db") {
-            let db: Rc<Db> = on.library("db", Db::new);
+            let db: Rc<Db> = on.library("db", Db::new)?;
             if is_there("ready_first") {
                 on.custom(&db.ready, Self::on_ready_first);
             }
@@ -180,9 +181,9 @@ impl Charm for Shop {
         on.action("act", Self::on_act);
         on.collect_app_status(Self::on_collect_app_status);
         on.collect_unit_status(Self::on_collect_unit_status);
-        Shop {
-            object: on.object(),
-        }
+        Ok(Shop {
+            calls: on.stored("_stored")?,
+        })
     }
 }
 
@@ -198,7 +199,7 @@ impl Shop {
     }
 
     fn on_act(&self, _: ActionEvent) -> Result<()> {
-        called(&self.object, "act", "").map(drop)
+        called(&self.calls, "act", "").map(drop)
     }
 
     fn on_collect_app_status(&self, event: CollectStatusEvent) -> Result<()> {

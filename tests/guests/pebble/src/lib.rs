@@ -16,14 +16,14 @@ struct Params {
 }
 
 impl Charm for Pebble {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("run", Self::on_run);
-        Pebble
+        Ok(Pebble)
     }
 }
 
 impl Pebble {
-    fn on_run(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_run(&self, event: ActionEvent) -> Result<()> {
         let params: Params = event.params()?;
         let start = Instant::now();
         let outcome = match perform(&params.operation) {

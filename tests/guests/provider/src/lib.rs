@@ -7,7 +7,7 @@ use charmhost::prelude::*;
 struct Provider;
 
 impl Charm for Provider {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.leader_elected(Self::on_leader_elected);
         on.secret_remove(Self::on_secret_remove);
         on.action("rotate", Self::on_rotate);
@@ -17,21 +17,21 @@ impl Charm for Provider {
             .departed(Self::on_departed)
             .broken(Self::on_broken);
         on.collect_unit_status(Self::on_collect_status);
-        Provider
+        Ok(Provider)
     }
 }
 
 impl Provider {
-    fn on_created(&mut self, event: RelationCreatedEvent) -> Result<()> {
+    fn on_created(&self, event: RelationCreatedEvent) -> Result<()> {
         publish(&event.relation())
     }
 
     /// A new leader takes over; the secrets are the application's.
-    fn on_leader_elected(&mut self, _event: LeaderElectedEvent) -> Result<()> {
+    fn on_leader_elected(&self, _event: LeaderElectedEvent) -> Result<()> {
         relations("database")?.iter().try_for_each(publish)
     }
 
-    fn on_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+    fn on_changed(&self, event: RelationChangedEvent) -> Result<()> {
         if let Some(unit) = &event.unit {
             let data = event.relation().remote_unit_data(unit)?;
             let user = data.get("user").map_or("nobody", String::as_str);
@@ -40,7 +40,7 @@ impl Provider {
         Ok(())
     }
 
-    fn on_departed(&mut self, event: RelationDepartedEvent) -> Result<()> {
+    fn on_departed(&self, event: RelationDepartedEvent) -> Result<()> {
         log::info!(
             "gone: {:?}, leaving: {:?}",
             event.unit,
@@ -49,12 +49,12 @@ impl Provider {
         Ok(())
     }
 
-    fn on_broken(&mut self, _event: RelationBrokenEvent) -> Result<()> {
+    fn on_broken(&self, _event: RelationBrokenEvent) -> Result<()> {
         log::info!("broken");
         Ok(())
     }
 
-    fn on_rotate(&mut self, _event: ActionEvent) -> Result<()> {
+    fn on_rotate(&self, _event: ActionEvent) -> Result<()> {
         for relation in relations("database")? {
             if let Some(uri) = relation.app_data()?.get("secret") {
                 tool("secret-set", &[uri, "password=second-password"])?;
@@ -63,14 +63,14 @@ impl Provider {
         Ok(())
     }
 
-    fn on_secret_remove(&mut self, event: SecretRemoveEvent) -> Result<()> {
+    fn on_secret_remove(&self, event: SecretRemoveEvent) -> Result<()> {
         let revision = event.revision.to_string();
         tool("secret-remove", &[&event.id, "--revision", &revision])?;
         log::info!("removed revision {revision}");
         Ok(())
     }
 
-    fn on_collect_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+    fn on_collect_status(&self, event: CollectStatusEvent) -> Result<()> {
         event.add_status(Status::active(""))
     }
 }

@@ -3,7 +3,9 @@
 use charmhost::prelude::*;
 use serde::{Deserialize, Serialize};
 
-struct Queue;
+struct Queue {
+    calls: Stored<Calls>,
+}
 
 #[derive(Deserialize)]
 struct Config {
@@ -20,7 +22,7 @@ struct Calls {
 }
 
 impl Charm for Queue {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.start(Self::on_start_first);
         on.start(Self::on_start_second);
         on.start(Self::on_start_first);
@@ -31,29 +33,9 @@ impl Charm for Queue {
             .changed(Self::on_db_changed)
             .broken(Self::on_db_broken);
         on.storage("data").attached(Self::on_data_attached);
-        Queue
+        let calls = on.stored("_calls")?;
+        Ok(Queue { calls })
     }
-}
-
-/// Logs a call; returns whether to defer the event.
-fn called(handler: &str, details: String) -> Result<bool> {
-    let mut calls: Stored<Calls> = Stored::load("_calls")?;
-    calls.count += 1;
-    calls.last.push(handler.to_owned());
-    if calls.last.len() > 3 {
-        calls.last.remove(0);
-    }
-    calls.save()?;
-    log::info!(
-        "{} {handler} {details} after {}",
-        calls.count,
-        calls.last.join(" ")
-    );
-    let Config { defer, fail } = config()?;
-    if fail == handler {
-        return Err(Error::exit(3));
-    }
-    Ok(defer.split(' ').any(|name| name == handler))
 }
 
 fn shown(name: Option<&str>) -> &str {
@@ -61,74 +43,92 @@ fn shown(name: Option<&str>) -> &str {
 }
 
 impl Queue {
-    fn on_start_first(&mut self, event: StartEvent) -> Result<()> {
-        if called("start_first", String::new())? {
-            event.defer("configured to defer");
+    /// Logs a call; returns whether to defer the event.
+    fn called(&self, handler: &str, details: String) -> Result<bool> {
+        let (count, last) = self.calls.update(|calls| {
+            calls.count += 1;
+            calls.last.push(handler.to_owned());
+            if calls.last.len() > 3 {
+                calls.last.remove(0);
+            }
+            (calls.count, calls.last.join(" "))
+        });
+        log::info!("{count} {handler} {details} after {last}");
+        let Config { defer, fail } = config()?;
+        if fail == handler {
+            return Err(Error::exit(3));
         }
-        Ok(())
+        Ok(defer.split(' ').any(|name| name == handler))
     }
 
-    fn on_start_second(&mut self, event: StartEvent) -> Result<()> {
-        if called("start_second", String::new())? {
-            event.defer("configured to defer");
+    fn on_start_first(&self, event: StartEvent) -> Result<Settlement> {
+        if self.called("start_first", String::new())? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_config_changed(&mut self, event: ConfigChangedEvent) -> Result<()> {
-        if called("config_changed", String::new())? {
-            event.defer("configured to defer");
+    fn on_start_second(&self, event: StartEvent) -> Result<Settlement> {
+        if self.called("start_second", String::new())? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_leader_elected(&mut self, event: LeaderElectedEvent) -> Result<()> {
-        if called("leader_elected", String::new())? {
-            event.defer("configured to defer");
+    fn on_config_changed(&self, event: ConfigChangedEvent) -> Result<Settlement> {
+        if self.called("config_changed", String::new())? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_db_joined(&mut self, event: RelationJoinedEvent) -> Result<()> {
+    fn on_leader_elected(&self, event: LeaderElectedEvent) -> Result<Settlement> {
+        if self.called("leader_elected", String::new())? {
+            return event.defer("configured to defer");
+        }
+        Ok(Settlement::Handled)
+    }
+
+    fn on_db_joined(&self, event: RelationJoinedEvent) -> Result<Settlement> {
         let about = format!("{} {} {}", event.relation_id, event.app, event.unit);
-        if called("db_joined", about)? {
-            event.defer("configured to defer");
+        if self.called("db_joined", about)? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_db_changed(&mut self, event: RelationChangedEvent) -> Result<()> {
+    fn on_db_changed(&self, event: RelationChangedEvent) -> Result<Settlement> {
         let about = format!(
             "{} {} {}",
             event.relation_id,
             shown(event.app.as_deref()),
             shown(event.unit.as_deref())
         );
-        if called("db_changed", about)? {
-            event.defer("configured to defer");
+        if self.called("db_changed", about)? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_db_broken(&mut self, event: RelationBrokenEvent) -> Result<()> {
+    fn on_db_broken(&self, event: RelationBrokenEvent) -> Result<Settlement> {
         let about = format!("{} {}", event.relation_id, shown(event.app.as_deref()));
-        if called("db_broken", about)? {
-            event.defer("configured to defer");
+        if self.called("db_broken", about)? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 
-    fn on_data_attached(&mut self, event: StorageAttachedEvent) -> Result<()> {
+    fn on_data_attached(&self, event: StorageAttachedEvent) -> Result<Settlement> {
         let about = format!(
             "{}/{} {}",
             event.name,
             event.index,
             shown(event.location.as_deref())
         );
-        if called("data_attached", about)? {
-            event.defer("configured to defer");
+        if self.called("data_attached", about)? {
+            return event.defer("configured to defer");
         }
-        Ok(())
+        Ok(Settlement::Handled)
     }
 }
 

@@ -32,18 +32,22 @@ impl<'de> Deserialize<'de> for Nested {
 }
 
 struct State {
+    object: Object,
     ready: Source<Nested>,
 }
 
 impl Charm for State {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         let ready = on.define("ready");
         on.custom(&ready, Self::on_ready);
         on.start(Self::on_start);
         on.leader_elected(Self::on_leader_elected);
         on.collect_metrics(Self::on_collect_metrics);
         on.update_status(Self::on_update_status);
-        State { ready }
+        Ok(State {
+            object: on.object(),
+            ready,
+        })
     }
 }
 
@@ -54,31 +58,41 @@ fn log(what: &str, result: Result<String>) {
     }
 }
 
-fn save<T: Serialize + DeserializeOwned + Default>(name: &str, value: T) -> Result<String> {
-    let mut stored: Stored<T> = Stored::load(name)?;
-    *stored = value;
-    stored.save()?;
-    Ok(String::new())
-}
-
 impl State {
     /// Deferred once more each time.
-    fn on_start(&mut self, event: StartEvent) {
-        event.defer("ordered");
+    fn on_start(&self, event: StartEvent) -> Result<Settlement> {
+        event.defer("ordered")
     }
 
     /// Handled, whatever comes.
-    fn on_leader_elected(&mut self, _: LeaderElectedEvent) {}
+    fn on_leader_elected(&self, _: LeaderElectedEvent) {}
 
-    fn on_collect_metrics(&mut self, _: CollectMetricsEvent) -> Result<()> {
-        let mut calls: Stored<u32> = Stored::load("metrics")?;
-        *calls += 1;
-        log::info!("metrics {}", *calls);
-        calls.save()
+    fn on_collect_metrics(&self, _: CollectMetricsEvent) -> Result<()> {
+        let calls: Stored<u32> = self.object.stored("metrics")?;
+        calls.update(|calls| *calls += 1);
+        log::info!("metrics {}", calls.get());
+        Ok(())
     }
 
-    fn on_ready(&self, event: Custom<Nested>) {
-        event.defer("ordered");
+    fn on_ready(&self, event: Custom<Nested>) -> Result<Settlement> {
+        event.defer("ordered")
+    }
+
+    fn load<T>(&self, name: &str) -> Result<Stored<T>>
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        self.object.stored(name)
+    }
+
+    fn save<T>(&self, name: &str, value: T) -> Result<String>
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        let stored = self.load(name)?;
+        stored.set(value);
+        stored.save()?;
+        Ok(String::new())
     }
 
     fn on_update_status(&self, _: UpdateStatusEvent) -> Result<()> {
@@ -86,12 +100,14 @@ impl State {
         let (verb, number) = order.split_once(' ').unwrap_or((&order, "0"));
         let number: usize = number.parse()?;
         let result = match verb {
-            "save" => save("value", Nested(number)),
-            "save-large-integer" => save("integer", u128::MAX),
-            "load" => Stored::<Nested>::load("value").map(|value| value.0.to_string()),
-            "load-text" => {
-                Stored::<Vec<String>>::load("value").map(|value| value.len().to_string())
-            }
+            "save" => self.save("value", Nested(number)),
+            "save-large-integer" => self.save("integer", u128::MAX),
+            "load" => self
+                .load::<Nested>("value")
+                .map(|value| value.get().0.to_string()),
+            "load-text" => self
+                .load::<Vec<String>>("value")
+                .map(|value| value.get().len().to_string()),
             "emit" => self.ready.emit(Nested(number)).map(|()| String::new()),
             _ => return Ok(()),
         };

@@ -15,14 +15,14 @@ struct Params {
 struct Tools;
 
 impl Charm for Tools {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.action("run", Self::on_run);
-        Tools
+        Ok(Tools)
     }
 }
 
 impl Tools {
-    fn on_run(&mut self, event: ActionEvent) -> Result<()> {
+    fn on_run(&self, event: ActionEvent) -> Result<()> {
         let params: Params = event.params()?;
         let stdin = params.stdin.as_deref().map(str::as_bytes);
         for call in &params.calls {

@@ -16,20 +16,20 @@ struct Config {
 }
 
 impl Charm for {{Name}} {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.container(CONTAINER).pebble_ready(Self::on_pebble_ready);
         on.config_changed(Self::on_config_changed);
         on.collect_unit_status(Self::on_collect_unit_status);
-        {{Name}}
+        Ok({{Name}})
     }
 }
 
 impl {{Name}} {
-    fn on_pebble_ready(&mut self, _event: PebbleReadyEvent) -> Result<()> {
+    fn on_pebble_ready(&self, _event: PebbleReadyEvent) -> Result<()> {
         self.run()
     }
 
-    fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+    fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
         self.run()
     }
 
@@ -48,7 +48,7 @@ impl {{Name}} {
         unit().set_ports([Port::tcp(config.port)])
     }
 
-    fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+    fn on_collect_unit_status(&self, event: CollectStatusEvent) -> Result<()> {
         let container = unit().container(CONTAINER);
         if !container.can_connect()? {
             return event.add_status(Status::waiting("waiting for the container"));

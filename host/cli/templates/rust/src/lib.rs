@@ -10,21 +10,21 @@ struct Config {
 }
 
 impl Charm for {{Name}} {
-    fn new(on: &mut Observe<Self>) -> Self {
+    fn new(on: &mut Observe<Self>) -> Result<Self> {
         on.config_changed(Self::on_config_changed);
         on.collect_unit_status(Self::on_collect_unit_status);
-        {{Name}}
+        Ok({{Name}})
     }
 }
 
 impl {{Name}} {
-    fn on_config_changed(&mut self, _event: ConfigChangedEvent) -> Result<()> {
+    fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
         let config: Config = config()?;
         log::info!("listening on port {}", config.port);
         unit().set_ports([Port::tcp(config.port)])
     }
 
-    fn on_collect_unit_status(&mut self, event: CollectStatusEvent) -> Result<()> {
+    fn on_collect_unit_status(&self, event: CollectStatusEvent) -> Result<()> {
         event.add_status(Status::active("ready"))
     }
 }

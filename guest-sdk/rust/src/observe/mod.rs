@@ -9,91 +9,61 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::framework as wit;
 use crate::error::Failure;
-use crate::objects::{self, Holder};
+use crate::objects;
 use crate::*;
 
-/// Return type of a handler: `()` or `Result<()>`.
+/// Return type of a handler: `()`, [`Settlement`], or a `Result` of one of them with
+/// any error.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
-    note = "a handler returns nothing or `Result<()>`"
+    note = "a handler returns nothing, `Result<()>`, or `Result<Settlement>` if it can defer its event"
 )]
-pub trait IntoResult {
+pub trait IntoSettlement {
     #[doc(hidden)]
-    fn into_result(self) -> Result<(), Failure>;
+    fn into_settlement(self) -> Result<Settlement, Failure>;
 }
 
-impl IntoResult for () {
-    fn into_result(self) -> Result<(), Failure> {
-        Ok(())
+impl IntoSettlement for () {
+    fn into_settlement(self) -> Result<Settlement, Failure> {
+        Ok(Settlement::Handled)
     }
 }
 
-impl<E: Into<Failure>> IntoResult for Result<(), E> {
-    fn into_result(self) -> Result<(), Failure> {
-        self.map_err(Into::into)
+impl IntoSettlement for Settlement {
+    fn into_settlement(self) -> Result<Settlement, Failure> {
+        Ok(self)
     }
 }
 
-/// A method that handles an event, returning nothing or a [`Result`]:
-/// `fn(&self, event: E)`, or, in a charm, `fn(&mut self, event: E)`.
-///
-/// `How` is [`Reads`] or [`Changes`], which the compiler infers.
+impl<T: IntoSettlement, E: Into<Failure>> IntoSettlement for Result<T, E> {
+    fn into_settlement(self) -> Result<Settlement, Failure> {
+        self.map_err(Into::into)?.into_settlement()
+    }
+}
+
+/// A method that handles an event: `fn(&self, event: E)`, returning nothing, a
+/// [`Result`], or a `Result<Settlement>` if it can defer the event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{E}` for `{O}`",
     label = "this is not a handler of `{E}`",
-    note = "write a method `fn name(&mut self, event: {E}) -> Result<()>` and name it as `Self::name`; it may return nothing, and a library's takes `&self`"
+    note = "write a method `fn name(&self, event: {E}) -> Result<()>` and name it as `Self::name`; it may return nothing, or `Result<Settlement>` to defer its event"
 )]
-pub trait Handler<O, E, How>: 'static {
+pub trait Handler<O, E>: 'static {
     #[doc(hidden)]
-    fn handle(&self, object: &Holder<O>, event: E) -> Result<(), Failure>;
+    fn handle(&self, object: &O, event: E) -> Result<Settlement, Failure>;
 }
 
-/// A handler that takes `&self`.
-pub struct Reads;
-/// A handler that takes `&mut self`.
-pub struct Changes;
-
-impl<O, E, F, R> Handler<O, E, Reads> for F
+impl<O, E, F, R> Handler<O, E> for F
 where
     F: Fn(&O, E) -> R + 'static,
-    R: IntoResult,
+    R: IntoSettlement,
 {
-    fn handle(&self, object: &Holder<O>, event: E) -> Result<(), Failure> {
-        match object {
-            Holder::Charm(charm) => match charm.try_borrow() {
-                Ok(charm) => self(&charm, event).into_result(),
-                Err(_) => Err(busy::<F>().into()),
-            },
-            Holder::Library(library) => self(library, event).into_result(),
-        }
+    fn handle(&self, object: &O, event: E) -> Result<Settlement, Failure> {
+        self(object, event).into_settlement()
     }
 }
 
-impl<C: Charm, E, F, R> Handler<C, E, Changes> for F
-where
-    F: Fn(&mut C, E) -> R + 'static,
-    R: IntoResult,
-{
-    fn handle(&self, object: &Holder<C>, event: E) -> Result<(), Failure> {
-        match object {
-            Holder::Charm(charm) => match charm.try_borrow_mut() {
-                Ok(mut charm) => self(&mut charm, event).into_result(),
-                Err(_) => Err(busy::<F>().into()),
-            },
-            // `Charm::new` creates charms only.
-            Holder::Library(_) => Err(busy::<F>().into()),
-        }
-    }
-}
-
-fn busy<F>() -> Error {
-    let method = method_name(type_name::<F>()).unwrap_or("a handler");
-    Error::invalid(format!(
-        "cannot call {method} while another handler of the charm emits its event: both must take &self instead of &mut self"
-    ))
-}
-
-type Call<O> = Box<dyn Fn(&Holder<O>, Event) -> Result<(), Failure>>;
+type Call<O> = Box<dyn Fn(&O, Event) -> Result<wit::Settlement, Failure>>;
 
 /// Registers handlers of the charm, in [`Charm::new`], or of a library, in its
 /// constructor.
@@ -125,7 +95,7 @@ macro_rules! base_events {
         $(
             $(#[$doc])*
             #[track_caller]
-            pub fn $name<H>(&mut self, handler: impl Handler<O, $event, H>) {
+            pub fn $name(&mut self, handler: impl Handler<O, $event>) {
                 self.add(stringify!($name).to_owned(), handler);
             }
         )*
@@ -135,13 +105,16 @@ macro_rules! base_events {
 impl<C: Charm> Observe<C> {
     /// Creates it without handlers.
     pub(crate) fn root() -> Self {
-        let charm = bare_name(type_name::<C>());
-        stored::set_owner(charm);
-        Observe::new(charm.to_owned(), charm)
+        Observe::root_of(bare_name(type_name::<C>()))
     }
 }
 
 impl<O: 'static> Observe<O> {
+    /// Creates it for an object that is the charm, by its name.
+    fn root_of(charm: &'static str) -> Self {
+        Observe::new(charm.to_owned(), charm)
+    }
+
     fn new(path: String, charm: &'static str) -> Self {
         objects::claim(&path);
         Observe {
@@ -152,9 +125,9 @@ impl<O: 'static> Observe<O> {
     }
 
     /// Connects the registrations with their object.
-    pub(crate) fn bind(self, object: Rc<Holder<O>>) {
+    pub(crate) fn bind(self, object: &Rc<O>) {
         for (number, call) in self.calls {
-            let object = Rc::clone(&object);
+            let object = Rc::clone(object);
             objects::bind(number, move |event| call(&object, event));
         }
     }
@@ -164,11 +137,21 @@ impl<O: 'static> Observe<O> {
         self.object.clone()
     }
 
+    /// Loads the value that the object saved under a name, or the type's default.
+    /// Each name can be loaded once in a dispatch.
+    #[track_caller]
+    pub fn stored<T>(&self, name: &str) -> Result<Stored<T>>
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        self.object.stored(name)
+    }
+
     /// Adds a library to the charm: an object with its own observers, events and
     /// state.
     ///
     /// The type's name and the key, which distinguishes two of one type, are its path
-    /// in saved state. Handlers of a library take `&self`.
+    /// in saved state.
     ///
     /// ```
     /// use charmhost::prelude::*;
@@ -180,9 +163,9 @@ impl<O: 'static> Observe<O> {
     /// struct Database { pub ready: Source<Ready> }
     ///
     /// impl Database {
-    ///     fn new(on: &mut Observe<Self>, endpoint: &str) -> Self {
+    ///     fn new(on: &mut Observe<Self>, endpoint: &str) -> Result<Self> {
     ///         on.relation(endpoint).changed(Self::on_changed);
-    ///         Database { ready: on.define("ready") }
+    ///         Ok(Database { ready: on.define("ready") })
     ///     }
     ///
     ///     fn on_changed(&self, event: RelationChangedEvent) -> Result<()> {
@@ -193,15 +176,15 @@ impl<O: 'static> Observe<O> {
     /// struct Shop { db: Rc<Database> }
     ///
     /// impl Charm for Shop {
-    ///     fn new(on: &mut Observe<Self>) -> Self {
-    ///         let db = on.library("db", |on| Database::new(on, "db"));
+    ///     fn new(on: &mut Observe<Self>) -> Result<Self> {
+    ///         let db = on.library("db", |on| Database::new(on, "db"))?;
     ///         on.custom(&db.ready, Self::on_database_ready);
-    ///         Shop { db }
+    ///         Ok(Shop { db })
     ///     }
     /// }
     ///
     /// impl Shop {
-    ///     fn on_database_ready(&mut self, event: Custom<Ready>) {
+    ///     fn on_database_ready(&self, event: Custom<Ready>) {
     ///         log::info!("the database is at {}", event.url);
     ///     }
     /// }
@@ -209,14 +192,11 @@ impl<O: 'static> Observe<O> {
     pub fn library<L: 'static>(
         &mut self,
         key: &str,
-        new: impl FnOnce(&mut Observe<L>) -> L,
-    ) -> Rc<L> {
+        new: impl FnOnce(&mut Observe<L>) -> Result<L>,
+    ) -> Result<Rc<L>> {
         let kind = bare_name(type_name::<L>());
         let path = format!("{}/{kind}[{key}]", self.object.path());
-        let mut on = Observe::new(path, self.charm);
-        let library = Rc::new(new(&mut on));
-        on.bind(Rc::new(Holder::Library(Rc::clone(&library))));
-        library
+        objects::create(Observe::new(path, self.charm), new)
     }
 
     /// Defines a custom event of the object, with data of any serde type.
@@ -227,14 +207,12 @@ impl<O: 'static> Observe<O> {
 
     /// Observes a custom event of a library or of the charm.
     #[track_caller]
-    pub fn custom<E, H>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>, H>)
+    pub fn custom<E>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>>)
     where
         E: DeserializeOwned + 'static,
     {
         let (object, event) = (source.object.clone(), source.event.clone());
-        let source = source.clone();
-        let read = move |event| Custom::read(event, &source).map(Some);
-        self.add_reading(object, event, handler, read);
+        self.add_reading(object, event, handler, Custom::read);
     }
 
     base_events! {
@@ -274,23 +252,25 @@ impl<O: 'static> Observe<O> {
         collect_app_status(CollectStatusEvent);
         /// The unit's status is being evaluated.
         collect_unit_status(CollectStatusEvent);
+        /// Any hook that has no event of its own, for example one of a newer Juju.
+        other(OtherEvent);
     }
 
     /// Local state is about to be saved.
     #[track_caller]
-    pub fn pre_commit<H>(&mut self, handler: impl Handler<O, PreCommitEvent, H>) {
+    pub fn pre_commit(&mut self, handler: impl Handler<O, PreCommitEvent>) {
         self.add_to(String::new(), "pre_commit".to_owned(), handler);
     }
 
     /// State is being saved.
     #[track_caller]
-    pub fn commit<H>(&mut self, handler: impl Handler<O, CommitEvent, H>) {
+    pub fn commit(&mut self, handler: impl Handler<O, CommitEvent>) {
         self.add_to(String::new(), "commit".to_owned(), handler);
     }
 
     /// An operator runs an action of the charm's metadata.
     #[track_caller]
-    pub fn action<H>(&mut self, name: &str, handler: impl Handler<O, ActionEvent, H>) {
+    pub fn action(&mut self, name: &str, handler: impl Handler<O, ActionEvent>) {
         self.add(format!("{}_action", name.replace('-', "_")), handler);
     }
 
@@ -321,52 +301,46 @@ impl<O: 'static> Observe<O> {
     /// Observes an event by its name in ops, for example `db_relation_changed`, with
     /// a handler that takes any [`Event`].
     #[track_caller]
-    pub fn event<H>(&mut self, name: &str, handler: impl Handler<O, Event, H>) {
+    pub fn event(&mut self, name: &str, handler: impl Handler<O, Event>) {
         self.add(name.to_owned(), handler);
     }
 
     #[track_caller]
-    fn add<E: FromEvent, H>(&mut self, event: String, handler: impl Handler<O, E, H>) {
+    fn add<E: FromEvent>(&mut self, event: String, handler: impl Handler<O, E>) {
         self.add_to(self.charm.to_owned(), event, handler);
     }
 
     #[track_caller]
-    fn add_to<E: FromEvent, H>(
-        &mut self,
-        source: String,
-        event: String,
-        handler: impl Handler<O, E, H>,
-    ) {
-        self.add_reading(source, event, handler, |event| Ok(E::from_event(event)));
+    fn add_to<E: FromEvent>(&mut self, source: String, event: String, handler: impl Handler<O, E>) {
+        let read = |event| E::from_event(event).ok_or("the handler takes another event".to_owned());
+        self.add_reading(source, event, handler, read);
     }
 
     #[track_caller]
-    fn add_reading<E, How, H: Handler<O, E, How>>(
+    fn add_reading<E, H: Handler<O, E>>(
         &mut self,
         source: String,
         event: String,
         handler: H,
-        read: impl Fn(Event) -> Result<Option<E>> + 'static,
+        read: impl Fn(Event) -> Result<E, String> + 'static,
     ) {
         let Some(method) = method_name(type_name::<H>()) else {
             panic!(
                 "cannot observe {event} with a closure: deferred events are saved with the name of their handler; write a method and name it as Self::method"
             );
         };
-        let observer = self.object.path().to_owned();
-        let place = Location::caller();
         let key = wit::Observer {
             event: wit::EventKey {
                 source,
                 name: event,
             },
-            path: observer,
+            path: self.object.path().to_owned(),
             method: method.to_owned(),
         };
-        let number = objects::register(key, place);
-        let call = move |object: &Holder<O>, event: Event| match read(event)? {
-            Some(event) => handler.handle(object, event),
-            None => Ok(()),
+        let number = objects::register(key, Location::caller());
+        let call = move |object: &O, event: Event| match read(event) {
+            Ok(event) => handler.handle(object, event).map(settlement::to_wit),
+            Err(reason) => Ok(wit::Settlement::Undeliverable(reason)),
         };
         self.calls.push((number, Box::new(call)));
     }
@@ -384,7 +358,7 @@ macro_rules! owned_events {
             $(
                 $(#[$doc])*
                 #[track_caller]
-                pub fn $method<H>(self, handler: impl Handler<O, $event, H>) -> Self {
+                pub fn $method(self, handler: impl Handler<O, $event>) -> Self {
                     self.observe.add(format!("{}_{}", self.prefix, $suffix), handler);
                     self
                 }
@@ -434,147 +408,4 @@ owned_events! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Sample;
-
-    impl Charm for Sample {
-        fn new(on: &mut Observe<Self>) -> Self {
-            on.start(Self::on_start);
-            on.action("do-it", Self::on_action);
-            on.relation("my-db")
-                .changed(Self::on_changed)
-                .broken(Self::on_broken);
-            on.commit(Self::on_commit);
-            Sample
-        }
-    }
-
-    impl Sample {
-        fn on_start(&mut self, _: StartEvent) {}
-        fn on_action(&mut self, _: ActionEvent) -> Result<()> {
-            Ok(())
-        }
-        fn on_changed(&mut self, _: RelationChangedEvent) -> Result<(), std::fmt::Error> {
-            Err(std::fmt::Error)
-        }
-        fn on_broken(&mut self, _: RelationBrokenEvent) {}
-        fn on_commit(&mut self, _: CommitEvent) {}
-    }
-
-    /// Registrations of the running test: each test has its own thread.
-    fn registered() -> Vec<String> {
-        objects::names()
-    }
-
-    #[test]
-    fn observers_are_named_by_the_charm_the_event_and_the_method() {
-        objects::make::<Sample>();
-        assert_eq!(
-            registered(),
-            [
-                "Sample.start Sample.on_start",
-                "Sample.do_it_action Sample.on_action",
-                "Sample.my_db_relation_changed Sample.on_changed",
-                "Sample.my_db_relation_broken Sample.on_broken",
-                ".commit Sample.on_commit",
-            ]
-        );
-    }
-
-    #[test]
-    fn any_error_of_a_handler_becomes_a_failure() {
-        let event = RelationChangedEvent {
-            endpoint: "my-db".into(),
-            relation_id: 1,
-            app: None,
-            unit: None,
-        };
-        let charm = Holder::Charm(std::cell::RefCell::new(Sample));
-        let error = Sample::on_changed.handle(&charm, event).unwrap_err();
-        assert!(error.to_string().contains("error occurred when formatting"));
-    }
-
-    #[test]
-    #[should_panic(expected = "cannot observe start with a closure")]
-    fn a_closure_has_no_name_to_save() {
-        Observe::<Sample>::root().start(|_: &mut Sample, _: StartEvent| {});
-    }
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Ready;
-
-    struct Outer;
-    struct Inner {
-        ready: Source<Ready>,
-    }
-    struct Shop;
-
-    impl Inner {
-        fn new(on: &mut Observe<Self>) -> Self {
-            on.start(Self::on_start);
-            Inner {
-                ready: on.define("ready"),
-            }
-        }
-        fn on_start(&self, _: StartEvent) {}
-    }
-
-    impl Outer {
-        fn on_ready(&self, _: Custom<Ready>) {}
-    }
-
-    impl Charm for Shop {
-        fn new(on: &mut Observe<Self>) -> Self {
-            on.stop(Self::on_stop);
-            on.library("o", |on| {
-                let inner = on.library("i", Inner::new);
-                on.custom(&inner.ready, Outer::on_ready);
-                Outer
-            });
-            on.remove(Self::on_remove);
-            Shop
-        }
-    }
-
-    impl Shop {
-        fn on_stop(&self, _: StopEvent) {}
-        fn on_remove(&mut self, _: RemoveEvent) {}
-    }
-
-    #[test]
-    fn libraries_observe_by_their_own_paths_in_the_order_of_all() {
-        objects::make::<Shop>();
-        assert_eq!(
-            registered(),
-            [
-                "Shop.stop Shop.on_stop",
-                "Shop.start Shop/Outer[o]/Inner[i].on_start",
-                "Shop/Outer[o]/Inner[i].ready Shop/Outer[o].on_ready",
-                "Shop.remove Shop.on_remove",
-            ]
-        );
-    }
-
-    #[test]
-    #[should_panic(expected = "two objects have the path Shop/Outer[o]")]
-    fn two_libraries_with_one_path_are_rejected() {
-        let mut on = Observe::<Shop>::root();
-        on.library("o", |_| Outer);
-        on.library("o", |_| Outer);
-    }
-
-    #[test]
-    fn a_handler_that_changes_the_charm_cannot_run_within_another() {
-        let charm = std::cell::RefCell::new(Shop);
-        let holder = Holder::Charm(charm);
-        let Holder::Charm(cell) = &holder else {
-            unreachable!()
-        };
-        let _handling = cell.borrow();
-        Shop::on_stop.handle(&holder, StopEvent {}).unwrap();
-        let error = Shop::on_remove.handle(&holder, RemoveEvent {}).unwrap_err();
-        assert!(error.to_string().contains("cannot call on_remove"));
-    }
-}
+mod tests;
