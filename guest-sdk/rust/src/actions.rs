@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::bindings::actions as wit;
 use crate::error::ModelResult;
-use crate::{ActionEvent, Error, Result, normalise};
+use crate::{ActionEvent, Error, ErrorKind, Result, normalise};
 
 impl ActionEvent {
     /// Reads the parameters into a struct of the charm: each field is the
@@ -20,6 +20,19 @@ impl ActionEvent {
             entry: "parameter",
         };
         normalise::deserialise(&document, params, |_| None)
+    }
+
+    /// Reads the parameters like [`ActionEvent::params`]. If a value does not fit its
+    /// field, fails the action with the reason, and ends the dispatch.
+    #[track_caller]
+    pub fn params_or_fail<T: DeserializeOwned>(&self) -> Result<T> {
+        self.params().or_else(|error| match error.kind() {
+            ErrorKind::InvalidValue => {
+                self.fail(format!("Error in action parameters: {error}"))?;
+                Err(Error::abort())
+            }
+            _ => Err(error),
+        })
     }
 
     /// Adds results: anything that serialises to a map. Nested maps are joined

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::bindings::config as wit;
 use crate::bindings::errors;
 use crate::error::ModelResult;
-use crate::{Result, normalise};
+use crate::{Error, ErrorKind, Result, Status, normalise, unit};
 
 /// Reads the configuration into a struct of the charm: each field is the option
 /// with its name, with `-` for `_`. An option without a value needs a field that is
@@ -35,6 +35,30 @@ pub fn config<T: DeserializeOwned>() -> Result<T> {
         entry: "option",
     };
     normalise::deserialise(&document, values.collect(), without_value)
+}
+
+/// Reads the configuration like [`config`]. If a value does not fit its field, sets
+/// the unit's status to blocked with the reason, and ends the dispatch early and
+/// successfully: an operator has to act, and a retry of the hook would not help.
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// # #[derive(serde::Deserialize)]
+/// # struct Config { port: u16 }
+/// # fn handler() -> Result<()> {
+/// let config: Config = config_or_blocked()?;    // `port=99999` blocks the unit
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn config_or_blocked<T: DeserializeOwned>() -> Result<T> {
+    config().or_else(|error| match error.kind() {
+        ErrorKind::InvalidValue => {
+            unit().set_status(Status::blocked(format!("Invalid config: {error}")))?;
+            Err(Error::abort())
+        }
+        _ => Err(error),
+    })
 }
 
 /// Returns why a field has no value: its option has none, or does not exist.

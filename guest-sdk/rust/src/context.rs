@@ -1,5 +1,6 @@
 //! Environment of the dispatch.
 
+use crate::JujuVersion;
 use crate::bindings::context as wit;
 
 /// Facts about this dispatch.
@@ -15,8 +16,8 @@ pub struct Context {
     pub model_name: String,
     /// The model's UUID.
     pub model_uuid: String,
-    /// The agent's version, for example `3.6.28`.
-    pub juju_version: String,
+    /// The agent's version, for example `3.6.28`; 0.0.0 if Juju does not say.
+    pub juju_version: JujuVersion,
     /// The charm's directory.
     pub charm_dir: String,
     /// The dispatch path, for example `hooks/start`.
@@ -42,7 +43,7 @@ pub fn context() -> Context {
         charm_name: info.charm_name,
         model_name: info.model_name,
         model_uuid: info.model_uuid,
-        juju_version: info.juju_version,
+        juju_version: info.juju_version.parse().unwrap_or_default(),
         charm_dir: info.charm_dir,
         dispatch_path: info.dispatch_path,
         hook_name: info.hook_name,

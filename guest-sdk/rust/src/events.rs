@@ -74,11 +74,11 @@ macro_rules! events {
         }
 
         /// Converts an event, with its earlier deferrals.
-        pub(crate) fn from_wit(event: wit::Event, deferral: Option<Deferral>) -> Event {
+        pub(crate) fn from_wit(event: wit::Event, earlier: Option<Deferral>) -> Event {
             match event {
                 $($pattern => Event::$case($event {
                     $($($field,)*)?
-                    $(deferral: if_deferrable!($defer, deferral),)?
+                    $(deferral: if_deferrable!($defer, earlier),)?
                 }),)*
             }
         }

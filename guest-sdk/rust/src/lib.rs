@@ -63,10 +63,12 @@ mod charm;
 mod config;
 mod container;
 mod context;
+mod databags;
 mod error;
 mod events;
 mod exec;
 mod files;
+mod juju_version;
 mod layer;
 mod logging;
 mod model;
@@ -87,15 +89,17 @@ mod unit;
 
 pub use changes::{Change, Task};
 pub use charm::Charm;
-pub use config::config;
+pub use config::{config, config_or_blocked};
 pub use container::{
     CheckInfo, CheckLevel, CheckStatus, Container, ServiceInfo, ServiceStatus, Startup, SystemInfo,
 };
 pub use context::{Context, context};
+pub use databags::{FromDatabag, Plain, ToDatabag};
 pub use error::{Error, ErrorKind, PathErrorKind, Result};
 pub use events::*;
 pub use exec::{Command, Output, Process};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
+pub use juju_version::JujuVersion;
 pub use layer::{Check, Layer, LayerText, Override, Service};
 pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
@@ -121,7 +125,7 @@ pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
         Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
-        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service, Settlement, Source, Status, Stored, app, config, context, log, network, relation, relations, unit,
+        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service, Settlement, Source, Status, Stored, app, config, config_or_blocked, context, hook_tool, log, network, relation, relations, unit,
     };
     pub use serde_json::json;
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::Result;
 use crate::bindings::relations as wit;
+use crate::databags::{self, FromDatabag, ToDatabag};
 use crate::error::ModelResult;
+use crate::{Error, ErrorKind, Result};
 
 /// Content of a databag.
 pub type Databag = BTreeMap<String, String>;
@@ -38,12 +39,31 @@ pub fn relations(endpoint: &str) -> Result<Vec<Relation>> {
     Ok(listed.into_iter().map(from_wit).collect())
 }
 
-/// Returns the relation of an endpoint, if there is one; the one with the lowest id
-/// if there are several.
+/// Returns the relation of an endpoint, if there is one.
+///
+/// If there are several, the error has the code `too-many-relations`: see
+/// [`relations`].
 #[track_caller]
 pub fn relation(endpoint: &str) -> Result<Option<Relation>> {
-    let listed = relations(endpoint)?;
-    Ok(listed.into_iter().min_by_key(Relation::id))
+    let mut listed = relations(endpoint)?;
+    if listed.len() > 1 {
+        let ids: Vec<String> = listed.iter().map(Relation::name).collect();
+        return Err(Error::with_code(
+            "too-many-relations",
+            format!(
+                "cannot choose a relation of {endpoint}: there are {}; use relations({endpoint:?})",
+                ids.join(", ")
+            ),
+        ));
+    }
+    Ok(listed.pop())
+}
+
+/// Returns a relation by its id, also one that is being broken or is gone: see
+/// [`Relation::is_active`].
+#[track_caller]
+pub fn relation_by_id(endpoint: &str, id: u32) -> Result<Relation> {
+    wit::get(endpoint, id).model().map(from_wit)
 }
 
 /// Returns a relation of an endpoint by its id, also one that is being broken or is
@@ -78,6 +98,11 @@ impl Relation {
     /// The relation's id, for example 7 of `db:7`.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// The relation's name for people, for example `db:7`.
+    fn name(&self) -> String {
+        format!("{}:{}", self.endpoint, self.id)
     }
 
     /// The remote application, which is this application in a peer relation; `None`
@@ -137,6 +162,97 @@ impl Relation {
         let entries = wit::read(&self.endpoint, self.id, owner).model()?;
         let pairs = entries.into_iter().map(|entry| (entry.key, entry.value));
         Ok(pairs.collect())
+    }
+
+    /// Loads this unit's databag as a type of the charm; `None` if it is empty.
+    #[track_caller]
+    pub fn load_unit<T: FromDatabag>(&self) -> Result<Option<T>> {
+        self.load(&wit::DatabagOwner::ThisUnit)
+    }
+
+    /// Loads this application's databag as a type of the charm; `None` if it is
+    /// empty. Only the leader may read it, except in a peer relation.
+    #[track_caller]
+    pub fn load_app<T: FromDatabag>(&self) -> Result<Option<T>> {
+        self.load(&wit::DatabagOwner::ThisApp)
+    }
+
+    /// Loads the databag of a remote unit as a type of the charm; `None` if its charm
+    /// has written nothing.
+    #[track_caller]
+    pub fn load_remote_unit<T: FromDatabag>(&self, unit: impl Into<String>) -> Result<Option<T>> {
+        self.load(&wit::DatabagOwner::Unit(unit.into()))
+    }
+
+    /// Loads the remote application's databag as a type of the charm; `None` if it is
+    /// empty, or if Juju no longer knows the application.
+    ///
+    /// ```
+    /// # use charmhost::prelude::*;
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Provided {
+    ///     database: String,
+    ///     read_only_endpoints: Option<Vec<String>>,
+    /// }
+    /// # fn handler(event: RelationChangedEvent) -> Result<Settlement> {
+    /// let Some(provided) = event.relation().load_remote_app::<Provided>()? else {
+    ///     return event.defer("the database has not answered yet");
+    /// };
+    /// # log::info!("{}", provided.database);
+    /// # Ok(Settlement::Handled)
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn load_remote_app<T: FromDatabag>(&self) -> Result<Option<T>> {
+        match &self.app {
+            Some(app) => self.load(&wit::DatabagOwner::App(app.clone())),
+            None => Ok(None),
+        }
+    }
+
+    #[track_caller]
+    fn load<T: FromDatabag>(&self, owner: &wit::DatabagOwner) -> Result<Option<T>> {
+        let databag = self.read(owner)?;
+        if databags::is_empty(&databag) {
+            return Ok(None);
+        }
+        match T::from_databag(&databag) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(Error::new(
+                ErrorKind::InvalidValue,
+                format!("cannot load the data of {}: {error}", self.name()),
+            )),
+        }
+    }
+
+    /// Saves a value's fields to this unit's databag. Other keys stay; `None` removes
+    /// its key.
+    #[track_caller]
+    pub fn save_unit(&self, value: &impl ToDatabag) -> Result<()> {
+        self.save(wit::OwnDatabag::Unit, value)
+    }
+
+    /// Saves a value's fields to this application's databag. Other keys stay; `None`
+    /// removes its key. Only the leader may.
+    #[track_caller]
+    pub fn save_app(&self, value: &impl ToDatabag) -> Result<()> {
+        self.save(wit::OwnDatabag::App, value)
+    }
+
+    #[track_caller]
+    fn save(&self, databag: wit::OwnDatabag, value: &impl ToDatabag) -> Result<()> {
+        match value.to_databag() {
+            Ok(entries) => {
+                let change = |(key, value)| wit::DatabagChange { key, value };
+                let changes: Vec<_> = entries.into_iter().map(change).collect();
+                wit::write(&self.endpoint, self.id, databag, &changes).model()
+            }
+            Err(error) => Err(Error::invalid(format!(
+                "cannot save to {}: {error}",
+                self.name()
+            ))),
+        }
     }
 
     /// Sets keys of this unit's databag; an empty value removes the key.
