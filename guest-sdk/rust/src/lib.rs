@@ -105,7 +105,7 @@ pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
 pub use objects::{Custom, Object, Source};
 pub use observe::{
-    Handler, IntoSettlement, Observe, ObserveContainer, ObserveRelation, ObserveStorage,
+    Fallible, Handler, Observe, ObserveContainer, ObserveRelation, ObserveStorage, Value,
 };
 pub use ports::{Port, Protocol};
 pub use relations::{Databag, Relation, relation, relation_with_id, relations};

@@ -28,6 +28,12 @@ pub enum Settlement {
     Deferred(Deferred),
 }
 
+impl From<()> for Settlement {
+    fn from((): ()) -> Self {
+        Settlement::Handled
+    }
+}
+
 /// The reason of a deferral, for `juju debug-log`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deferred {

@@ -12,54 +12,50 @@ use crate::error::Failure;
 use crate::objects;
 use crate::*;
 
-/// Return type of a handler: `()`, [`Settlement`], or a `Result` of one of them with
-/// any error.
-#[diagnostic::on_unimplemented(
-    message = "a handler cannot return `{Self}`",
-    note = "a handler returns nothing, `Result<()>`, or `Result<Settlement>` if it can defer its event"
-)]
-pub trait IntoSettlement {
-    #[doc(hidden)]
-    fn into_settlement(self) -> Result<Settlement, Failure>;
-}
-
-impl IntoSettlement for () {
-    fn into_settlement(self) -> Result<Settlement, Failure> {
-        Ok(Settlement::Handled)
-    }
-}
-
-impl IntoSettlement for Settlement {
-    fn into_settlement(self) -> Result<Settlement, Failure> {
-        Ok(self)
-    }
-}
-
-impl<T: IntoSettlement, E: Into<Failure>> IntoSettlement for Result<T, E> {
-    fn into_settlement(self) -> Result<Settlement, Failure> {
-        self.map_err(Into::into)?.into_settlement()
-    }
-}
-
 /// A method that handles an event: `fn(&self, event: E)`, returning nothing, a
-/// [`Result`], or a `Result<Settlement>` if it can defer the event.
+/// [`Result`], or a `Result<Settlement>` if it can defer the event. The error may be
+/// of any type that is a `std::error::Error` or can become one, for example
+/// `anyhow::Error`.
+///
+/// `Returns` is inferred: [`Value`] or [`Fallible`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{E}` for `{O}`",
     label = "this is not a handler of `{E}`",
     note = "write a method `fn name(&self, event: {E}) -> Result<()>` and name it as `Self::name`; it may return nothing, or `Result<Settlement>` to defer its event"
 )]
-pub trait Handler<O, E>: 'static {
+pub trait Handler<O, E, Returns>: 'static {
     #[doc(hidden)]
     fn handle(&self, object: &O, event: E) -> Result<Settlement, Failure>;
 }
 
-impl<O, E, F, R> Handler<O, E> for F
+/// A handler that returns nothing or a [`Settlement`].
+pub struct Value;
+/// A handler that returns a [`Result`].
+pub struct Fallible;
+
+// With one implementation instead of two, the compiler would report its bounds
+// instead of the message above.
+impl<O, E, F, R> Handler<O, E, Value> for F
 where
     F: Fn(&O, E) -> R + 'static,
-    R: IntoSettlement,
+    R: Into<Settlement>,
 {
     fn handle(&self, object: &O, event: E) -> Result<Settlement, Failure> {
-        self(object, event).into_settlement()
+        Ok(self(object, event).into())
+    }
+}
+
+impl<O, E, F, R, X> Handler<O, E, Fallible> for F
+where
+    F: Fn(&O, E) -> Result<R, X> + 'static,
+    R: Into<Settlement>,
+    X: Into<Failure>,
+{
+    fn handle(&self, object: &O, event: E) -> Result<Settlement, Failure> {
+        match self(object, event) {
+            Ok(settled) => Ok(settled.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -95,7 +91,7 @@ macro_rules! base_events {
         $(
             $(#[$doc])*
             #[track_caller]
-            pub fn $name(&mut self, handler: impl Handler<O, $event>) {
+            pub fn $name<R>(&mut self, handler: impl Handler<O, $event, R>) {
                 self.add(stringify!($name).to_owned(), handler);
             }
         )*
@@ -207,7 +203,7 @@ impl<O: 'static> Observe<O> {
 
     /// Observes a custom event of a library or of the charm.
     #[track_caller]
-    pub fn custom<E>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>>)
+    pub fn custom<E, R>(&mut self, source: &Source<E>, handler: impl Handler<O, Custom<E>, R>)
     where
         E: DeserializeOwned + 'static,
     {
@@ -258,19 +254,19 @@ impl<O: 'static> Observe<O> {
 
     /// Local state is about to be saved.
     #[track_caller]
-    pub fn pre_commit(&mut self, handler: impl Handler<O, PreCommitEvent>) {
+    pub fn pre_commit<R>(&mut self, handler: impl Handler<O, PreCommitEvent, R>) {
         self.add_to(String::new(), "pre_commit".to_owned(), handler);
     }
 
     /// State is being saved.
     #[track_caller]
-    pub fn commit(&mut self, handler: impl Handler<O, CommitEvent>) {
+    pub fn commit<R>(&mut self, handler: impl Handler<O, CommitEvent, R>) {
         self.add_to(String::new(), "commit".to_owned(), handler);
     }
 
     /// An operator runs an action of the charm's metadata.
     #[track_caller]
-    pub fn action(&mut self, name: &str, handler: impl Handler<O, ActionEvent>) {
+    pub fn action<R>(&mut self, name: &str, handler: impl Handler<O, ActionEvent, R>) {
         self.add(format!("{}_action", name.replace('-', "_")), handler);
     }
 
@@ -301,23 +297,28 @@ impl<O: 'static> Observe<O> {
     /// Observes an event by its name in ops, for example `db_relation_changed`, with
     /// a handler that takes any [`Event`].
     #[track_caller]
-    pub fn event(&mut self, name: &str, handler: impl Handler<O, Event>) {
+    pub fn event<R>(&mut self, name: &str, handler: impl Handler<O, Event, R>) {
         self.add(name.to_owned(), handler);
     }
 
     #[track_caller]
-    fn add<E: FromEvent>(&mut self, event: String, handler: impl Handler<O, E>) {
+    fn add<E: FromEvent, R>(&mut self, event: String, handler: impl Handler<O, E, R>) {
         self.add_to(self.charm.to_owned(), event, handler);
     }
 
     #[track_caller]
-    fn add_to<E: FromEvent>(&mut self, source: String, event: String, handler: impl Handler<O, E>) {
+    fn add_to<E: FromEvent, R>(
+        &mut self,
+        source: String,
+        event: String,
+        handler: impl Handler<O, E, R>,
+    ) {
         let read = |event| E::from_event(event).ok_or("the handler takes another event".to_owned());
         self.add_reading(source, event, handler, read);
     }
 
     #[track_caller]
-    fn add_reading<E, H: Handler<O, E>>(
+    fn add_reading<E, R, H: Handler<O, E, R>>(
         &mut self,
         source: String,
         event: String,
@@ -358,7 +359,7 @@ macro_rules! owned_events {
             $(
                 $(#[$doc])*
                 #[track_caller]
-                pub fn $method(self, handler: impl Handler<O, $event>) -> Self {
+                pub fn $method<R>(self, handler: impl Handler<O, $event, R>) -> Self {
                     self.observe.add(format!("{}_{}", self.prefix, $suffix), handler);
                     self
                 }

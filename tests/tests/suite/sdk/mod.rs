@@ -1,4 +1,6 @@
-//! Compiler errors for misuse of the Rust SDK.
+//! The Rust SDK: what it does in a guest, and compiler errors for misuse.
+
+mod calls;
 
 use std::process::Command;
 
@@ -44,6 +46,16 @@ fn misuse_is_reported_with_the_remedy() {
             &[
                 "-> u8 {Sample::on_start}` does not handle `charmhost::StartEvent`",
                 "-> Result<()>` and name it as `Self::name`; it may return nothing, or `Result<Settlement>`",
+            ],
+        ),
+        (
+            charm(
+                "on.start(Self::on_start);",
+                "fn on_start(&mut self, _: StartEvent) {}",
+            ),
+            &[
+                "(&'a mut Sample, charmhost::StartEvent) {Sample::on_start}` does not handle",
+                "write a method `fn name(&self, event: charmhost::StartEvent) -> Result<()>`",
             ],
         ),
         (
