@@ -80,14 +80,15 @@ events:
   expect:
     logs: ['event ready, handler Sdk.on_ready)']
     exit_code: 1
+    action: {status: failed}
 - {event: config-changed, config: {defer: panic}}
 - event: panic-action
-  expect: {logs: ['event ready, handler Sdk.on_ready)'], exit_code: 1}
+  expect: {logs: ['event ready, handler Sdk.on_ready)'], exit_code: 1, action: {status: failed}}
 - event: anyhow-action
-  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1}
+  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
 - event: thiserror-action
-  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1}
-- {event: exit-action, expect: {exit_code: 3}}
+  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
+- {event: exit-action, expect: {exit_code: 3, action: {status: failed}}}
 ");
 }
 
