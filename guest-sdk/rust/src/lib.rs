@@ -125,7 +125,9 @@ pub mod prelude {
     pub use crate::events::*;
     pub use crate::{
         Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
-        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service, Settlement, Source, Status, Stored, app, config, config_or_blocked, context, hook_tool, log, network, relation, relations, unit,
+        Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service,
+        Settlement, Source, Status, Stored, app, config, config_or_blocked, context, hook_tool,
+        log, network, relation, relations, unit,
     };
     pub use serde_json::json;
 }

@@ -59,13 +59,6 @@ pub fn relation(endpoint: &str) -> Result<Option<Relation>> {
     Ok(listed.pop())
 }
 
-/// Returns a relation by its id, also one that is being broken or is gone: see
-/// [`Relation::is_active`].
-#[track_caller]
-pub fn relation_by_id(endpoint: &str, id: u32) -> Result<Relation> {
-    wit::get(endpoint, id).model().map(from_wit)
-}
-
 /// Returns a relation of an endpoint by its id, also one that is being broken or is
 /// gone: see [`Relation::is_active`].
 #[track_caller]

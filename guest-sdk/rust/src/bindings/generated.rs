@@ -5020,7 +5020,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result37 = match l2 {
@@ -5184,7 +5184,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result64 = match l2 {
@@ -5446,7 +5446,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result85 = match l2 {
@@ -5843,7 +5843,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result74 = match l4 {
@@ -20022,7 +20022,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result40 = match l3 {
@@ -20473,7 +20473,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, mode.clone() as i32, ptr6);
             let l8 = i32::from(*ptr6.add(0).cast::<u8>());
             let result51 = match l8 {
@@ -20685,7 +20685,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, ptr6);
             let l8 = i32::from(*ptr6.add(0).cast::<u8>());
             let result60 = match l8 {
@@ -20983,7 +20983,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import12(owner.clone() as i32, result3, len3, result6_0, result6_1, result6_2, result8_0, result8_1, result8_2, result9_0, result9_1, result10_0, result10_1, ptr11);
             let l13 = i32::from(*ptr11.add(0).cast::<u8>());
             let result50 = match l13 {
@@ -21198,7 +21198,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import11(result5_0, result5_1, result5_2, result5_3, result5_4, result9, len9, ptr10);
             let l12 = i32::from(*ptr10.add(0).cast::<u8>());
             let result46 = match l12 {
@@ -21419,7 +21419,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import14(result5_0, result5_1, result5_2, result5_3, result5_4, result8_0, result8_1, result8_2, result10_0, result10_1, result10_2, result11_0, result11_1, result12_0, result12_1, ptr13);
             let l15 = i32::from(*ptr13.add(0).cast::<u8>());
             let result49 = match l15 {
@@ -21618,7 +21618,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
             let l10 = i32::from(*ptr8.add(0).cast::<u8>());
             let result44 = match l10 {
@@ -21816,7 +21816,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
             let l10 = i32::from(*ptr8.add(0).cast::<u8>());
             let result44 = match l10 {
@@ -22007,7 +22007,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import8(result5_0, result5_1, result5_2, result5_3, result5_4, result6_0, result6_1, ptr7);
             let l9 = i32::from(*ptr7.add(0).cast::<u8>());
             let result43 = match l9 {
@@ -22168,7 +22168,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result42 = match l2 {
