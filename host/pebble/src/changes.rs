@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::client::checked;
-use crate::http::MAX_ANSWER;
+use crate::client::{checked, with_query};
+use crate::http::{MAX_ANSWER, MAX_LIST};
 use crate::{Change, Client, Error};
 
 /// One request waits for a change for this fraction of the time that the daemon
@@ -13,6 +14,25 @@ use crate::{Change, Client, Error};
 const SLICES: u32 = 4;
 /// How much longer than the caller's limit a response may take.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long to wait for a change, unless the caller says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which changes are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeSelection {
+    /// All that the daemon remembers.
+    All,
+    /// Those that are not over.
+    InProgress,
+    /// Those that are over.
+    Ready,
+}
+
+#[derive(Serialize)]
+struct Act {
+    action: &'static str,
+}
 
 /// How waiting for a change ended.
 pub(crate) enum Waited {
@@ -29,15 +49,52 @@ impl Client {
         Ok(self.get(&path).await?.result)
     }
 
-    /// Waits until a change is over, up to a limit. Returns [`Error::Change`] if the
-    /// change failed.
+    /// Returns changes in the order in which they began: those that concern a
+    /// service, if one is named. The daemon's own order is random.
+    pub async fn changes(
+        &self,
+        selection: ChangeSelection,
+        service: Option<&str>,
+    ) -> Result<Vec<Change>, Error> {
+        let select = match selection {
+            ChangeSelection::All => "all",
+            ChangeSelection::InProgress => "in-progress",
+            ChangeSelection::Ready => "ready",
+        };
+        let service = service.map(|service| ("for", service));
+        let path = with_query(
+            "/v1/changes",
+            [("select", select)].into_iter().chain(service),
+        );
+        let answer = self.get_within(&path, Duration::ZERO, MAX_LIST).await?;
+        let changes: Option<Vec<Change>> = answer.result;
+        let mut changes = changes.unwrap_or_default();
+        changes.sort_by(Change::order);
+        Ok(changes)
+    }
+
+    /// Aborts a change and returns it, usually before it is over. Rejects the change
+    /// of a check.
+    pub async fn abort_change(&self, id: &str) -> Result<Change, Error> {
+        if self.change(id).await?.runs_a_check() {
+            return Err(Error::Invalid(format!(
+                "cannot abort change {id}: it runs a check, and Pebble would lose it; stop the check instead"
+            )));
+        }
+        let path = format!("/v1/changes/{}", checked(id)?);
+        Ok(self.post(&path, &Act { action: "abort" }).await?.result)
+    }
+
+    /// Waits until a change is over, for 30 seconds without another limit, and returns
+    /// it, also if it failed.
     pub async fn wait_change(&self, id: &str, limit: Option<Duration>) -> Result<Change, Error> {
-        match self.wait_ready(id, limit).await? {
-            Waited::Ready(change) if change.err.is_some() => Err(Error::Change(Box::new(change))),
+        let limit = limit.unwrap_or(PATIENCE);
+        let waited = self.wait_ready(id, Some(limit)).await;
+        match waited.map_err(|error| error.with_change(id))? {
             Waited::Ready(change) => Ok(change),
             Waited::Limit => Err(Error::Timeout {
                 doing: format!("finish change {id}"),
-                limit: limit.unwrap_or_default(),
+                limit,
                 change: Some(id.to_owned()),
             }),
         }
@@ -87,6 +144,7 @@ impl Client {
             Err(_) => Err(Error::Silent {
                 doing: format!("finish change {id}"),
                 limit,
+                change: None,
             }),
         }
     }

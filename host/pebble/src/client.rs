@@ -70,34 +70,67 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<Answer<T>, Error> {
+        self.post_within(path, body, Duration::ZERO).await
+    }
+
+    /// Sends a POST request with JSON, whose response is not due before `due`.
+    pub(crate) async fn post_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        due: Duration,
+    ) -> Result<Answer<T>, Error> {
         let body = serde_json::to_string(body).map_err(|error| {
             Error::Invalid(format!(
                 "cannot send a request for {path} to Pebble: {error}"
             ))
         })?;
         self.http
-            .call(Method::POST, path, Some(body), Duration::ZERO, MAX_ANSWER)
+            .call(Method::POST, path, Some(body), due, MAX_ANSWER)
             .await
     }
 }
 
-/// Returns a path with a query for names. No names mean all.
-pub(crate) fn by_names(path: &str, names: &[String]) -> String {
-    let names: Vec<String> = names
-        .iter()
-        .map(|name| format!("names={}", encoded(name)))
+/// Returns a path with a query. Values are encoded; those that are absent are left
+/// out.
+pub(crate) fn with_query<'a>(
+    path: &str,
+    parameters: impl IntoIterator<Item = (&'static str, &'a str)>,
+) -> String {
+    let parameters: Vec<String> = parameters
+        .into_iter()
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
         .collect();
-    match names.is_empty() {
+    match parameters.is_empty() {
         true => path.to_owned(),
-        false => format!("{path}?{}", names.join("&")),
+        false => format!("{path}?{}", parameters.join("&")),
     }
 }
 
-/// Checks an identifier from the daemon that becomes part of a path.
+/// The parameters of a list; the same name for each, as a value may have a comma.
+pub(crate) fn each<'a>(
+    name: &'static str,
+    values: &'a [String],
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    values.iter().map(move |value| (name, value.as_str()))
+}
+
+/// Rejects an empty list of names, which Pebble would reject or take as all.
+pub(crate) fn named(verb: &str, names: &[String]) -> Result<(), Error> {
+    match names.is_empty() {
+        true => Err(Error::Invalid(format!("cannot {verb}: name at least one"))),
+        false => Ok(()),
+    }
+}
+
+/// Checks an id that becomes part of a path.
 pub(crate) fn checked(id: &str) -> Result<&str, Error> {
     match !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         true => Ok(id),
-        false => Err(Error::Protocol("its response has an invalid id".to_owned())),
+        false => Err(Error::Invalid(format!(
+            "cannot use {:?} as an id: ids are letters and digits",
+            id.chars().take(64).collect::<String>()
+        ))),
     }
 }
 
@@ -108,11 +141,12 @@ mod tests {
     #[test]
     fn names_become_a_query() {
         let names = ["a", "b c"].map(str::to_owned);
+        let query = each("names", &names).chain(Some(("level", "alive")));
         assert_eq!(
-            by_names("/v1/checks", &names),
-            "/v1/checks?names=a&names=b%20c"
+            with_query("/v1/checks", query),
+            "/v1/checks?names=a&names=b%20c&level=alive"
         );
-        assert_eq!(by_names("/v1/checks", &[]), "/v1/checks");
+        assert_eq!(with_query("/v1/checks", []), "/v1/checks");
     }
 
     #[test]

@@ -6,6 +6,15 @@ use std::time::Duration;
 
 use crate::Change;
 
+/// What is wrong with a path, and Pebble's words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathFailure {
+    /// What is wrong with it.
+    pub problem: PathProblem,
+    /// The error message from Pebble.
+    pub message: String,
+}
+
 /// What is wrong with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathProblem {
@@ -55,13 +64,8 @@ pub enum Error {
         message: String,
     },
     /// A file or directory cannot be used.
-    #[error("{message}")]
-    Path {
-        /// What is wrong with it.
-        problem: PathProblem,
-        /// The error message from Pebble.
-        message: String,
-    },
+    #[error("{}", .0.message)]
+    Path(PathFailure),
     /// A change ended with an error.
     #[error("{}", DisplayChange(.0))]
     Change(Box<Change>),
@@ -86,10 +90,22 @@ pub enum Error {
         doing: String,
         /// How long the daemon may be silent.
         limit: Duration,
+        /// The change that was begun before.
+        change: Option<String>,
     },
     /// The arguments are invalid; nothing was sent.
     #[error("{0}")]
     Invalid(String),
+    /// The daemon's version does not have the function.
+    #[error("{message}")]
+    Unsupported {
+        /// What is missing, and what to do.
+        message: String,
+        /// The versions that have it, for example `v1.15 and later`.
+        needed: String,
+        /// The daemon's version, for example `v1.10.2`.
+        found: String,
+    },
     /// The daemon's response is not Pebble's protocol, or exceeds its limits.
     #[error("cannot read the response from Pebble: {0}")]
     Protocol(String),
@@ -114,6 +130,16 @@ impl fmt::Display for DisplayChange<'_> {
             true => f.write_str("\n-----"),
             false => Ok(()),
         }
+    }
+}
+
+impl Error {
+    /// Adds the change that was begun before to an error about time.
+    pub(crate) fn with_change(mut self, id: &str) -> Self {
+        if let Error::Timeout { change, .. } | Error::Silent { change, .. } = &mut self {
+            *change = Some(id.to_owned());
+        }
+        self
     }
 }
 
@@ -152,6 +178,7 @@ mod tests {
         let silent = Error::Silent {
             doing: "read /a".to_owned(),
             limit,
+            change: None,
         };
         assert!(silent.to_string().contains("silent for 2.5 s"), "{silent}");
     }

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
 use tokio::time::{Instant, timeout_at};
@@ -324,9 +324,39 @@ impl Http {
         due: Duration,
         max: usize,
     ) -> Result<Answer<T>, Error> {
-        let resource = path.split('?').next().unwrap_or(path);
-        let doing = format!("get a response to {method} {resource}");
-        let mut headers = vec![("Accept", "application/json")];
+        let doing = doing(&method, path);
+        let accepted = "application/json";
+        let response = self.respond(method, path, accepted, body, due).await?;
+        self.answer(response, max, &doing).await
+    }
+
+    /// Returns the text of a response that is not JSON if it has no error.
+    pub async fn text(&self, path: &str, max: usize) -> Result<String, Error> {
+        let response = self
+            .respond(Method::GET, path, "*/*", None, Duration::ZERO)
+            .await?;
+        let status = response.status();
+        let body = self.body(response, max, &doing(&Method::GET, path)).await?;
+        if status.is_success() {
+            let invalid = |_| Error::Protocol("its response is not UTF-8".to_owned());
+            return String::from_utf8(body).map_err(invalid);
+        }
+        match Answer::<IgnoredAny>::parse(status, &body) {
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::Protocol(format!("its response is {status}"))),
+        }
+    }
+
+    /// Sends a request, once more if the connection was closed since the last one.
+    async fn respond(
+        &self,
+        method: Method,
+        path: &str,
+        accepted: &str,
+        body: Option<String>,
+        due: Duration,
+    ) -> Result<Response<Incoming>, Error> {
+        let mut headers = vec![("Accept", accepted)];
         headers.extend(body.as_ref().map(|_| ("Content-Type", "application/json")));
         let body = Bytes::from(body.unwrap_or_default());
         let start = Instant::now();
@@ -336,17 +366,17 @@ impl Http {
             let taken = body.taken();
             let request = self.request(method.clone(), path, &headers, body)?;
             let response = self.while_taken(&taken, due, self.send(request)).await;
-            match response.map_err(|silence| silent(&doing, silence))? {
+            match response.map_err(|silence| silent(&doing(&method, path), silence))? {
                 // The daemon may have closed the connection of the last call.
                 Err(Error::NotReady { .. }) if !retried && start.elapsed() < REUSED => {
                     retried = true;
                 }
-                response => return self.answer(response?, max, &doing).await,
+                response => return response,
             }
         }
     }
 
-    /// Reads a response of at most `max` bytes to its end.
+    /// Reads a response in JSON of at most `max` bytes.
     pub async fn answer<T: DeserializeOwned>(
         &self,
         response: Response<Incoming>,
@@ -354,13 +384,20 @@ impl Http {
         doing: &str,
     ) -> Result<Answer<T>, Error> {
         let status = response.status();
+        Answer::parse(status, &self.body(response, max, doing).await?)
+    }
+
+    /// Reads a response of at most `max` bytes to its end.
+    async fn body(
+        &self,
+        response: Response<Incoming>,
+        max: usize,
+        doing: &str,
+    ) -> Result<Vec<u8>, Error> {
         let mut body = response.into_body();
         let mut pace = Pace::new(self.silence);
         let mut text = Vec::new();
-        loop {
-            let Some(chunk) = self.chunk(&mut body, &mut pace, doing).await? else {
-                return Answer::parse(status, &text);
-            };
+        while let Some(chunk) = self.chunk(&mut body, &mut pace, doing).await? {
             if chunk.len() > max - text.len() {
                 let detail = format!("its response is longer than {max} bytes");
                 return Err(Error::Protocol(detail));
@@ -371,6 +408,7 @@ impl Http {
             }
             text.extend_from_slice(&chunk);
         }
+        Ok(text)
     }
 
     /// The next chunk of a body; none at its end.
@@ -391,11 +429,18 @@ impl Http {
     }
 }
 
+/// What a request does, for messages.
+fn doing(method: &Method, path: &str) -> String {
+    let resource = path.split('?').next().unwrap_or(path);
+    format!("get a response to {method} {resource}")
+}
+
 /// The error of a daemon that is silent.
 pub fn silent(doing: &str, Silence(limit): Silence) -> Error {
     Error::Silent {
         doing: doing.to_owned(),
         limit,
+        change: None,
     }
 }
 

@@ -39,26 +39,37 @@ mod connect;
 mod error;
 mod exec;
 mod files;
+mod health;
 mod http;
+mod identities;
+mod metrics;
 mod multipart;
 mod notices;
 mod pace;
 mod plan;
 mod services;
+mod signals;
 mod system_info;
-mod timestamp;
+mod time;
+mod version;
+mod warnings;
 mod websocket;
+mod words;
 
 pub use change::{Change, Progress, Task};
-pub use checks::CheckInfo;
+pub use changes::ChangeSelection;
+pub use checks::{CheckInfo, CheckLevel, CheckRefresh, CheckStartup, CheckStatus};
 pub use client::Client;
 pub use connect::{ByteStream, Connect, Connecting, UnixSocket};
-pub use error::{Error, PathProblem};
+pub use error::{Error, PathFailure, PathProblem};
 pub use exec::{Collected, Exec, Process};
-pub use files::{FileInfo, FileKind, FileOptions, Pull, Push};
-pub use services::ServiceInfo;
+pub use files::{FileInfo, FileKind, FileOptions, Pull, Pulled, Push};
+pub use identities::{Identity, IdentityAccess};
+pub use notices::{Notice, NoticeFilter};
+pub use services::{ServiceInfo, ServiceStartup, ServiceStatus};
 pub use system_info::SystemInfo;
-pub use timestamp::Timestamp;
+pub use time::Timestamp;
+pub use warnings::Warning;
 
 /// Size of the chunks that are sent and received, in bytes. The daemon's own
 /// are no larger (`pebble §11.2`).

@@ -46,6 +46,23 @@ pub fn disposition(path: &str) -> String {
     format!("Content-Disposition: form-data; name=\"files\"; filename=\"{quoted}\"")
 }
 
+/// The name of a file in the headers of its part.
+fn filename(head: &str) -> String {
+    let Some((_, rest)) = head.split_once(" filename=\"") else {
+        return String::new();
+    };
+    let mut name = String::new();
+    let mut rest = rest.chars();
+    while let Some(char) = rest.next() {
+        match char {
+            '"' => break,
+            '\\' => name.extend(rest.next()),
+            char => name.push(char),
+        }
+    }
+    name
+}
+
 /// A token of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Token {
@@ -76,6 +93,7 @@ pub struct Parser {
     expects: Expects,
     /// How many bytes of the buffer have no end of the headers.
     searched: usize,
+    filename: String,
 }
 
 impl Parser {
@@ -86,7 +104,13 @@ impl Parser {
             buffer: BytesMut::from("\r\n"),
             expects: Expects::Boundary,
             searched: 0,
+            filename: String::new(),
         }
+    }
+
+    /// The name of the file in the part that began last; empty if it has none.
+    pub fn filename(&self) -> &str {
+        &self.filename
     }
 
     pub fn feed(&mut self, chunk: &[u8]) {
@@ -141,6 +165,7 @@ impl Parser {
         let name = head.split(" name=\"").nth(1);
         let name = name.and_then(|rest| rest.split('"').next());
         let name = name.ok_or("a part has no name")?.to_owned();
+        self.filename = filename(&head);
         self.take(length + end + 4);
         self.expects = Expects::Content;
         Ok(Some(Token::Part(name)))
@@ -238,6 +263,17 @@ mod tests {
         let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
         assert_eq!(boundary_of(&long), None);
         assert_eq!(boundary().len(), 32);
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_read_as_it_was_written() {
+        for path in ["/a", "/a\"b\\", "/\\\"", "/ä =;"] {
+            assert_eq!(filename(&disposition(path)), path);
+        }
+        assert_eq!(
+            filename("Content-Disposition: form-data; name=\"response\""),
+            ""
+        );
     }
 
     #[test]

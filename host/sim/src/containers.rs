@@ -286,7 +286,7 @@ impl Containers {
         let services = self.runtime.block_on(container.client.services(&[]));
         let services = services.into_iter().flatten();
         services
-            .map(|service| (service.name, service.current))
+            .map(|service| (service.name, service.current.as_str().to_owned()))
             .collect()
     }
 

@@ -10,6 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tungstenite::handshake::derive_accept_key;
 
+/// When every change began.
+const BEGIN: &str = "2026-11-22T00:00:00Z";
+
 /// A fault of a daemon. After a stall it does not answer on any connection, like a
 /// paused process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +210,7 @@ impl Daemon {
 
     fn change(&self, runs: bool) -> String {
         format!(
-            r#"{{"id":"1","kind":"exec","status":"Do","ready":{},"tasks":[{{"data":{{"exit-code":3}}}}]}}"#,
+            r#"{{"id":"1","kind":"exec","status":"Do","ready":{},"spawn-time":"{BEGIN}","tasks":[{{"spawn-time":"{BEGIN}","data":{{"exit-code":3}}}}]}}"#,
             !runs
         )
     }

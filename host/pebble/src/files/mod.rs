@@ -3,14 +3,16 @@
 mod directories;
 mod list;
 mod pull;
+mod pull_many;
 mod push;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, PathProblem};
+use crate::{Error, PathFailure, PathProblem};
 
 pub use list::{FileInfo, FileKind};
 pub use pull::Pull;
+pub use pull_many::Pulled;
 pub use push::Push;
 
 /// The largest result for a file that is read or written, in bytes.
@@ -90,15 +92,31 @@ struct PathError {
 /// Results of a request, one for each path.
 type PathResults = Option<Vec<PathResult>>;
 
+impl PathError {
+    fn failure(self) -> PathFailure {
+        PathFailure {
+            problem: PathProblem::of_kind(self.kind.as_deref()),
+            message: self.message,
+        }
+    }
+}
+
 /// The error of the only path of a request, if it has one.
 fn check_path(results: PathResults) -> Result<(), Error> {
     let mut results = results.unwrap_or_default().into_iter();
     match results.find_map(|result| result.error) {
         None => Ok(()),
-        Some(error) => Err(Error::Path {
-            problem: PathProblem::of_kind(error.kind.as_deref()),
-            message: error.message,
-        }),
+        Some(error) => Err(Error::Path(error.failure())),
+    }
+}
+
+/// Rejects a path that is not absolute.
+fn absolute(verb: &str, path: &str) -> Result<(), Error> {
+    match path.starts_with('/') {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "cannot {verb} {path:?}: the path must be absolute"
+        ))),
     }
 }
 
@@ -145,7 +163,7 @@ mod tests {
             let text = format!(r#"[{{"path":"/a","error":{{"message":"m","kind":{kind}}}}}]"#);
             let results: PathResults = serde_json::from_str(&text).unwrap();
             let error = check_path(results).unwrap_err();
-            assert!(matches!(error, Error::Path { problem, .. } if problem == wanted));
+            assert!(matches!(error, Error::Path(failure) if failure.problem == wanted));
         }
         assert_eq!(check_path(None), Ok(()));
     }

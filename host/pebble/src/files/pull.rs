@@ -9,7 +9,8 @@ use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 
 use super::{MAX_RESULTS, PathResults, check_path};
-use crate::http::{Answer, CONNECTION, Http, Outgoing, encoded, silent};
+use crate::client::with_query;
+use crate::http::{Answer, CONNECTION, Http, Outgoing, silent};
 use crate::multipart::{MAX_HEADERS, Parser, Token, boundary_of};
 use crate::pace::Pace;
 use crate::{CHUNK, Client, Error};
@@ -31,8 +32,22 @@ pub struct Pull {
 impl Client {
     /// Opens a file to read it.
     pub async fn pull(&self, path: &str) -> Result<Pull, Error> {
-        let doing = format!("read {path}");
-        let query = format!("/v1/files?action=read&path={}", encoded(path));
+        let mut pull = self.open(&[path], format!("read {path}")).await?;
+        // A file that cannot be opened has no part.
+        match pull.token().await? {
+            Token::Part(name) if name == "files" => Ok(pull),
+            Token::Part(name) if name == "response" => {
+                check_path(pull.results().await?)?;
+                Err(pull.malformed("it has no content"))
+            }
+            _ => Err(pull.malformed("it does not begin with a part")),
+        }
+    }
+
+    /// Opens files, to read one after the other.
+    pub(super) async fn open(&self, paths: &[&str], doing: String) -> Result<Pull, Error> {
+        let paths = paths.iter().map(|path| ("path", *path));
+        let query = with_query("/v1/files", [("action", "read")].into_iter().chain(paths));
         let headers = [("Accept", "multipart/form-data")];
         let http = self.http();
         let body = Outgoing::whole("");
@@ -52,7 +67,7 @@ impl Client {
                 "a file has the content type {kind:?}"
             )));
         };
-        let mut pull = Pull {
+        Ok(Pull {
             doing,
             http: http.clone(),
             body: response.into_body(),
@@ -60,16 +75,7 @@ impl Client {
             data: Bytes::new(),
             ended: false,
             pace: Pace::new(self.silence()),
-        };
-        // A file that cannot be opened has no part.
-        match pull.token().await? {
-            Token::Part(name) if name == "files" => Ok(pull),
-            Token::Part(name) if name == "response" => {
-                pull.results().await?;
-                Err(pull.malformed("it has no content"))
-            }
-            _ => Err(pull.malformed("it does not begin with a part")),
-        }
+        })
     }
 }
 
@@ -84,7 +90,7 @@ impl Pull {
                 Token::Data(data) => self.data = data,
                 Token::PartEnd => match self.token().await? {
                     Token::Part(name) if name == "response" => {
-                        self.results().await?;
+                        check_path(self.results().await?)?;
                         self.ended = true;
                     }
                     _ => return Err(self.malformed("an unknown part comes after the content")),
@@ -97,7 +103,7 @@ impl Pull {
     }
 
     /// Returns the next token of the body; an error if the body ends before.
-    async fn token(&mut self) -> Result<Token, Error> {
+    pub(super) async fn token(&mut self) -> Result<Token, Error> {
         loop {
             match self.parser.next() {
                 Ok(Some(token)) => return Ok(token),
@@ -115,8 +121,13 @@ impl Pull {
         }
     }
 
-    /// Reads the result for the file, and the end of the body.
-    async fn results(&mut self) -> Result<(), Error> {
+    /// The file of the part that began last, as its header names it.
+    pub(super) fn filename(&self) -> &str {
+        self.parser.filename()
+    }
+
+    /// Reads the results for the files, and the end of the body.
+    pub(super) async fn results(&mut self) -> Result<PathResults, Error> {
         let mut text = Vec::new();
         loop {
             match self.token().await? {
@@ -133,10 +144,10 @@ impl Pull {
         }
         // With the body read to its end the connection can be used again.
         let _ = self.body.frame().now_or_never();
-        check_path(Answer::<PathResults>::parse(StatusCode::OK, &text)?.result)
+        Ok(Answer::<PathResults>::parse(StatusCode::OK, &text)?.result)
     }
 
-    fn malformed(&self, detail: &str) -> Error {
+    pub(super) fn malformed(&self, detail: &str) -> Error {
         Error::Protocol(format!("cannot {}: {detail}", self.doing))
     }
 }

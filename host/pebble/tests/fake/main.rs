@@ -11,6 +11,10 @@
 #[path = "../../../../tests/tests/suite/fake_pebble.rs"]
 mod fake_pebble;
 
+mod old;
+#[path = "../../../../tests/tests/suite/old_pebble.rs"]
+mod old_pebble;
+
 use std::time::{Duration, Instant};
 
 use charmhost_pebble::{Client, Error, Exec, FileOptions, Process};
@@ -57,7 +61,7 @@ fn the_error_for_silence_names_its_limit() {
             let start = Instant::now();
             let error = client.plan().await.unwrap_err();
             assert!(start.elapsed() >= SILENCE);
-            let Error::Silent { doing, limit } = &error else {
+            let Error::Silent { doing, limit, .. } = &error else {
                 panic!("another error: {error:?}");
             };
             assert_eq!(*limit, SILENCE);

@@ -1,3 +1,5 @@
+use std::time::UNIX_EPOCH;
+
 use charmhost_pebble::{Client, Error, FileKind, FileOptions, PathProblem};
 
 use crate::daemon::with;
@@ -25,9 +27,9 @@ async fn pull(client: &Client, path: &str) -> Result<Vec<u8>, Error> {
 
 fn problem<T>(result: Result<T, Error>) -> PathProblem {
     match result {
-        Err(Error::Path { problem, message }) => {
-            assert!(!message.is_empty());
-            problem
+        Err(Error::Path(failure)) => {
+            assert!(!failure.message.is_empty());
+            failure.problem
         }
         Err(other) => panic!("another error: {other:?}"),
         Ok(_) => panic!("no error"),
@@ -154,8 +156,102 @@ fn directories_are_listed() {
                 ("pebble.socket", FileKind::Socket, None),
             ]
         );
-        let itself = client.stat(&daemon.path("")).await.unwrap();
-        assert_eq!(itself.kind, FileKind::Directory);
+        let missing = client.list_files(&daemon.path("missing"), None).await;
+        assert_eq!(problem(missing), PathProblem::NotFound);
+        let malformed = client.list_files(&daemon.path(""), Some("[")).await;
+        assert_eq!(problem(malformed), PathProblem::Generic);
+        // The only entry of a file is itself.
+        let file = client.list_files(&daemon.path("a.log"), None).await;
+        assert_eq!(file.unwrap()[0].name, "a.log");
+    });
+}
+
+#[test]
+fn a_path_is_described_and_a_link_is_followed() {
+    with(async |daemon, client| {
+        let path = daemon.path("file");
+        push(&client, &path, b"12345").await.unwrap();
+        std::os::unix::fs::symlink("file", daemon.path("link")).unwrap();
+        let file = client.stat(&path).await.unwrap();
+        assert_eq!((file.name.as_str(), file.size), ("file", Some(5)));
+        assert_eq!(
+            (file.path.as_str(), file.permissions),
+            (path.as_str(), 0o644)
+        );
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let modified = modified.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(file.last_modified.seconds(), modified as f64);
+        let link = client.stat(&daemon.path("link")).await.unwrap();
+        assert_eq!((link.kind, link.size), (FileKind::File, Some(5)));
+        let directory = client.stat(&daemon.path("")).await.unwrap();
+        assert_eq!(
+            (directory.kind, directory.size),
+            (FileKind::Directory, None)
+        );
+        for path in ["relative", ""] {
+            assert!(matches!(client.stat(path).await, Err(Error::Invalid(_))));
+            let listed = client.list_files(path, None).await;
+            assert!(matches!(listed, Err(Error::Invalid(_))));
+        }
+    });
+}
+
+#[test]
+fn many_files_are_read_in_one_request() {
+    with(async |daemon, client| {
+        let large = b"a\r\n--b\r\n\r\n--".repeat(300_000);
+        for (name, content) in [("empty", &b""[..]), ("new\nline", b"x"), ("large", &large)] {
+            push(&client, &daemon.path(name), content).await.unwrap();
+        }
+        let names = ["large", "missing", "empty", "", "new\nline", "large"];
+        let paths: Vec<String> = names.iter().map(|name| daemon.path(name)).collect();
+        let mut held = 0;
+        let hold = |bytes| {
+            held += bytes;
+            Ok::<(), Error>(())
+        };
+        let pulled = client.pull_many(&paths, hold).await.unwrap();
+        let found: Vec<_> = pulled
+            .iter()
+            .map(|file| match &file.content {
+                Ok(content) => Ok(content.as_slice()),
+                Err(failure) => Err(failure.problem),
+            })
+            .collect();
+        assert_eq!(pulled[1].path, paths[1]);
+        assert!(found[0] == Ok(&large) && found[5] == Ok(&large));
+        assert_eq!(
+            found[1..5],
+            [
+                Err(PathProblem::NotFound),
+                Ok(&b""[..]),
+                Err(PathProblem::Generic),
+                Ok(&b"x"[..]),
+            ]
+        );
+        assert!((2 * large.len()..3 * large.len()).contains(&held), "{held}");
+    });
+}
+
+#[test]
+fn the_memory_of_files_that_are_read_whole_is_asked_for() {
+    with(async |daemon, client| {
+        let path = daemon.path("large");
+        push(&client, &path, &[7; 3_000_000]).await.unwrap();
+        let mut left = 1_000_000_usize;
+        let hold = |bytes: usize| match left.checked_sub(bytes) {
+            Some(rest) => {
+                left = rest;
+                Ok(())
+            }
+            None => Err(Error::Invalid("full".to_owned())),
+        };
+        let pulled = client.pull_many(&[path], hold).await;
+        assert_eq!(pulled, Err(Error::Invalid("full".to_owned())));
+        let none = client.pull_many(&[], |_| Ok(())).await;
+        assert!(matches!(none, Err(Error::Invalid(_))), "{none:?}");
+        // The connection of the first request is not used again.
+        client.system_info().await.unwrap();
     });
 }
 

@@ -6,7 +6,11 @@
     clippy::indexing_slicing
 )]
 
+mod changes;
+mod checks;
 mod daemon;
 mod exec;
 mod files;
+mod identities;
+mod notices;
 mod services;
