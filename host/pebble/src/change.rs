@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
+use crate::wire::nullable;
 
 /// Work that the daemon does in the background.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -108,13 +109,6 @@ impl Change {
             .cmp(&key(other))
             .then_with(|| self.id.cmp(&other.id))
     }
-}
-
-/// Deserializes `null` as the default.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

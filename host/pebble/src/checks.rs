@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::client::{each, named, with_query};
 use crate::version::Needed;
-use crate::words::{optional_word, words};
+use crate::wire::{optional_word, words};
 use crate::{Client, Error};
 
 /// How long a check may run on demand, unless the caller says otherwise.

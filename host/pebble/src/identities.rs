@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::named;
 use crate::version::Needed;
-use crate::words::words;
+use crate::wire::words;
 use crate::{Client, Error};
 
 const IDENTITIES: Needed = Needed::Since(15);

@@ -54,7 +54,7 @@ mod time;
 mod version;
 mod warnings;
 mod websocket;
-mod words;
+mod wire;
 
 pub use change::{Change, Progress, Task};
 pub use changes::ChangeSelection;

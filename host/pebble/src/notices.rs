@@ -9,6 +9,7 @@ use crate::client::{checked, each, with_query};
 use crate::http::MAX_LIST;
 use crate::time::{go_duration, optional_duration};
 use crate::version::Needed;
+use crate::wire::nullable;
 use crate::{Client, Error, Timestamp};
 
 /// Versions that have notices.
@@ -39,21 +40,14 @@ pub struct Notice {
     #[serde(default)]
     pub occurrences: u32,
     /// The data of its last occurrence.
-    last_data: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub last_data: BTreeMap<String, String>,
     /// For how long it is not repeated.
     #[serde(default, deserialize_with = "optional_duration")]
     pub repeat_after: Option<Duration>,
     /// After how long the daemon forgets it.
     #[serde(default, deserialize_with = "optional_duration")]
     pub expire_after: Option<Duration>,
-}
-
-impl Notice {
-    /// The data of its last occurrence, by key.
-    pub fn last_data(&self) -> impl Iterator<Item = (&str, &str)> {
-        let data = self.last_data.iter().flatten();
-        data.map(|(key, value)| (key.as_str(), value.as_str()))
-    }
 }
 
 /// Which notices are wanted. An empty list means any.
@@ -206,7 +200,7 @@ mod tests {
                 "last-repeated":"2026-11-22T00:00:00Z","occurrences":1,"expire-after":"168h0m0s"}"#,
         )
         .unwrap();
-        assert_eq!(notice.last_data().count(), 0);
+        assert!(notice.last_data.is_empty());
         assert_eq!(notice.repeat_after, None);
         assert_eq!(
             notice.expire_after,

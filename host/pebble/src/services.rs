@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{each, named, with_query};
-use crate::words::words;
+use crate::wire::words;
 use crate::{Client, Error, Timestamp};
 
 /// How long services may take to start and stop: 30 seconds, as in ops

@@ -49,6 +49,16 @@ impl Model {
         );
     }
 
+    /// Logs that the charm stopped a check of a workload.
+    pub fn log_check_stopped(&mut self, check: &str) {
+        let uid = rustix::process::getuid().as_raw();
+        self.log_security_event(
+            Severity::Warn,
+            &format!("sys_monitor_disabled:{uid},{check}"),
+            &format!("Stopped check {check}"),
+        );
+    }
+
     /// Logs that the charm reboots its machine.
     pub(super) fn log_restart(&mut self) {
         let ThisUnit {

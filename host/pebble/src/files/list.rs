@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::absolute;
 use crate::client::with_query;
 use crate::http::MAX_LIST;
-use crate::words::optional_word;
+use crate::wire::optional_word;
 use crate::{Client, Error, PathFailure, PathProblem, Timestamp};
 
 /// The kind of a file.

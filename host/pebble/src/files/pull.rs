@@ -37,7 +37,7 @@ impl Client {
         match pull.token().await? {
             Token::Part(name) if name == "files" => Ok(pull),
             Token::Part(name) if name == "response" => {
-                check_path(pull.results().await?)?;
+                check_path(pull.results(MAX_RESULTS).await?)?;
                 Err(pull.malformed("it has no content"))
             }
             _ => Err(pull.malformed("it does not begin with a part")),
@@ -90,7 +90,7 @@ impl Pull {
                 Token::Data(data) => self.data = data,
                 Token::PartEnd => match self.token().await? {
                     Token::Part(name) if name == "response" => {
-                        check_path(self.results().await?)?;
+                        check_path(self.results(MAX_RESULTS).await?)?;
                         self.ended = true;
                     }
                     _ => return Err(self.malformed("an unknown part comes after the content")),
@@ -126,13 +126,14 @@ impl Pull {
         self.parser.filename()
     }
 
-    /// Reads the results for the files, and the end of the body.
-    pub(super) async fn results(&mut self) -> Result<PathResults, Error> {
+    /// Reads the results for the files, of at most `max` bytes, and the end of the
+    /// body.
+    pub(super) async fn results(&mut self, max: usize) -> Result<PathResults, Error> {
         let mut text = Vec::new();
         loop {
             match self.token().await? {
-                Token::Data(data) if data.len() > MAX_RESULTS - text.len() => {
-                    return Err(self.malformed("its result is longer than 256 KiB"));
+                Token::Data(data) if data.len() > max - text.len() => {
+                    return Err(self.malformed("its result is longer than expected"));
                 }
                 Token::Data(data) => text.extend(data),
                 Token::PartEnd => break,

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::PathResult;
 use super::pull::Pull;
+use super::{MAX_RESULTS, PathResult};
 use crate::multipart::Token;
 use crate::{Client, Error, PathFailure};
 
@@ -20,6 +20,19 @@ pub struct Pulled {
     pub path: String,
     /// Its content, or why it cannot be read.
     pub content: Result<Vec<u8>, PathFailure>,
+}
+
+impl Pulled {
+    /// The most bytes that are buffered beside the content, when files are read.
+    pub fn capacity(paths: &[String]) -> usize {
+        Pull::CAPACITY + results_size(paths)
+    }
+}
+
+/// The longest results for files, in bytes: messages name their paths.
+fn results_size(paths: &[String]) -> usize {
+    let paths = paths.iter().map(|path| 1024 + 4 * path.len());
+    MAX_RESULTS + paths.sum::<usize>()
 }
 
 /// A part of the response: a file, or the beginning of one that cannot be read to
@@ -61,7 +74,7 @@ impl Client {
                 _ => return Err(pull.malformed("it has a part of another kind").into()),
             }
         }
-        let results = pull.results().await?.unwrap_or_default();
+        let results = pull.results(results_size(paths)).await?.unwrap_or_default();
         let pulled = assigned(paths, results, parts);
         pulled.map_err(|detail| pull.malformed(detail).into())
     }

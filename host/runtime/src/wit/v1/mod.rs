@@ -15,6 +15,7 @@ mod model;
 mod network_bindings;
 mod pebble;
 mod pebble_errors;
+mod pebble_values;
 mod ports;
 mod relations;
 mod secrets;

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use charmhost_pebble::{self as pebble, Client, Error, Exec, Process, Pull, Push};
+use charmhost_pebble::{self as pebble, Client, Error, Exec, Process, Pull, Pulled, Push};
 use charmhost_sandbox::Reservation;
 use wasmtime::component::Resource;
 
 use super::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter, HostProcess};
-use super::bindings::pebble_errors::PebbleError;
-use super::pebble_errors::{closed, error, full, table_error};
+use super::bindings::pebble_errors::{ChangeInfo, PebbleError};
+use super::pebble_errors::{change_info, closed, error, full, path_failure, table_error};
+use super::pebble_values::{
+    check_info, file_info, file_options, identity, level, named_identity, notice_filter,
+    notice_info, service_info, warning_info,
+};
 use crate::containers::{ProcessHandle, PullHandle, PushHandle};
 use crate::state::State;
 
@@ -64,8 +68,7 @@ fn seconds(what: &str, seconds: f64) -> Result<Duration, PebbleError> {
 }
 
 fn waiting(wait: Option<f64>) -> Result<Option<Duration>, PebbleError> {
-    wait.map(|wait| seconds("wait for a change for", wait))
-        .transpose()
+    wait.map(|wait| seconds("wait for", wait)).transpose()
 }
 
 /// The size of the next chunk. Rejects 0, as an empty chunk means the end.
@@ -118,23 +121,8 @@ impl Host for State {
         names: Vec<String>,
     ) -> Result<Vec<wit::ServiceInfo>, PebbleError> {
         let services = self.container(&container)?.services(&names).await;
-        let info = |service: pebble::ServiceInfo| wit::ServiceInfo {
-            name: service.name,
-            startup: match service.startup.as_str() {
-                "enabled" => wit::ServiceStartup::Enabled,
-                "disabled" => wit::ServiceStartup::Disabled,
-                _ => wit::ServiceStartup::Other(service.startup),
-            },
-            current: match service.current.as_str() {
-                "active" => wit::ServiceStatus::Active,
-                "inactive" => wit::ServiceStatus::Inactive,
-                "backoff" => wit::ServiceStatus::Backoff,
-                "error" => wit::ServiceStatus::Error,
-                _ => wit::ServiceStatus::Other(service.current),
-            },
-            current_since: service.current_since.map(pebble::Timestamp::seconds),
-        };
-        Ok(services.map_err(error)?.into_iter().map(info).collect())
+        let services = services.map_err(error)?.into_iter();
+        Ok(services.map(service_info).collect())
     }
 
     async fn checks(
@@ -143,9 +131,9 @@ impl Host for State {
         names: Vec<String>,
         level: Option<wit::CheckLevel>,
     ) -> Result<Vec<wit::CheckInfo>, PebbleError> {
-        let level = level.map(level_name);
+        let level = level.map(self::level);
         let client = self.container(&container)?;
-        let checks = client.checks(&names, level.as_deref()).await;
+        let checks = client.checks(&names, level.as_ref()).await;
         Ok(checks.map_err(error)?.into_iter().map(check_info).collect())
     }
 
@@ -207,6 +195,211 @@ impl Host for State {
         let pull = client.pull(&path).await.map_err(error)?;
         let handle = PullHandle { pull, _reserved };
         self.table.push(handle).map_err(table_error)
+    }
+
+    async fn health(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+        level: Option<wit::CheckLevel>,
+    ) -> Result<bool, PebbleError> {
+        let level = level.map(self::level);
+        let client = self.container(&container)?;
+        client.health(&names, level.as_ref()).await.map_err(error)
+    }
+
+    async fn metrics(&mut self, container: String) -> Result<String, PebbleError> {
+        self.container(&container)?.metrics().await.map_err(error)
+    }
+
+    async fn send_signal(
+        &mut self,
+        container: String,
+        signal: String,
+        services: Vec<String>,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        client.send_signal(&signal, &services).await.map_err(error)
+    }
+
+    async fn start_checks(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+    ) -> Result<Vec<String>, PebbleError> {
+        let client = self.container(&container)?;
+        client.start_checks(&names).await.map_err(error)
+    }
+
+    async fn stop_checks(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+    ) -> Result<Vec<String>, PebbleError> {
+        let client = self.container(&container)?;
+        let stopped = client.stop_checks(&names).await.map_err(error)?;
+        for check in &stopped {
+            self.charm.model.log_check_stopped(check);
+        }
+        Ok(stopped)
+    }
+
+    async fn refresh_check(
+        &mut self,
+        container: String,
+        name: String,
+        timeout: Option<f64>,
+    ) -> Result<wit::CheckRefresh, PebbleError> {
+        let client = self.container(&container)?;
+        let refreshed = client.refresh_check(&name, waiting(timeout)?).await;
+        let pebble::CheckRefresh { info, error } = refreshed.map_err(self::error)?;
+        let info = check_info(info);
+        Ok(wit::CheckRefresh { info, error })
+    }
+
+    async fn changes(
+        &mut self,
+        container: String,
+        selection: wit::ChangeSelection,
+        service: Option<String>,
+    ) -> Result<Vec<ChangeInfo>, PebbleError> {
+        let client = self.container(&container)?;
+        let selection = match selection {
+            wit::ChangeSelection::All => pebble::ChangeSelection::All,
+            wit::ChangeSelection::InProgress => pebble::ChangeSelection::InProgress,
+            wit::ChangeSelection::Ready => pebble::ChangeSelection::Ready,
+        };
+        let changes = client.changes(selection, service.as_deref()).await;
+        let changes = changes.map_err(error)?.into_iter();
+        Ok(changes.map(change_info).collect())
+    }
+
+    async fn change(&mut self, container: String, id: String) -> Result<ChangeInfo, PebbleError> {
+        let client = self.container(&container)?;
+        client.change(&id).await.map(change_info).map_err(error)
+    }
+
+    async fn wait_change(
+        &mut self,
+        container: String,
+        id: String,
+        timeout: Option<f64>,
+    ) -> Result<ChangeInfo, PebbleError> {
+        let client = self.container(&container)?;
+        let change = client.wait_change(&id, waiting(timeout)?).await;
+        change.map(change_info).map_err(error)
+    }
+
+    async fn abort_change(
+        &mut self,
+        container: String,
+        id: String,
+    ) -> Result<ChangeInfo, PebbleError> {
+        let client = self.container(&container)?;
+        let change = client.abort_change(&id).await;
+        change.map(change_info).map_err(error)
+    }
+
+    async fn notify(
+        &mut self,
+        container: String,
+        key: String,
+        data: Vec<(String, String)>,
+        repeat_after: Option<f64>,
+    ) -> Result<String, PebbleError> {
+        let client = self.container(&container)?;
+        let repeat_after = repeat_after.map(|after| seconds("repeat a notice after", after));
+        let data = data
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let id = client.notify(&key, data, repeat_after.transpose()?).await;
+        id.map_err(error)
+    }
+
+    async fn notice(
+        &mut self,
+        container: String,
+        id: String,
+    ) -> Result<wit::NoticeInfo, PebbleError> {
+        let client = self.container(&container)?;
+        client.notice(&id).await.map(notice_info).map_err(error)
+    }
+
+    async fn notices(
+        &mut self,
+        container: String,
+        filter: wit::NoticeFilter,
+    ) -> Result<Vec<wit::NoticeInfo>, PebbleError> {
+        let client = self.container(&container)?;
+        let notices = client.notices(&notice_filter(filter)).await;
+        let notices = notices.map_err(error)?.into_iter();
+        Ok(notices.map(notice_info).collect())
+    }
+
+    async fn warnings(
+        &mut self,
+        container: String,
+        all: bool,
+    ) -> Result<Vec<wit::WarningInfo>, PebbleError> {
+        let warnings = self.container(&container)?.warnings(all).await;
+        let warnings = warnings.map_err(error)?.into_iter();
+        Ok(warnings.map(warning_info).collect())
+    }
+
+    async fn acknowledge_warnings(
+        &mut self,
+        container: String,
+        until: f64,
+    ) -> Result<u32, PebbleError> {
+        let client = self.container(&container)?;
+        let until = pebble::Timestamp::from_seconds(until).ok_or_else(|| {
+            PebbleError::InvalidInput(format!(
+                "cannot acknowledge warnings up to {until}: no calendar has that time"
+            ))
+        })?;
+        client.acknowledge_warnings(until).await.map_err(error)
+    }
+
+    async fn identities(&mut self, container: String) -> Result<Vec<wit::Identity>, PebbleError> {
+        let identities = self.container(&container)?.identities().await;
+        let identities = identities.map_err(error)?.into_iter();
+        Ok(identities.map(identity).collect())
+    }
+
+    async fn replace_identities(
+        &mut self,
+        container: String,
+        identities: Vec<wit::Identity>,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        let identities = identities.into_iter().map(named_identity);
+        client.replace_identities(identities).await.map_err(error)
+    }
+
+    async fn remove_identities(
+        &mut self,
+        container: String,
+        names: Vec<String>,
+    ) -> Result<(), PebbleError> {
+        let client = self.container(&container)?;
+        client.remove_identities(&names).await.map_err(error)
+    }
+
+    async fn pull_many(
+        &mut self,
+        container: String,
+        paths: Vec<String>,
+    ) -> Result<Vec<wit::PulledFile>, PebbleError> {
+        let client = self.container(&container)?;
+        let reserved = self.memory.reserve(Pulled::capacity(&paths));
+        let mut reserved = reserved.map_err(full)?;
+        let hold = |bytes| reserved.grow(bytes).map_err(full);
+        let pulled = client.pull_many(&paths, hold).await?.into_iter();
+        let pulled = pulled.map(|file| wit::PulledFile {
+            path: file.path,
+            content: file.content.map_err(path_failure),
+        });
+        Ok(pulled.collect())
     }
 
     async fn push(
@@ -407,76 +600,6 @@ impl HostProcess for State {
 fn taken(mut chunk: Vec<u8>) -> Vec<u8> {
     chunk.truncate(CHUNK as usize);
     chunk
-}
-
-fn level_name(level: wit::CheckLevel) -> String {
-    match level {
-        wit::CheckLevel::Alive => "alive".to_owned(),
-        wit::CheckLevel::Ready => "ready".to_owned(),
-        wit::CheckLevel::Other(name) => name,
-    }
-}
-
-fn check_info(check: pebble::CheckInfo) -> wit::CheckInfo {
-    wit::CheckInfo {
-        name: check.name,
-        level: match check.level.as_str() {
-            "" => None,
-            "alive" => Some(wit::CheckLevel::Alive),
-            "ready" => Some(wit::CheckLevel::Ready),
-            _ => Some(wit::CheckLevel::Other(check.level)),
-        },
-        startup: check.startup.map(|startup| match startup.as_str() {
-            "enabled" => wit::CheckStartup::Enabled,
-            "disabled" => wit::CheckStartup::Disabled,
-            _ => wit::CheckStartup::Other(startup),
-        }),
-        status: match check.status.as_str() {
-            "up" => wit::CheckStatus::Up,
-            "down" => wit::CheckStatus::Down,
-            "inactive" => wit::CheckStatus::Inactive,
-            _ => wit::CheckStatus::Other(check.status),
-        },
-        successes: check.successes,
-        failures: check.failures,
-        threshold: check.threshold,
-        change_id: check.change_id,
-    }
-}
-
-fn file_options(options: wit::FileOptions) -> pebble::FileOptions {
-    pebble::FileOptions {
-        permissions: options.permissions,
-        user_id: options.user_id,
-        user: options.user,
-        group_id: options.group_id,
-        group: options.group,
-        make_parents: options.make_parents,
-    }
-}
-
-fn file_info(info: pebble::FileInfo) -> wit::FileInfo {
-    let kind = match info.kind {
-        pebble::FileKind::File => wit::FileKind::Regular,
-        pebble::FileKind::Directory => wit::FileKind::Directory,
-        pebble::FileKind::Symlink => wit::FileKind::Symlink,
-        pebble::FileKind::Socket => wit::FileKind::Socket,
-        pebble::FileKind::NamedPipe => wit::FileKind::NamedPipe,
-        pebble::FileKind::Device => wit::FileKind::Device,
-        pebble::FileKind::Unknown => wit::FileKind::Unknown,
-    };
-    wit::FileInfo {
-        path: info.path,
-        name: info.name,
-        kind,
-        size: info.size.map(|size| size as f64),
-        permissions: u32::from_str_radix(&info.permissions, 8).unwrap_or_default(),
-        last_modified: info.last_modified.seconds(),
-        user_id: info.user_id,
-        user: info.user,
-        group_id: info.group_id,
-        group: info.group,
-    }
 }
 
 fn command_of(command: Vec<String>, options: wit::ExecOptions) -> Result<Exec, PebbleError> {

@@ -28,25 +28,42 @@ pub(super) fn error(error: Error) -> PebbleError {
             kind,
             message,
         }),
-        Error::Path { problem, message } => PebbleError::Path(wit::PathFailure {
-            kind: match problem {
-                pebble::PathProblem::NotFound => wit::PathErrorKind::NotFound,
-                pebble::PathProblem::PermissionDenied => wit::PathErrorKind::PermissionDenied,
-                pebble::PathProblem::Generic => wit::PathErrorKind::GenericFileError,
-            },
-            message,
-        }),
+        Error::Path(failure) => PebbleError::Path(path_failure(failure)),
         Error::Change(change) => PebbleError::Change(change_info(*change)),
-        Error::Timeout { change, .. } => PebbleError::Timeout(wit::TimeoutFailure {
-            message: text,
-            change_id: change,
-        }),
-        Error::Silent { .. } => PebbleError::Timeout(wit::TimeoutFailure {
-            message: text,
-            change_id: None,
+        Error::Timeout { change, .. } | Error::Silent { change, .. } => {
+            PebbleError::Timeout(wit::TimeoutFailure {
+                message: text,
+                change_id: change,
+            })
+        }
+        Error::Unsupported {
+            message,
+            needed,
+            found,
+        } => PebbleError::Unsupported(wit::VersionMismatch {
+            message,
+            needed,
+            found,
         }),
         Error::Invalid(_) => PebbleError::InvalidInput(text),
         _ => PebbleError::Other(failure(PROTOCOL, text)),
+    }
+}
+
+impl From<Error> for PebbleError {
+    fn from(error: Error) -> Self {
+        self::error(error)
+    }
+}
+
+pub(super) fn path_failure(failure: pebble::PathFailure) -> wit::PathFailure {
+    wit::PathFailure {
+        kind: match failure.problem {
+            pebble::PathProblem::NotFound => wit::PathErrorKind::NotFound,
+            pebble::PathProblem::PermissionDenied => wit::PathErrorKind::PermissionDenied,
+            pebble::PathProblem::Generic => wit::PathErrorKind::GenericFileError,
+        },
+        message: failure.message,
     }
 }
 

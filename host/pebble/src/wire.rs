@@ -1,4 +1,4 @@
-//! Words of the daemon as variants.
+//! Fields of responses that may be absent, or have a word of a newer daemon.
 
 use serde::{Deserialize, Deserializer};
 
@@ -44,4 +44,11 @@ pub(crate) fn optional_word<'de, D: Deserializer<'de>, T: From<String>>(
 ) -> Result<Option<T>, D::Error> {
     let word = Option::<String>::deserialize(deserializer)?;
     Ok(word.filter(|word| !word.is_empty()).map(T::from))
+}
+
+/// Deserializes `null` as the default.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
