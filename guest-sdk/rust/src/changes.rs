@@ -1,11 +1,13 @@
 //! Changes: work that Pebble does by itself.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use crate::bindings::pebble;
 use crate::bindings::pebble_errors as wit;
-use crate::time;
+use crate::error::ModelResult;
+use crate::{Container, Result, time};
 
 /// A change of a container: work that its Pebble does by itself, for example the
 /// start of services.
@@ -56,6 +58,63 @@ pub struct Task {
     pub ready_time: Option<SystemTime>,
     /// The exit code, for a command that ended.
     pub exit_code: Option<i32>,
+}
+
+/// Which changes are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeSelection {
+    /// All that Pebble remembers.
+    All,
+    /// Those that have not ended.
+    InProgress,
+    /// Those that have ended.
+    Ready,
+}
+
+impl Container {
+    /// Returns changes in the order in which they began.
+    #[track_caller]
+    pub fn changes(&self, selection: ChangeSelection) -> Result<Vec<Change>> {
+        let changes = pebble::changes(self.name(), to_wit(selection), None).model()?;
+        Ok(changes.into_iter().map(from_wit).collect())
+    }
+
+    /// Returns changes of a service in the order in which they began.
+    #[track_caller]
+    pub fn changes_of(&self, service: &str, selection: ChangeSelection) -> Result<Vec<Change>> {
+        let changes = pebble::changes(self.name(), to_wit(selection), Some(service)).model()?;
+        Ok(changes.into_iter().map(from_wit).collect())
+    }
+
+    /// Returns the change with an id.
+    #[track_caller]
+    pub fn change(&self, id: &str) -> Result<Change> {
+        pebble::change(self.name(), id).model().map(from_wit)
+    }
+
+    /// Waits until a change has ended, up to a limit, and returns it, also if it ended
+    /// with an error: [`Change::err`].
+    #[track_caller]
+    pub fn wait_change(&self, id: &str, limit: Duration) -> Result<Change> {
+        let limit = Some(limit.as_secs_f64());
+        pebble::wait_change(self.name(), id, limit)
+            .model()
+            .map(from_wit)
+    }
+
+    /// Aborts a change, and returns it, usually before it has ended.
+    #[track_caller]
+    pub fn abort_change(&self, id: &str) -> Result<Change> {
+        pebble::abort_change(self.name(), id).model().map(from_wit)
+    }
+}
+
+fn to_wit(selection: ChangeSelection) -> pebble::ChangeSelection {
+    match selection {
+        ChangeSelection::All => pebble::ChangeSelection::All,
+        ChangeSelection::InProgress => pebble::ChangeSelection::InProgress,
+        ChangeSelection::Ready => pebble::ChangeSelection::Ready,
+    }
 }
 
 impl Change {

@@ -1,12 +1,12 @@
 //! Workload containers.
 
-use std::time::SystemTime;
+use std::panic::Location;
 
 use crate::bindings::pebble as wit;
+use crate::bindings::pebble_errors::PebbleError;
 use crate::error::ModelResult;
-use crate::layer::LayerText;
 use crate::{
-    Command, Error, ErrorKind, FileInfo, FileOptions, FileReader, FileWriter, Result, files, time,
+    Command, Error, ErrorKind, FileInfo, FileOptions, FileReader, FileWriter, Result, files,
 };
 
 /// A workload container of this unit, by its name in the charm's metadata.
@@ -27,110 +27,6 @@ pub struct SystemInfo {
     pub version: String,
     /// Changes with every start of the container.
     pub boot_id: String,
-}
-
-/// Whether a service or a check starts automatically.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Startup {
-    /// It does.
-    Enabled,
-    /// It does not.
-    Disabled,
-    /// A word of a newer Pebble.
-    Other(String),
-}
-
-/// What a service does now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ServiceStatus {
-    /// It runs.
-    Active,
-    /// It does not run.
-    Inactive,
-    /// It exited and is about to be started again.
-    Backoff,
-    /// It failed and is not started again.
-    Error,
-    /// A word of a newer Pebble.
-    Other(String),
-}
-
-/// A service of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServiceInfo {
-    /// Its name.
-    pub name: String,
-    /// Whether it starts automatically.
-    pub startup: Startup,
-    /// What it does now.
-    pub current: ServiceStatus,
-    /// When `current` last changed; `None` if it was never started.
-    pub current_since: Option<SystemTime>,
-}
-
-impl ServiceInfo {
-    /// Whether it is running.
-    pub fn is_running(&self) -> bool {
-        self.current == ServiceStatus::Active
-    }
-}
-
-/// Level of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CheckLevel {
-    /// Whether the workload is alive.
-    Alive,
-    /// Whether the workload is ready to serve.
-    Ready,
-    /// A word of a newer Pebble.
-    Other(String),
-}
-
-/// What a check has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CheckStatus {
-    /// The workload is well, or the check has not run yet.
-    Up,
-    /// It failed as often in a row as its threshold.
-    Down,
-    /// The check was stopped.
-    Inactive,
-    /// A word of a newer Pebble.
-    Other(String),
-}
-
-/// A check of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CheckInfo {
-    /// Its name.
-    pub name: String,
-    /// Its level, if it has one.
-    pub level: Option<CheckLevel>,
-    /// Whether it starts automatically; `None` before Pebble v1.19.
-    pub startup: Option<Startup>,
-    /// What it has found.
-    pub status: CheckStatus,
-    /// Number of consecutive successes; `None` before Pebble v1.23.
-    pub successes: Option<u32>,
-    /// Number of consecutive failures.
-    pub failures: u32,
-    /// Number of consecutive failures at which it is down.
-    pub threshold: u32,
-    /// The change that runs it; `None` if it is inactive, or before Pebble v1.11.
-    pub change_id: Option<String>,
-}
-
-impl CheckInfo {
-    /// Whether it is up.
-    pub fn is_up(&self) -> bool {
-        self.status == CheckStatus::Up
-    }
 }
 
 impl Container {
@@ -159,89 +55,10 @@ impl Container {
         })
     }
 
-    /// Adds a layer, a [`Layer`](crate::Layer) or YAML text, with a new label.
-    /// Services do not change before [`Container::replan`].
+    /// Returns metrics of services and checks in the text format of Prometheus.
     #[track_caller]
-    pub fn add_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
-        wit::add_layer(&self.name, label, &layer.into().0, false).model()
-    }
-
-    /// The same, but merges it into the layer with the label, if there is one.
-    #[track_caller]
-    pub fn combine_layer(&self, label: &str, layer: impl Into<LayerText>) -> Result<()> {
-        wit::add_layer(&self.name, label, &layer.into().0, true).model()
-    }
-
-    /// Returns all layers combined, as YAML text.
-    #[track_caller]
-    pub fn plan(&self) -> Result<String> {
-        wit::get_plan(&self.name).model()
-    }
-
-    /// Returns all services.
-    #[track_caller]
-    pub fn services(&self) -> Result<Vec<ServiceInfo>> {
-        let services = wit::services(&self.name, &[]).model()?;
-        Ok(services.into_iter().map(service).collect())
-    }
-
-    /// Returns the service with a name, if it exists.
-    #[track_caller]
-    pub fn service(&self, name: &str) -> Result<Option<ServiceInfo>> {
-        let services = wit::services(&self.name, &[name.to_owned()]).model()?;
-        Ok(services.into_iter().map(service).next())
-    }
-
-    /// Returns all checks.
-    #[track_caller]
-    pub fn checks(&self) -> Result<Vec<CheckInfo>> {
-        let checks = wit::checks(&self.name, &[], None).model()?;
-        Ok(checks.into_iter().map(check).collect())
-    }
-
-    /// Returns the check with a name, if it exists.
-    #[track_caller]
-    pub fn check(&self, name: &str) -> Result<Option<CheckInfo>> {
-        let checks = wit::checks(&self.name, &[name.to_owned()], None).model()?;
-        Ok(checks.into_iter().map(check).next())
-    }
-
-    /// Starts the services with `startup: enabled`, and waits for that for up to 30
-    /// seconds.
-    #[track_caller]
-    pub fn autostart(&self) -> Result<()> {
-        wit::autostart(&self.name, None).model().map(drop)
-    }
-
-    /// Restarts services whose configuration changed, starts those with `startup:
-    /// enabled`, and waits for that for up to 30 seconds.
-    #[track_caller]
-    pub fn replan(&self) -> Result<()> {
-        wit::replan(&self.name, None).model().map(drop)
-    }
-
-    /// Starts services and their requirements, and waits for that for up to 30
-    /// seconds.
-    #[track_caller]
-    pub fn start<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        let started = wit::start_services(&self.name, &names(services), None);
-        started.model().map(drop)
-    }
-
-    /// Stops services and those that require them, and waits for that for up to 30
-    /// seconds.
-    #[track_caller]
-    pub fn stop<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        let stopped = wit::stop_services(&self.name, &names(services), None);
-        stopped.model().map(drop)
-    }
-
-    /// Restarts services, starts those that are stopped, and waits for that for up
-    /// to 30 seconds.
-    #[track_caller]
-    pub fn restart<N: Into<String>>(&self, services: impl IntoIterator<Item = N>) -> Result<()> {
-        let restarted = wit::restart_services(&self.name, &names(services), None);
-        restarted.model().map(drop)
+    pub fn metrics(&self) -> Result<String> {
+        wit::metrics(&self.name).model()
     }
 
     /// Reads a whole file.
@@ -258,6 +75,24 @@ impl Container {
             let message = format!("cannot read {path} of {} as text: {error}", self.name);
             Error::new(ErrorKind::InvalidValue, message)
         })
+    }
+
+    /// Reads several files whole, in one request. A file that cannot be read does not
+    /// fail the others.
+    #[track_caller]
+    pub fn pull_many<P: Into<String>>(
+        &self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<(String, Result<Vec<u8>>)>> {
+        let location = Location::caller();
+        let files = wit::pull_many(&self.name, &names(paths))
+            .model()?
+            .into_iter();
+        let content = |file: wit::PulledFile| {
+            let content = file.content.map_err(PebbleError::Path).model();
+            (file.path, content.map_err(|error| error.at(location)))
+        };
+        Ok(files.map(content).collect())
     }
 
     /// Opens a file for reading in chunks.
@@ -363,51 +198,6 @@ impl Container {
     }
 }
 
-fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
+pub(crate) fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
     names.into_iter().map(Into::into).collect()
-}
-
-fn service(service: wit::ServiceInfo) -> ServiceInfo {
-    ServiceInfo {
-        name: service.name,
-        startup: match service.startup {
-            wit::ServiceStartup::Enabled => Startup::Enabled,
-            wit::ServiceStartup::Disabled => Startup::Disabled,
-            wit::ServiceStartup::Other(word) => Startup::Other(word),
-        },
-        current: match service.current {
-            wit::ServiceStatus::Active => ServiceStatus::Active,
-            wit::ServiceStatus::Inactive => ServiceStatus::Inactive,
-            wit::ServiceStatus::Backoff => ServiceStatus::Backoff,
-            wit::ServiceStatus::Error => ServiceStatus::Error,
-            wit::ServiceStatus::Other(word) => ServiceStatus::Other(word),
-        },
-        current_since: service.current_since.map(time::from_seconds),
-    }
-}
-
-fn check(check: wit::CheckInfo) -> CheckInfo {
-    CheckInfo {
-        name: check.name,
-        level: check.level.map(|level| match level {
-            wit::CheckLevel::Alive => CheckLevel::Alive,
-            wit::CheckLevel::Ready => CheckLevel::Ready,
-            wit::CheckLevel::Other(word) => CheckLevel::Other(word),
-        }),
-        startup: check.startup.map(|startup| match startup {
-            wit::CheckStartup::Enabled => Startup::Enabled,
-            wit::CheckStartup::Disabled => Startup::Disabled,
-            wit::CheckStartup::Other(word) => Startup::Other(word),
-        }),
-        status: match check.status {
-            wit::CheckStatus::Up => CheckStatus::Up,
-            wit::CheckStatus::Down => CheckStatus::Down,
-            wit::CheckStatus::Inactive => CheckStatus::Inactive,
-            wit::CheckStatus::Other(word) => CheckStatus::Other(word),
-        },
-        successes: check.successes,
-        failures: check.failures,
-        threshold: check.threshold,
-        change_id: check.change_id,
-    }
 }

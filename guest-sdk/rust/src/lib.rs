@@ -60,6 +60,7 @@ mod actions;
 mod bindings;
 mod changes;
 mod charm;
+mod checks;
 mod config;
 mod container;
 mod context;
@@ -68,18 +69,22 @@ mod error;
 mod events;
 mod exec;
 mod files;
+mod identities;
 mod juju_version;
 mod layer;
 mod logging;
 mod model;
 mod network;
 mod normalise;
+mod notices;
 mod objects;
 mod observe;
+mod plan;
 mod ports;
 mod relations;
 mod run;
 mod secrets;
+mod services;
 mod settlement;
 mod status;
 mod stored;
@@ -87,29 +92,35 @@ mod time;
 mod tools;
 mod unit;
 
-pub use changes::{Change, Task};
+pub use changes::{Change, ChangeSelection, Task};
 pub use charm::Charm;
+pub use checks::{CheckInfo, CheckLevel, CheckRefresh, CheckStatus};
 pub use config::{config, config_or_blocked};
-pub use container::{
-    CheckInfo, CheckLevel, CheckStatus, Container, ServiceInfo, ServiceStatus, Startup, SystemInfo,
-};
+pub use container::{Container, SystemInfo};
 pub use context::{Context, context};
 pub use databags::{FromDatabag, Plain, ToDatabag};
 pub use error::{Error, ErrorKind, PathErrorKind, Result};
 pub use events::*;
 pub use exec::{Command, Output, Process};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
+pub use identities::{Identity, IdentityAccess};
 pub use juju_version::JujuVersion;
-pub use layer::{Check, Layer, LayerText, Override, Service};
+pub use layer::{
+    Check, ExecCheck, HttpCheck, Layer, LayerText, LogTarget, LogTargetType, Override, Period,
+    Reaction, Service, TcpCheck,
+};
 pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
+pub use notices::{Notice, NoticeFilter, Warning};
 pub use objects::{Custom, Object, Source};
 pub use observe::{
     Fallible, Handler, Observe, ObserveContainer, ObserveRelation, ObserveStorage, Value,
 };
+pub use plan::Plan;
 pub use ports::{Port, Protocol};
 pub use relations::{Databag, Relation, relation, relation_with_id, relations};
 pub use secrets::{Rotation, Secret, SecretContent, SecretInfo, SecretMetadata, owned_secrets};
+pub use services::{ServiceInfo, ServiceStatus, Startup, Waiting};
 pub use settlement::{Deferral, Deferred, Settlement};
 pub use status::{Status, StatusKind};
 pub use stored::Stored;

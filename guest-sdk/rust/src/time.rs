@@ -15,3 +15,8 @@ pub(crate) fn to_seconds(time: SystemTime) -> f64 {
         Err(earlier) => -earlier.duration().as_secs_f64(),
     }
 }
+
+/// Converts a number of seconds.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}

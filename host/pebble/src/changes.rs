@@ -37,7 +37,7 @@ struct Act {
 /// How waiting for a change ended.
 pub(crate) enum Waited {
     /// The change is over.
-    Ready(Change),
+    Ready(Box<Change>),
     /// The caller's limit has passed.
     Limit,
 }
@@ -91,7 +91,7 @@ impl Client {
         let limit = limit.unwrap_or(PATIENCE);
         let waited = self.wait_ready(id, Some(limit)).await;
         match waited.map_err(|error| error.with_change(id))? {
-            Waited::Ready(change) => Ok(change),
+            Waited::Ready(change) => Ok(*change),
             Waited::Limit => Err(Error::Timeout {
                 doing: format!("finish change {id}"),
                 limit,
@@ -117,7 +117,7 @@ impl Client {
             // A timeout of 0 would mean none.
             let slice = slice.max(Duration::from_millis(1));
             if let Some(change) = self.wait_slice(id, slice, left).await? {
-                return Ok(Waited::Ready(change));
+                return Ok(Waited::Ready(Box::new(change)));
             }
             if end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(Waited::Limit);

@@ -36,9 +36,11 @@ impl Client {
         Ok(())
     }
 
-    /// Returns the combined layers as YAML text.
-    pub async fn plan(&self) -> Result<String, Error> {
-        Ok(self.get("/v1/plan?format=yaml").await?.result)
+    /// Returns the combined layers. The daemon has them as YAML only.
+    pub async fn plan(&self) -> Result<Value, Error> {
+        let text: String = self.get("/v1/plan?format=yaml").await?.result;
+        charmhost_yaml::parse_with_number_keys(&text)
+            .map_err(|error| Error::Protocol(format!("its plan is not YAML: {error}")))
     }
 }
 

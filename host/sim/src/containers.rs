@@ -297,8 +297,7 @@ impl Containers {
         let mut found = Vec::new();
         for (name, container) in &self.running {
             let plan = self.runtime.block_on(container.client.plan());
-            let plan = plan.ok().and_then(|plan| charmhost_yaml::parse(&plan).ok());
-            let services = plan.as_ref().and_then(|plan| plan.get("services"));
+            let services = plan.as_ref().ok().and_then(|plan| plan.get("services"));
             let services = services.and_then(Value::as_object);
             for (service, section) in services.into_iter().flatten() {
                 if let Some(program) = program(section)
@@ -322,10 +321,8 @@ impl Containers {
     pub fn records(&self) -> Vec<ContainerRecord> {
         let record = |name: &String| {
             let running = self.running.get(name);
-            let plan = running.and_then(|container| {
-                let plan = self.runtime.block_on(container.client.plan()).ok()?;
-                charmhost_yaml::parse(&plan).ok()
-            });
+            let plan =
+                running.and_then(|container| self.runtime.block_on(container.client.plan()).ok());
             ContainerRecord {
                 name: name.clone(),
                 can_connect: running.is_some(),

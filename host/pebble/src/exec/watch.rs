@@ -22,7 +22,7 @@ pub struct Watch {
     timeout: Option<Duration>,
     started: Instant,
     /// The change, once the command has exited.
-    exited: Option<Change>,
+    exited: Option<Box<Change>>,
 }
 
 /// The result of [`Watch::while_running`].
@@ -119,7 +119,7 @@ impl Watch {
         match (code, &change.err) {
             (Some(code), None) => Ok(code),
             (Some(-1), Some(_)) if self.had_time() => Err(self.too_long()),
-            (_, Some(_)) => Err(Error::Change(Box::new(change))),
+            (_, Some(_)) => Err(Error::Change(change)),
             (None, None) => {
                 let detail = "a command has exited without an exit code";
                 Err(Error::Protocol(detail.to_owned()))

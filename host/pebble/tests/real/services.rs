@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use charmhost_pebble::{Client, Error, ServiceStartup, ServiceStatus};
+use serde_json::json;
 
 use crate::daemon::{error_response, with};
 
@@ -46,7 +47,7 @@ fn a_missing_daemon_is_one_error() {
 #[test]
 fn layers_are_combined_to_a_plan() {
     with(async |_, client| {
-        assert_eq!(client.plan().await.unwrap(), "{}\n");
+        assert_eq!(client.plan().await.unwrap(), json!({}));
         client.add_layer("one", LAYER, false).await.unwrap();
         let (status, message) = error_response(client.add_layer("one", LAYER, false).await);
         assert_eq!(
@@ -61,10 +62,17 @@ fn layers_are_combined_to_a_plan() {
             )
             .await
             .unwrap();
+        let odd = r#"{"K": "v", "yes": "no", "1": "0o17", "T": "12:30", "N": "", "L": "a\nb"}"#;
+        let merged =
+            format!("services: {{b: {{override: merge, user-id: 0, environment: {odd}}}}}");
+        client.add_layer("one", &merged, true).await.unwrap();
         let plan = client.plan().await.unwrap();
-        assert!(
-            plan.contains("K: v") && plan.contains("command: sleep 1000"),
-            "{plan}"
+        assert_eq!(
+            plan["services"]["b"],
+            json!({
+                "override": "replace", "command": "sleep 1000", "user-id": 0,
+                "environment": {"K": "v", "yes": "no", "1": "0o17", "T": "12:30", "N": "", "L": "a\nb"},
+            })
         );
         let (status, _) = error_response(client.add_layer("two", "services: [", false).await);
         assert_eq!(status, 400);

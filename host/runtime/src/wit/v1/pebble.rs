@@ -112,7 +112,8 @@ impl Host for State {
     }
 
     async fn get_plan(&mut self, container: String) -> Result<String, PebbleError> {
-        self.container(&container)?.plan().await.map_err(error)
+        let plan = self.container(&container)?.plan().await;
+        plan.map(|plan| plan.to_string()).map_err(error)
     }
 
     async fn services(
