@@ -165,7 +165,7 @@ impl Containers {
             "a": container.service("a")?.map(|service| service.is_running()),
             "none": container.service("none")?.is_none(),
             "check": container.check("up")?.map(|check| check.is_up()),
-            "merged": plan.contains("second"),
+            "merged": plan.services["b"].summary.as_deref() == Some("second"),
             "version": container.system_info()?.version,
         }))
     }
