@@ -267,7 +267,9 @@ impl Containers {
         let pairs = data
             .iter()
             .map(|(key, text)| (key.as_str(), text.0.as_str()));
-        let notified = self.runtime.block_on(container.client.notify(key, pairs));
+        let notified = self
+            .runtime
+            .block_on(container.client.notify(key, pairs, None));
         notified.map_err(|error| reject(error.to_string()))
     }
 
