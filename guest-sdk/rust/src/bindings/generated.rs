@@ -43,7 +43,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result39 = match l2 {
@@ -219,7 +219,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -381,7 +381,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -544,7 +544,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result37 = match l3 {
@@ -781,7 +781,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result56 = match l2 {
@@ -1027,7 +1027,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result52 = match l3 {
@@ -1319,7 +1319,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = *ptr0.add(0).cast::<*mut u8>();
           let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -1532,7 +1532,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import9(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import9(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: i32, _: i32, ) { crate::bindings::no_host() }
           wit_import9(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, result4_0, result4_1, result4_2, result5_0, result5_1, result7_0, result7_1, result7_2, result8_0, result8_1);
         }
       }
@@ -2233,7 +2233,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result39 = match l5 {
@@ -2409,7 +2409,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4.cast_mut(), len4, ptr5.cast_mut(), len5, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result42 = match l8 {
@@ -2573,7 +2573,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result213 = match l2 {
@@ -3403,7 +3403,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result219 = match l6 {
@@ -4237,7 +4237,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(_rt::as_i32(&id), result2_0, result2_1, result2_2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result39 = match l5 {
@@ -4403,7 +4403,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(name0.clone() as i32, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result38 = match l4 {
@@ -4638,7 +4638,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import6(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import6(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import6(ptr0.cast_mut(), len0, result2, len2, result4_0, result4_1, result4_2, ptr5);
           let l7 = i32::from(*ptr5.add(0).cast::<u8>());
           let result48 = match l7 {
@@ -4889,7 +4889,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { crate::bindings::no_host() }
           wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
         }
       }
@@ -5020,7 +5020,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result37 = match l2 {
@@ -5184,7 +5184,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result64 = match l2 {
@@ -5446,7 +5446,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
           wit_import1(ptr0);
           let l2 = i32::from(*ptr0.add(0).cast::<u8>());
           let result85 = match l2 {
@@ -5843,7 +5843,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result74 = match l4 {
@@ -6748,7 +6748,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6795,7 +6795,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6844,7 +6844,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn drop(_: i32, ) { unreachable!() }
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
           
           unsafe { drop(_handle as i32); }
         }
@@ -6871,7 +6871,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -7237,7 +7237,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result104 = match l3 {
@@ -7598,7 +7598,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result102 = match l2 {
@@ -7953,7 +7953,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = *ptr0.add(0).cast::<*mut u8>();
             let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
@@ -7990,7 +7990,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result104 = match l3 {
@@ -8350,7 +8350,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result102 = match l2 {
@@ -8707,7 +8707,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -9070,7 +9070,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result105 = match l2 {
@@ -9435,7 +9435,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result103 = match l3 {
@@ -9794,7 +9794,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result103 = match l2 {
@@ -10155,7 +10155,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result111 = match l2 {
@@ -10532,7 +10532,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result104 = match l3 {
@@ -10893,7 +10893,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result109 = match l3 {
@@ -11301,7 +11301,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr0.cast_mut(), len0, result2, len2, result5_0, result5_1, result5_2, result5_3, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result109 = match l8 {
@@ -11662,7 +11662,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result106 = match l3 {
@@ -12035,7 +12035,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, match &combine { true => 1, false => 0 }, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result105 = match l5 {
@@ -12393,7 +12393,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result106 = match l3 {
@@ -12771,7 +12771,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result123 = match l5 {
@@ -13221,7 +13221,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result107 = match l4 {
@@ -13591,7 +13591,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result107 = match l4 {
@@ -13974,7 +13974,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -14356,7 +14356,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -14738,7 +14738,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result109 = match l6 {
@@ -15119,7 +15119,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import5(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result3, len3, ptr4);
           let l6 = i32::from(*ptr4.add(0).cast::<u8>());
           let result106 = match l6 {
@@ -15513,7 +15513,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import7(ptr0.cast_mut(), len0, result2, len2, result5_0, result5_1, result5_2, result5_3, ptr6);
           let l8 = i32::from(*ptr6.add(0).cast::<u8>());
           let result139 = match l8 {
@@ -16031,7 +16031,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result111 = match l5 {
@@ -16423,7 +16423,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result111 = match l5 {
@@ -16811,7 +16811,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result2_0, result2_1, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result137 = match l5 {
@@ -17331,7 +17331,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, selection.clone() as i32, result2_0, result2_1, result2_2, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result162 = match l5 {
@@ -17862,7 +17862,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result158 = match l4 {
@@ -18384,7 +18384,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result2_0, result2_1, ptr3);
           let l5 = i32::from(*ptr3.add(0).cast::<u8>());
           let result159 = match l5 {
@@ -18901,7 +18901,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result158 = match l4 {
@@ -19443,7 +19443,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import8(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import8(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import8(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result5, len5, result6_0, result6_1, ptr7);
           let l9 = i32::from(*ptr7.add(0).cast::<u8>());
           let result112 = match l9 {
@@ -19811,7 +19811,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
           let l4 = i32::from(*ptr2.add(0).cast::<u8>());
           let result132 = match l4 {
@@ -20290,7 +20290,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import8(_: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import8(_: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import8(ptr0.cast_mut(), len0, match all_users1 { true => 1, false => 0 }, result2_0, result2_1, result4, len4, result6, len6, ptr7);
           let l9 = i32::from(*ptr7.add(0).cast::<u8>());
           let result140 = match l9 {
@@ -20750,7 +20750,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, match &all { true => 1, false => 0 }, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result117 = match l3 {
@@ -21175,7 +21175,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: f64, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, _rt::as_f64(&until), ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result104 = match l3 {
@@ -21536,7 +21536,7 @@ pub mod charmhost {
           }
 
           #[cfg(not(target_arch = "wasm32"))]
-          unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
           wit_import2(ptr0.cast_mut(), len0, ptr1);
           let l3 = i32::from(*ptr1.add(0).cast::<u8>());
           let result124 = match l3 {
@@ -22072,7 +22072,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import8(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import8(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import8(ptr0.cast_mut(), len0, result6, len6, ptr7);
             let l9 = i32::from(*ptr7.add(0).cast::<u8>());
             let result109 = match l9 {
@@ -22443,7 +22443,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
             let l5 = i32::from(*ptr3.add(0).cast::<u8>());
             let result105 = match l5 {
@@ -22803,7 +22803,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result105 = match l4 {
@@ -23179,7 +23179,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import4(ptr0.cast_mut(), len0, result2, len2, ptr3);
             let l5 = i32::from(*ptr3.add(0).cast::<u8>());
             let result119 = match l5 {
@@ -23656,7 +23656,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import7(_: *mut u8, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import7(ptr0, ptr6);
             let l8 = i32::from(*ptr6.add(0).cast::<u8>());
             let result109 = match l8 {
@@ -24020,7 +24020,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result127 = match l4 {
@@ -24484,7 +24484,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import5(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, result3_0, result3_1, result3_2, ptr4);
             let l6 = i32::from(*ptr4.add(0).cast::<u8>());
             let result132 = match l6 {
@@ -25013,7 +25013,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import7(_: *mut u8, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import7(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import7(ptr0, ptr6);
             let l8 = i32::from(*ptr6.add(0).cast::<u8>());
             let result108 = match l8 {
@@ -25374,7 +25374,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, match &recursive { true => 1, false => 0 }, ptr2);
             let l4 = i32::from(*ptr2.add(0).cast::<u8>());
             let result104 = match l4 {
@@ -25872,7 +25872,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import15(_: *mut u8, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import15(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import15(ptr0, ptr14);
             let l16 = i32::from(*ptr14.add(0).cast::<u8>());
             let result117 = match l16 {
@@ -26599,7 +26599,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import6(result2_0, result2_1, result2_2, result4, len4, ptr5);
             let l7 = i32::from(*ptr5.add(0).cast::<u8>());
             let result41 = match l7 {
@@ -26787,7 +26787,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import6(_: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import6(result2_0, result2_1, result2_2, result4, len4, ptr5);
             let l7 = i32::from(*ptr5.add(0).cast::<u8>());
             let result41 = match l7 {
@@ -26947,7 +26947,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result45 = match l2 {
@@ -27154,7 +27154,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
             wit_import1(ptr0);
             let l2 = i32::from(*ptr0.add(0).cast::<u8>());
             let result51 = match l2 {
@@ -27410,7 +27410,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import4(result2, len2, ptr3);
             let l5 = i32::from(*ptr3.add(0).cast::<u8>());
             let result39 = match l5 {
@@ -27716,7 +27716,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result55 = match l3 {
@@ -27941,7 +27941,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
             let l3 = i32::from(*ptr1.add(0).cast::<u8>());
             let result52 = match l3 {
@@ -28179,7 +28179,7 @@ pub mod charmhost {
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+            unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
             wit_import5(ptr0.cast_mut(), len0, _rt::as_i32(&id), result3_0, result3_1, result3_2, ptr4);
             let l6 = i32::from(*ptr4.add(0).cast::<u8>());
             let result49 = match l6 {
@@ -28400,7 +28400,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import6(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import6(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import6(ptr0.cast_mut(), len0, _rt::as_i32(&id), databag.clone() as i32, result4, len4, ptr5);
               let l7 = i32::from(*ptr5.add(0).cast::<u8>());
               let result41 = match l7 {
@@ -28564,7 +28564,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result40 = match l3 {
@@ -29015,7 +29015,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, mode.clone() as i32, ptr6);
               let l8 = i32::from(*ptr6.add(0).cast::<u8>());
               let result51 = match l8 {
@@ -29227,7 +29227,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import7(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import7(result5_0, result5_1, result5_2, result5_3, result5_4, ptr6);
               let l8 = i32::from(*ptr6.add(0).cast::<u8>());
               let result60 = match l8 {
@@ -29525,7 +29525,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import12(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import12(owner.clone() as i32, result3, len3, result6_0, result6_1, result6_2, result8_0, result8_1, result8_2, result9_0, result9_1, result10_0, result10_1, ptr11);
               let l13 = i32::from(*ptr11.add(0).cast::<u8>());
               let result50 = match l13 {
@@ -29740,7 +29740,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import11(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import11(result5_0, result5_1, result5_2, result5_3, result5_4, result9, len9, ptr10);
               let l12 = i32::from(*ptr10.add(0).cast::<u8>());
               let result46 = match l12 {
@@ -29961,7 +29961,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import14(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, _: usize, _: i32, _: f64, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import14(result5_0, result5_1, result5_2, result5_3, result5_4, result8_0, result8_1, result8_2, result10_0, result10_1, result10_2, result11_0, result11_1, result12_0, result12_1, ptr13);
               let l15 = i32::from(*ptr13.add(0).cast::<u8>());
               let result49 = match l15 {
@@ -30160,7 +30160,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
               let l10 = i32::from(*ptr8.add(0).cast::<u8>());
               let result44 = match l10 {
@@ -30358,7 +30358,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import9(result5_0, result5_1, result5_2, result5_3, result5_4, _rt::as_i32(&relation_id), result7_0, result7_1, result7_2, ptr8);
               let l10 = i32::from(*ptr8.add(0).cast::<u8>());
               let result44 = match l10 {
@@ -30549,7 +30549,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import8(result5_0, result5_1, result5_2, result5_3, result5_4, result6_0, result6_1, ptr7);
               let l9 = i32::from(*ptr7.add(0).cast::<u8>());
               let result43 = match l9 {
@@ -30710,7 +30710,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
               wit_import1(ptr0);
               let l2 = i32::from(*ptr0.add(0).cast::<u8>());
               let result42 = match l2 {
@@ -31069,7 +31069,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import1(scope.clone() as i32, ptr0);
               let l2 = i32::from(*ptr0.add(0).cast::<u8>());
               let result44 = match l2 {
@@ -31276,7 +31276,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import3(scope.clone() as i32, name0.clone() as i32, ptr1.cast_mut(), len1, ptr2);
               let l4 = i32::from(*ptr2.add(0).cast::<u8>());
               let result38 = match l4 {
@@ -31484,7 +31484,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result41 = match l3 {
@@ -31669,7 +31669,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
               let l4 = i32::from(*ptr2.add(0).cast::<u8>());
               let result38 = match l4 {
@@ -31831,7 +31831,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result37 = match l3 {
@@ -31990,7 +31990,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
               wit_import1(ptr0);
               let l2 = i32::from(*ptr0.add(0).cast::<u8>());
               let result42 = match l2 {
@@ -32170,7 +32170,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
               wit_import1(ptr0);
               let l2 = i32::from(*ptr0.add(0).cast::<u8>());
               let result48 = match l2 {
@@ -32372,7 +32372,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
               let l6 = i32::from(*ptr4.add(0).cast::<u8>());
               let result40 = match l6 {
@@ -32541,7 +32541,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import5(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
               let l6 = i32::from(*ptr4.add(0).cast::<u8>());
               let result40 = match l6 {
@@ -32736,7 +32736,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
               let l4 = i32::from(*ptr2.add(0).cast::<u8>());
               let result42 = match l4 {
@@ -32923,7 +32923,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import4(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import4(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
               let l5 = i32::from(*ptr3.add(0).cast::<u8>());
               let result39 = match l5 {
@@ -33088,7 +33088,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
               let l4 = i32::from(*ptr2.add(0).cast::<u8>());
               let result38 = match l4 {
@@ -33250,7 +33250,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result43 = match l3 {
@@ -33450,7 +33450,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import1(_: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
               wit_import1(ptr0);
               let l2 = i32::from(*ptr0.add(0).cast::<u8>());
               let result37 = match l2 {
@@ -33617,7 +33617,7 @@ pub mod charmhost {
               }
 
               #[cfg(not(target_arch = "wasm32"))]
-              unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result37 = match l3 {
