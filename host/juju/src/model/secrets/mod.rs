@@ -99,7 +99,7 @@ impl Model {
 
     /// Returns the metadata of a secret that this unit or its application owns.
     pub fn secret_info(&mut self, secret: &SecretReference) -> Result<SecretInfo, ToolError> {
-        let secret = self.canonical(secret);
+        let secret = self.with_known_uri(&self.canonical(secret));
         let mut args = vec!["--format=json"];
         match &secret {
             SecretReference::Id(uri) | SecretReference::Labelled { id: uri, .. } => args.push(uri),
@@ -267,6 +267,20 @@ impl Model {
         }
     }
 
+    /// Adds the URI to a label that was looked up: calls then pass both, as those
+    /// of ops.
+    fn with_known_uri(&self, secret: &SecretReference) -> SecretReference {
+        if let SecretReference::Label(label) = secret
+            && let Some(uri) = self.secrets.uris.get(label)
+        {
+            return SecretReference::Labelled {
+                id: uri.clone(),
+                label: label.clone(),
+            };
+        }
+        secret.clone()
+    }
+
     /// Returns the URI of a secret, which all changes need. A label is looked up
     /// once (ops §12).
     fn resolve(&mut self, secret: &SecretReference) -> Result<String, ToolError> {
@@ -287,8 +301,9 @@ impl Model {
         secret: &SecretReference,
         mode: ContentMode,
     ) -> Result<SecretContent, ToolError> {
+        let secret = self.with_known_uri(secret);
         let mut args = vec!["--format=json"];
-        match secret {
+        match &secret {
             SecretReference::Id(uri) => args.push(uri),
             SecretReference::Label(label) => args.extend(["--label", label]),
             SecretReference::Labelled { id, label } => args.extend([id, "--label", label]),
@@ -316,7 +331,8 @@ impl Model {
         }
         let info = self.secret_info(&SecretReference::Id(uri.to_owned()))?;
         Ok(SecretMetadata {
-            label: metadata.label.or(info.label),
+            // ops sends back an empty label too.
+            label: metadata.label.or(Some(info.label.unwrap_or_default())),
             description: metadata.description.or(info.description),
             expire: metadata.expire.or(info.expires),
             rotate: metadata.rotate.or(info.rotation),

@@ -153,6 +153,7 @@ fn a_label_is_looked_up_once_until_labels_change() {
     let model = &mut bench.model;
     model.grant_secret(&label("mine"), 7, None).unwrap();
     model.remove_secret(&label("mine"), Some(1)).unwrap();
+    model.secret_info(&label("mine")).unwrap();
     let metadata = SecretMetadata {
         label: Some("other".to_owned()),
         ..SecretMetadata::default()
@@ -166,6 +167,7 @@ fn a_label_is_looked_up_once_until_labels_change() {
             info.to_owned(),
             format!("secret-grant --relation 7 {URI}"),
             format!("secret-remove {URI} --revision 1"),
+            format!("secret-info-get --format=json {URI}"),
             format!("secret-set --label other --owner application {URI}"),
             info.to_owned(),
             format!("secret-remove {URI}"),
