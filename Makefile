@@ -139,7 +139,7 @@ soak: setup-rust dist ## Run 20,000 dispatches of a unit that defers, and check 
 	$(RELEASE)/charmhost-soak
 
 .PHONY: mutants
-mutants: setup-tests dist ## Break eight rules of the host, and check that a scenario fails for each
+mutants: setup-tests dist ## Break rules of the host, and check that a scenario fails for each
 	@scripts/say "breaking rules (about 5 minutes)"
 	cargo build --release -p charmhost-differential
 	scripts/mutants

@@ -42,10 +42,13 @@ pub struct Call {
 }
 
 impl Call {
-    /// The call as one would type it, with YAML and JSON input in one form.
+    /// The call as one would type it, with YAML and JSON input in one form. Values of
+    /// secrets are left out: ops passes each in a file, the host in base64. They are
+    /// compared in the model.
     pub fn line(&self) -> String {
-        let words = std::iter::once(&self.tool).chain(&self.args);
-        let mut line = words.cloned().collect::<Vec<_>>().join(" ");
+        let args = self.args.iter().map(|arg| without_value(arg));
+        let words = std::iter::once(self.tool.as_str()).chain(args);
+        let mut line = words.collect::<Vec<_>>().join(" ");
         if let Some(stdin) = &self.stdin {
             let value: Option<Value> = serde_json::from_str(stdin).ok();
             let value = value.or_else(|| charmhost_yaml::parse(stdin).ok());
@@ -58,6 +61,20 @@ impl Call {
             None => format!("{line} → refused"),
         }
     }
+}
+
+/// The key of `KEY#file=PATH` or `KEY#base64=VALUE`; any other argument as it is.
+fn without_value(arg: &str) -> &str {
+    let forms = ["#file=", "#base64="];
+    let key = forms.iter().find_map(|form| Some(arg.split_once(form)?.0));
+    key.unwrap_or(arg)
+}
+
+/// A security event without its time, in one form; none for another line.
+fn security_event(text: &str) -> Option<String> {
+    let mut event: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
+    (event.get("type")? == "security").then(|| event.remove("datetime"))?;
+    Some(Value::Object(event).to_string())
 }
 
 /// A line of the log.
@@ -76,6 +93,7 @@ impl Line {
             number.is_some_and(|number| number.parse::<u32>().is_ok())
         });
         let text = prefix.map_or(self.message.as_str(), |(_, text)| text);
+        let text = security_event(text).unwrap_or_else(|| text.to_owned());
         format!("{} {text}", self.level)
     }
 }

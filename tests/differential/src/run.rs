@@ -139,7 +139,8 @@ impl Subjects {
         let mut sim = Command::new(&self.charmhost);
         sim.arg("sim").arg(charm);
         sim.arg("--scenario").arg(&scenario.path);
-        sim.args(["--format", "json"]);
+        // Digests of values of secrets differ from run to run.
+        sim.args(["--format", "json", "--show-secrets"]);
         let output = sim.output().context("cannot run charmhost")?;
         if output.stdout.is_empty() {
             bail!("sim failed: {}", String::from_utf8_lossy(&output.stderr));

@@ -20,5 +20,5 @@ fn every_mutant_applies() {
         assert!(checked.status.success(), "{}: {stderr}", path.display());
         count += 1;
     }
-    assert_eq!(count, 9);
+    assert!(count >= 11, "only {count} patches are found");
 }
