@@ -27,6 +27,7 @@ mod hook_tools;
 mod isolation;
 mod isolation_users;
 mod limits;
+mod model_interfaces;
 mod models;
 mod mutants;
 mod native;
