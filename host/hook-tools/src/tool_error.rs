@@ -188,6 +188,25 @@ impl ToolError {
         }
     }
 
+    /// Creates the error for a subject that the charm's metadata does not
+    /// declare; `kind` is what it is, `declared` are those that there are.
+    pub fn undeclared<'a>(
+        tool: &str,
+        kind: &str,
+        name: &str,
+        declared: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let declared: Vec<&str> = declared.collect();
+        let declared = match declared.is_empty() {
+            true => "none".to_owned(),
+            false => declared.join(", "),
+        };
+        ToolError::NotFound {
+            tool: tool.to_owned(),
+            text: format!("there is no {kind} {name:?}: the charm has {declared}"),
+        }
+    }
+
     /// Creates the error for output of an unexpected form.
     pub fn unexpected(tool: &str, text: impl Into<String>) -> Self {
         ToolError::UnexpectedOutput {

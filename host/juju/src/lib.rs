@@ -26,9 +26,11 @@ pub use model::databags::{Databag, DatabagOwner, OwnDatabag};
 pub use model::goal_state::{Goal, GoalState};
 pub use model::network::{InterfaceAddress, Network, NetworkInterface};
 pub use model::ports::{OpenedPort, Port, Protocol};
+pub use model::reboot::RebootTime;
 pub use model::relations::Relation;
 pub use model::secrets::{
     ContentMode, Rotation, SecretContent, SecretInfo, SecretMetadata, SecretOwner, SecretReference,
 };
 pub use model::status::{Scope, StatusName, StatusValue};
+pub use model::storage::{StorageInstance, StorageKind};
 pub use version::JujuVersion;

@@ -1,6 +1,9 @@
 //! The charm's metadata: `metadata.yaml`, `actions.yaml` and `config.yaml`
 //! (ops §17).
 
+mod document;
+mod section;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -52,6 +55,8 @@ pub struct Metadata {
     /// Action sections by name.
     pub actions: BTreeMap<String, Value>,
     dir: PathBuf,
+    /// `metadata.yaml`.
+    document: Map<String, Value>,
     /// The types of the configuration options, once they are read.
     config_options: OnceLock<Result<BTreeMap<String, String>, MetadataError>>,
 }
@@ -100,6 +105,7 @@ impl Metadata {
             metadata.actions = document.into_iter().collect();
         }
         metadata.check_names(&path)?;
+        metadata.document = document;
         Ok(metadata)
     }
 
@@ -114,9 +120,7 @@ impl Metadata {
 
     fn read_config_options(&self) -> Result<BTreeMap<String, String>, MetadataError> {
         let path = self.dir.join("config.yaml");
-        let Some(document) = read(&path)? else {
-            return Ok(BTreeMap::new());
-        };
+        let document = self.config_file()?;
         let option = |(name, body): (String, Value)| {
             let ty = body.get("type").and_then(Value::as_str).unwrap_or("string");
             (name, ty.to_owned())
@@ -125,6 +129,19 @@ impl Metadata {
             .into_iter()
             .map(option)
             .collect())
+    }
+
+    /// Reads `config.yaml`, which need not exist.
+    fn config_file(&self) -> Result<Map<String, Value>, MetadataError> {
+        Ok(read(&self.dir.join("config.yaml"))?.unwrap_or_default())
+    }
+
+    /// Returns the names of the resources.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        let resources = self.document.get("resources").and_then(Value::as_object);
+        resources
+            .into_iter()
+            .flat_map(|resources| resources.keys().map(String::as_str))
     }
 
     /// Whether this charm has an event of a name, for example

@@ -16,13 +16,18 @@ pub struct JujuVersion {
 
 impl JujuVersion {
     /// The version that is assumed without `JUJU_VERSION` (ops §1).
-    pub const UNKNOWN: JujuVersion = JujuVersion {
-        major: 0,
-        minor: 0,
-        tag: String::new(),
-        patch: 0,
-        build: 0,
-    };
+    pub const UNKNOWN: JujuVersion = JujuVersion::release(0, 0, 0);
+
+    /// Creates the version of a release.
+    pub const fn release(major: u32, minor: u32, patch: u32) -> Self {
+        JujuVersion {
+            major,
+            minor,
+            tag: String::new(),
+            patch,
+            build: 0,
+        }
+    }
 
     /// Returns the version of a release.
     pub const fn release(major: u32, minor: u32, patch: u32) -> Self {

@@ -21,6 +21,8 @@ pub enum ConfigValue {
     String(String),
     /// The URI of a secret.
     Secret(String),
+    /// A value of a type of a newer Juju, as JSON text.
+    Other(String),
 }
 
 /// The options that have a value, once they are read.
@@ -78,6 +80,7 @@ fn config_value(value: Value, is_secret: bool) -> Option<ConfigValue> {
             .or_else(|| number.as_f64().map(ConfigValue::Float)),
         Value::String(uri) if is_secret => Some(ConfigValue::Secret(uri)),
         Value::String(text) => Some(ConfigValue::String(text)),
-        _ => None,
+        Value::Null => None,
+        newer @ (Value::Array(_) | Value::Object(_)) => Some(ConfigValue::Other(newer.to_string())),
     }
 }

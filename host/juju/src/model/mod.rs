@@ -15,7 +15,8 @@
 //! | `goal_state` | the planned state of the model (ops §10) |
 //! | `cloud_spec` | the cloud and its credential (ops §16.5) |
 //! | `ports` | opened ports (ops §16.1) |
-//! | `storage` | locations of storage instances (ops §16.2) |
+//! | `storage` | storage instances (ops §16.2) |
+//! | `resources` | files of the charm's resources (ops §7) |
 //! | `actions` | parameters, results, progress, failure (ops §14) |
 //! | `workload_version` | the version of the workload (ops §10) |
 //! | `reboot` | rebooting the machine (ops §16.6) |
@@ -34,14 +35,15 @@ mod leadership;
 pub(crate) mod log;
 pub(crate) mod network;
 pub(crate) mod ports;
-mod reboot;
+pub(crate) mod reboot;
 pub(crate) mod relations;
 pub(crate) mod secrets;
 mod security_events;
 mod state_tools;
 pub(crate) mod status;
-mod storage;
 mod time;
+mod resources;
+pub(crate) mod storage;
 mod tool_calls;
 mod workload_version;
 
@@ -61,8 +63,10 @@ use log::LogOutput;
 use network::NetworkCache;
 use relations::RelationCache;
 use secrets::SecretCache;
+use resources::ResourceCache;
 use security_events::Refusal;
 use status::StatusCache;
+use storage::StorageCache;
 
 /// The model as this unit sees it and may change it, for one dispatch.
 pub struct Model {
@@ -77,7 +81,9 @@ pub struct Model {
     networks: NetworkCache,
     relations: RelationCache,
     secrets: SecretCache,
+    resources: ResourceCache,
     statuses: StatusCache,
+    storage: StorageCache,
     /// The refusal of the last hook tool that failed, until it is logged.
     refusal: Option<Refusal>,
 }
@@ -122,7 +128,9 @@ impl Model {
             networks: NetworkCache::default(),
             relations: RelationCache::new(environment),
             secrets: SecretCache::default(),
+            resources: ResourceCache::default(),
             statuses: StatusCache::default(),
+            storage: StorageCache::default(),
             refusal: None,
         }
     }

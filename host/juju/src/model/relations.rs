@@ -190,15 +190,8 @@ impl Model {
         if endpoints.contains_key(endpoint) {
             return Ok(());
         }
-        let names: Vec<&str> = endpoints.keys().map(String::as_str).collect();
-        let known = match names.is_empty() {
-            true => "no endpoints".to_owned(),
-            false => names.join(", "),
-        };
-        Err(ToolError::NotFound {
-            tool: tool.to_owned(),
-            text: format!("there is no endpoint {endpoint:?}: the charm has {known}"),
-        })
+        let names = endpoints.keys().map(String::as_str);
+        Err(ToolError::undeclared(tool, "endpoint", endpoint, names))
     }
 }
 

@@ -103,7 +103,8 @@ fn check_arguments(tool: &str, args: &[String]) -> Result<(), ToolError> {
 /// Whether ops calls the tool through its model: only then is a refusal a
 /// security event (ops §8).
 fn is_called_by_model(name: &str) -> bool {
-    !tool(name).is_some_and(|tool| matches!(tool.subject, Subject::Log | Subject::State))
+    !tool(name)
+        .is_some_and(|tool| tool.reboots || matches!(tool.subject, Subject::Log | Subject::State))
 }
 
 /// The error for output of another form than `wanted`.

@@ -7,6 +7,7 @@ mod network;
 mod relations;
 mod secrets;
 mod security_events;
+mod storage;
 mod tool_calls;
 
 use std::sync::{Arc, Mutex};
@@ -73,7 +74,12 @@ impl Bench {
                 seen.lock().unwrap().push(call);
                 Ok(match answer.map(|(_, answer)| *answer) {
                     Some(Err(stderr)) => ToolOutput {
-                        code: 1,
+                        // Wrong values of flags are usage errors (juju §3.1).
+                        code: if stderr.starts_with("invalid value") {
+                            2
+                        } else {
+                            1
+                        },
                         stderr: format!("ERROR {stderr}\n").into(),
                         ..ToolOutput::default()
                     },
@@ -84,8 +90,7 @@ impl Bench {
                 })
             });
         let dir = tempfile::tempdir().unwrap();
-        let metadata =
-            "name: x\nrequires: {db: {interface: pg}}\npeers: {ring: {interface: ring}}\n";
+        let metadata = "name: x\nrequires: {db: {interface: pg}}\npeers: {ring: {interface: ring}}\nstorage: {data: {type: filesystem}}\nresources: {image: {type: file}}\n";
         std::fs::write(dir.path().join("metadata.yaml"), metadata).unwrap();
         let metadata = Metadata::load(dir.path()).unwrap();
         let this_unit = [

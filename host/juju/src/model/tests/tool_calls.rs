@@ -83,7 +83,7 @@ fn what_cannot_change_is_asked_once() {
         ("is-leader", Ok("false\n")),
         (
             "config-get",
-            Ok("{\"b\":true,\"f\":1.5,\"i\":-3,\"s\":\"x\",\"u\":null}\n"),
+            Ok("{\"b\":true,\"f\":1.5,\"i\":-3,\"l\":[1, {}],\"s\":\"x\",\"u\":null}\n"),
         ),
         (
             "status-get",
@@ -93,9 +93,10 @@ fn what_cannot_change_is_asked_once() {
     for _ in 0..2 {
         assert!(!bench.model.is_leader().unwrap());
         let config = bench.model.config().unwrap();
-        assert_eq!(config.len(), 4);
+        assert_eq!(config.len(), 5);
         assert_eq!(config["i"], ConfigValue::Int(-3));
         assert_eq!(config["f"], ConfigValue::Float(1.5));
+        assert_eq!(config["l"], ConfigValue::Other("[1,{}]".to_owned()));
         assert_eq!(
             bench.model.status(Scope::Unit).unwrap(),
             status(StatusName::Waiting, "m")
