@@ -12,16 +12,7 @@ use crate::scenario::build;
 pub fn apply(controller: &mut Controller, unit: &str, change: Change) -> Result<(), Error> {
     let app = build::app_of(unit);
     match change {
-        Change::Config(config) => {
-            let typed = config
-                .iter()
-                .map(|(name, value)| (name, build::typed(value)));
-            let typed: Vec<(&String, String)> = typed.collect();
-            let pairs = typed
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
-            controller.configure(app, pairs)?;
-        }
+        Change::Config(config) => build::configure(controller, app, &config)?,
         Change::Leader(leads) => {
             controller.application_mut(app)?.leader = leads.then(|| unit.to_owned());
         }

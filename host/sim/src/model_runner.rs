@@ -146,14 +146,7 @@ impl<'a> ModelRunner<'a> {
             controller.set_leader(unit)?;
         } else if let Some(apps) = &step.config {
             for (app, options) in apps {
-                let typed = options
-                    .iter()
-                    .map(|(name, value)| (name, build::typed(value)));
-                let typed: Vec<(&String, String)> = typed.collect();
-                let pairs = typed
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str()));
-                controller.configure(app, pairs)?;
+                build::configure(controller, app, options)?;
             }
         } else if let Some(unit) = &step.resolved {
             let failed = controller.unit_mut(unit)?.agent.failed_hook.take();

@@ -89,14 +89,6 @@ impl Changes {
 mod tests {
     use super::*;
 
-    fn notice(method: &str) -> Notice {
-        Notice {
-            event_path: "Charm/on/start[1]".to_owned(),
-            observer_path: "Charm".to_owned(),
-            method: method.to_owned(),
-        }
-    }
-
     #[test]
     fn the_last_change_of_a_handle_wins() {
         let mut changes = Changes::default();
@@ -113,16 +105,19 @@ mod tests {
     #[test]
     fn every_equal_notice_is_dropped_and_new_ones_are_at_the_end() {
         let mut changes = Changes::default();
-        changes.add_notice(notice("new"));
-        changes.add_notice(notice("twice"));
-        changes.add_notice(notice("twice"));
-        changes.drop_notice(notice("new"));
-        changes.drop_notice(notice("old"));
-        changes.add_notice(notice("old"));
-        let before = ["old", "other", "old"].map(notice).to_vec();
-        let after = ["other", "twice", "twice", "old"].map(notice);
+        changes.add_notice(Notice::of_start("new"));
+        changes.add_notice(Notice::of_start("twice"));
+        changes.add_notice(Notice::of_start("twice"));
+        changes.drop_notice(Notice::of_start("new"));
+        changes.drop_notice(Notice::of_start("old"));
+        changes.add_notice(Notice::of_start("old"));
+        let before = ["old", "other", "old"].map(Notice::of_start).to_vec();
+        let after = ["other", "twice", "twice", "old"].map(Notice::of_start);
         assert_eq!(changes.notices(before.clone()), after);
-        changes.drop_notice(notice("twice"));
-        assert_eq!(changes.notices(before), ["other", "old"].map(notice));
+        changes.drop_notice(Notice::of_start("twice"));
+        assert_eq!(
+            changes.notices(before),
+            ["other", "old"].map(Notice::of_start)
+        );
     }
 }

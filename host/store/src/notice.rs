@@ -22,6 +22,18 @@ impl Notice {
 }
 
 #[cfg(test)]
+impl Notice {
+    /// A notice of the event `start` for a method of the charm.
+    pub fn of_start(method: &str) -> Self {
+        Notice {
+            event_path: "Charm/on/start[1]".to_owned(),
+            observer_path: "Charm".to_owned(),
+            method: method.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

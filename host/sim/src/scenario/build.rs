@@ -40,6 +40,20 @@ pub fn typed(value: &Value) -> String {
     }
 }
 
+/// Sets options of an application as its operator would.
+pub fn configure(
+    controller: &mut Controller,
+    app: &str,
+    options: &Map<String, Value>,
+) -> Result<(), Error> {
+    let typed = options.iter().map(|(name, value)| (name, typed(value)));
+    let typed: Vec<(&String, String)> = typed.collect();
+    let pairs = typed
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(controller.configure(app, pairs)?)
+}
+
 /// The application of a unit.
 pub fn app_of(unit: &str) -> &str {
     unit.split('/').next().unwrap_or(unit)

@@ -93,28 +93,20 @@ mod tests {
 
     use super::*;
 
-    fn notice(method: &str) -> Notice {
-        Notice {
-            event_path: "Charm/on/start[1]".to_owned(),
-            observer_path: "Charm".to_owned(),
-            method: method.to_owned(),
-        }
-    }
-
     #[test]
     fn written_documents_can_be_read() {
         let mut changes = Changes::default();
         let state = json!({"n": 1, "text": "a\nb: c", "list": [null, true]});
         changes.save("Charm/S[a]".to_owned(), pickle::write(&state));
         changes.delete("Charm/S[b]".to_owned());
-        changes.add_notice(notice("on_start"));
-        let (input, deleted) = write(&changes, vec![notice("before")], 1 << 20).unwrap();
+        changes.add_notice(Notice::of_start("on_start"));
+        let (input, deleted) = write(&changes, vec![Notice::of_start("before")], 1 << 20).unwrap();
         assert_eq!(deleted, ["Charm/S[b]"]);
         let map = charmhost_yaml::parse(&input).unwrap();
         let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap();
         assert_eq!(parse_value(text("Charm/S[a]")).unwrap(), state);
         let read = parse_notices(text(NOTICES_KEY)).unwrap();
-        assert_eq!(read, ["before", "on_start"].map(notice));
+        assert_eq!(read, ["before", "on_start"].map(Notice::of_start));
     }
 
     /// Juju reads this with go-yaml: characters that it rejects or folds are
@@ -127,7 +119,7 @@ mod tests {
         for handle in [&name, &long] {
             changes.save(handle.clone(), pickle::write(&json!({&name: &name})));
         }
-        changes.add_notice(notice(&name));
+        changes.add_notice(Notice::of_start(&name));
         let (input, _) = write(&changes, Vec::new(), 1 << 20).unwrap();
         let plain = |c: char| c == '\n' || (' '..='~').contains(&c);
         assert!(input.chars().all(plain), "{input:?}");
@@ -137,7 +129,7 @@ mod tests {
             assert_eq!(parse_value(text).unwrap(), json!({&name: &name}));
         }
         let listed = map.get(NOTICES_KEY).and_then(Value::as_str).unwrap();
-        assert_eq!(parse_notices(listed).unwrap(), [notice(&name)]);
+        assert_eq!(parse_notices(listed).unwrap(), [Notice::of_start(&name)]);
     }
 
     #[test]
@@ -153,7 +145,7 @@ mod tests {
             "brackets need quotes in a flow"
         );
         let text = "- !!python/tuple ['Charm/on/start[1]', Charm, on_start]\n";
-        assert_eq!(parse_notices(text).unwrap(), [notice("on_start")]);
+        assert_eq!(parse_notices(text).unwrap(), [Notice::of_start("on_start")]);
         assert_eq!(parse_notices("").unwrap(), []);
         assert!(parse_notices("a: b").is_err());
     }

@@ -91,21 +91,13 @@ mod tests {
 
     use crate::{Changes, DEFAULT_LIMIT, Notice, StateFile, pickle};
 
-    fn notice(method: &str) -> Notice {
-        Notice {
-            event_path: "Charm/on/start[1]".to_owned(),
-            observer_path: "Charm".to_owned(),
-            method: method.to_owned(),
-        }
-    }
-
     #[test]
     fn prepared_changes_are_committed_or_rolled_back_later() {
         for commit in [false, true] {
             let dir = tempfile::tempdir().unwrap();
             let open =
                 || StateFile::open(&dir.path().join(crate::FILE_NAME), DEFAULT_LIMIT).unwrap();
-            let [old, new, other] = ["old", "new", "other"].map(notice);
+            let [old, new, other] = ["old", "new", "other"].map(Notice::of_start);
             let store = open();
             store.save("a", &json!(1)).unwrap();
             store.save("b", &json!(1)).unwrap();
