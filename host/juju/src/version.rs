@@ -18,17 +18,6 @@ impl JujuVersion {
     /// The version that is assumed without `JUJU_VERSION` (ops §1).
     pub const UNKNOWN: JujuVersion = JujuVersion::release(0, 0, 0);
 
-    /// Creates the version of a release.
-    pub const fn release(major: u32, minor: u32, patch: u32) -> Self {
-        JujuVersion {
-            major,
-            minor,
-            tag: String::new(),
-            patch,
-            build: 0,
-        }
-    }
-
     /// Returns the version of a release.
     pub const fn release(major: u32, minor: u32, patch: u32) -> Self {
         JujuVersion {

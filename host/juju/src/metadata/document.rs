@@ -212,7 +212,7 @@ fn storage(storage: &Section) -> Result<Value, MetadataError> {
 /// Reads how many instances a storage may have: `N`, `A-B`, `N+` or `N-`.
 fn multiple(storage: &Section) -> Result<Option<[Option<u32>; 2]>, MetadataError> {
     let multiple = storage.map("multiple")?;
-    if multiple.is_null() {
+    if multiple.is_empty() {
         return Ok(None);
     }
     let range = multiple.text_or_empty("range")?;
@@ -268,9 +268,9 @@ fn container(container: &Section) -> Result<Value, MetadataError> {
             locations.push(location.into());
         }
     }
-    // Of a container without a body nothing is known, not even that it has no
-    // bases (ops §17).
-    let bases = (!container.is_null()).then_some(bases);
+    // Of an empty section nothing is known, not even that there are no bases
+    // (ops §17).
+    let bases = (!container.is_empty()).then_some(bases);
     Ok(json!({ "resource": resource, "bases": bases, "mounts": mounts }))
 }
 
@@ -358,6 +358,11 @@ mod tests {
                 "storage: {a: {type: block, multiple: {range: x}}}",
                 "",
                 "the storage \"a\" has the range \"x\": write it as 2, 1-5 or 1+",
+            ),
+            (
+                "storage: {a: {type: block, multiple: {range: 1-2-3}}}",
+                "",
+                "has the range \"1-2-3\"",
             ),
             (
                 "containers: {a: {resource: b, bases: [{name: c, channel: d}]}}",

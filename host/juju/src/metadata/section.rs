@@ -55,9 +55,9 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Whether there is no map, or it is null.
-    pub fn is_null(&self) -> bool {
-        self.body.is_none()
+    /// Whether the map has no members.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_none_or(Map::is_empty)
     }
 
     /// Returns the value of a key; none also if it is null.
