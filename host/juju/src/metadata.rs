@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 use crate::events::names;
 use crate::events::table::{EventKind, Subject};
 
+/// The endpoint that Juju adds to every charm.
+const EVERY_CHARMS_ENDPOINT: &str = "juju-info";
+
 /// Metadata that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read {path}: {detail}")]
@@ -138,10 +141,23 @@ impl Metadata {
 
     /// Returns the names of the resources.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
-        let resources = self.document.get("resources").and_then(Value::as_object);
-        resources
+        self.names_in("resources")
+    }
+
+    /// Returns the names under which the charm has networks: its endpoints, also
+    /// the one that every charm has, and its extra bindings.
+    pub fn bindings(&self) -> impl Iterator<Item = &str> {
+        let endpoints = self.relations.keys().map(String::as_str);
+        let extra = self.names_in("extra-bindings");
+        endpoints.chain(extra).chain([EVERY_CHARMS_ENDPOINT])
+    }
+
+    /// Returns the names in a section of `metadata.yaml`.
+    fn names_in(&self, section: &str) -> impl Iterator<Item = &str> {
+        let section = self.document.get(section).and_then(Value::as_object);
+        section
             .into_iter()
-            .flat_map(|resources| resources.keys().map(String::as_str))
+            .flat_map(|section| section.keys().map(String::as_str))
     }
 
     /// Whether this charm has an event of a name, for example

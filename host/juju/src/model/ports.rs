@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use charmhost_hook_tools::ToolError;
+use charmhost_hook_tools::{Level, ToolError};
 use serde_json::Value;
 
 use super::Model;
@@ -121,23 +121,25 @@ impl Model {
         port: &Port,
         endpoints: &[String],
     ) -> Result<(), ToolError> {
-        let is_reversed =
-            port.protocol != Protocol::Icmp && (port.from == 0 || port.to < port.from);
-        if is_reversed {
-            return Err(ToolError::InvalidInput {
-                tool: tool.to_owned(),
-                text: format!(
-                    "{port} is no port; ports are 1 to 65535, the first one before the last"
-                ),
-            });
+        let has_numbers = port.protocol != Protocol::Icmp;
+        if has_numbers && (port.from == 0 || port.to < port.from) {
+            let text = format!(
+                "{port} is not a port: numbers are 1 to 65535, the first not above the last"
+            );
+            return Err(ToolError::invalid(tool, text));
+        }
+        let is_known = |name: &String| self.metadata.bindings().any(|known| known == name);
+        if let Some(unknown) = endpoints.iter().find(|name| !is_known(name)) {
+            let known = self.metadata.bindings();
+            return Err(ToolError::undeclared(tool, "endpoint", unknown, known));
         }
         let port = port.to_string();
-        if endpoints.is_empty() {
-            return self.call(tool, &[&port]).map(drop);
-        }
         let endpoints = endpoints.join(",");
-        self.call(tool, &[&port, "--endpoints", &endpoints])
-            .map(drop)
+        let args: &[&str] = match endpoints.is_empty() {
+            true => &[&port],
+            false => &["--endpoints", &endpoints, &port],
+        };
+        self.call(tool, args).map(drop)
     }
 
     /// Returns the open ports. A range is one entry, unlike in ops.
@@ -161,15 +163,23 @@ impl Model {
             Value::Array(ports) => ports,
             other => return Err(unexpected("opened-ports", "a list", other)),
         };
-        let read = |port: &Value| port.as_str().and_then(&parse);
-        ports
-            .iter()
-            .map(|port| read(port).ok_or_else(|| unexpected("opened-ports", "a port", port)))
-            .collect()
+        let mut read = Vec::new();
+        for port in ports {
+            let text = port.as_str().unwrap_or_default();
+            if let Some(protocol) = unknown_protocol(text) {
+                let line = format!("Unexpected opened-ports protocol: {protocol}");
+                self.log(Level::Warning, &line);
+                continue;
+            }
+            let unreadable = || unexpected("opened-ports", "a port", port);
+            read.push(parse(text).ok_or_else(unreadable)?);
+        }
+        Ok(read)
     }
 
     /// Opens exactly these ports: closes all others, then opens those that are
-    /// not open.
+    /// not open. A port that is open for some endpoints only counts as open
+    /// (ops §16.1).
     pub fn set_ports(&mut self, ports: &[Port]) -> Result<(), ToolError> {
         let opened = self.opened_ports()?;
         for port in opened.iter().filter(|port| !ports.contains(port)) {
@@ -180,6 +190,14 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Returns the protocol of a listed port, for example of `80/sctp (*)`, if it is one
+/// of a newer Juju: such a port is left out (ops §16.1).
+fn unknown_protocol(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once('/')?;
+    let protocol = rest.split(' ').next().unwrap_or(rest);
+    (!["tcp", "udp", "icmp"].contains(&protocol)).then_some(protocol)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Storage, resources and reboots.
+//! Storage, resources, ports and reboots.
 
 use charmhost_hook_tools::ToolError;
 
 use super::*;
-use crate::{RebootTime, StorageInstance, StorageKind};
+use crate::{OpenedPort, Port, RebootTime, StorageInstance, StorageKind};
 
 const DATA_0: &str = "storage-get --format=json -s data/0";
 
@@ -168,4 +168,70 @@ fn a_refused_reboot_has_no_second_security_event() {
     let mut bench = Bench::new(&[("juju-reboot", Err("permission denied"))]);
     bench.model.reboot(RebootTime::Now).unwrap_err();
     assert_eq!(bench.calls().len(), 2);
+}
+
+fn port(text: &str) -> Port {
+    Port::parse(text).unwrap()
+}
+
+#[test]
+fn ports_are_opened_and_closed_for_endpoints() {
+    let mut bench = Bench::new(&[(
+        "opened-ports --endpoints",
+        Ok("[\"80/tcp (*)\",\"8000-8010/udp (db, ring)\"]\n"),
+    )]);
+    let endpoints = ["db".to_owned(), "ring".to_owned()];
+    let model = &mut bench.model;
+    model.open_port(&port("8000-8010/udp"), &endpoints).unwrap();
+    model.close_port(&port("icmp"), &endpoints[..1]).unwrap();
+    model
+        .open_port(&port("80"), &["juju-info".to_owned()])
+        .unwrap();
+    let opened = |text: &str, endpoints: &[String]| OpenedPort {
+        port: port(text),
+        endpoints: endpoints.to_vec(),
+    };
+    assert_eq!(
+        model.opened_ports_with_endpoints().unwrap(),
+        [opened("80/tcp", &[]), opened("8000-8010/udp", &endpoints)]
+    );
+    assert_eq!(
+        bench.calls(),
+        [
+            "open-port --endpoints db,ring 8000-8010/udp",
+            "close-port --endpoints db icmp",
+            "open-port --endpoints juju-info 80/tcp",
+            "opened-ports --endpoints --format=json",
+        ]
+    );
+}
+
+#[test]
+fn ports_that_do_not_exist_run_no_tool() {
+    let mut bench = Bench::new(&[]);
+    let model = &mut bench.model;
+    for text in ["0/tcp", "0-5/udp", "90-80/tcp"] {
+        let error = model.open_port(&port(text), &[]).unwrap_err();
+        assert!(matches!(error, ToolError::InvalidInput { .. }), "{error:?}");
+        model.close_port(&port(text), &[]).unwrap_err();
+    }
+    let unknown = ["db".to_owned(), "web".to_owned()];
+    let error = model.open_port(&port("80"), &unknown).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot run open-port: there is no endpoint \"web\": the charm has db, ring, juju-info"
+    );
+    assert!(bench.calls().is_empty());
+}
+
+#[test]
+fn ports_of_a_newer_protocol_are_left_out() {
+    let mut bench = Bench::new(&[("opened-ports", Ok("[\"5/sctp\",\"80/tcp\",\"9/sctp (*)\"]"))]);
+    assert_eq!(bench.model.opened_ports().unwrap(), [port("80/tcp")]);
+    let calls = bench.calls();
+    assert_eq!(
+        calls[1],
+        "juju-log --log-level WARNING -- Unexpected opened-ports protocol: sctp"
+    );
+    bench.model.opened_ports_with_endpoints().unwrap_err();
 }

@@ -36,7 +36,7 @@ fn calls_are_those_of_ops_word_for_word() {
     bench.model.set_workload_version("1.2").unwrap();
     bench
         .model
-        .open_port(&TCP_80, &["db".to_owned(), "web".to_owned()])
+        .open_port(&TCP_80, &["db".to_owned(), "ring".to_owned()])
         .unwrap();
     bench.model.close_port(&Port::ICMP, &[]).unwrap();
     bench
@@ -64,7 +64,7 @@ fn calls_are_those_of_ops_word_for_word() {
             "is-leader --format=json",
             "status-set --application=True blocked -- no db",
             "application-version-set -- 1.2",
-            "open-port 80/tcp --endpoints db,web",
+            "open-port --endpoints db,ring 80/tcp",
             "close-port icmp",
             "opened-ports --format=json",
             "close-port 81/tcp",
@@ -233,7 +233,7 @@ fn a_log_that_cannot_be_written_fails_nothing() {
 fn output_that_makes_no_sense_is_an_error() {
     let mut bench = Bench::new(&[
         ("is-leader", Ok("maybe\n")),
-        ("opened-ports", Ok("[\"80/sctp\"]")),
+        ("opened-ports", Ok("[\"eighty\"]")),
         ("config-get", Ok("[]")),
         ("status-get", Ok("{}")),
     ]);
