@@ -26,6 +26,12 @@ pub(crate) struct Reported {
     pub delivery: Option<u32>,
 }
 
+/// Why a guest was ended that is about to be rebooted with its machine. It has not
+/// failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine reboots")]
+pub(crate) struct Rebooting;
+
 /// Why a charm's code failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {

@@ -17,7 +17,7 @@ pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.2.0";
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
 /// Interfaces of a charm's world, sorted.
-pub const OFFERED: [&str; 17] = [
+pub const OFFERED: [&str; 20] = [
     "charmhost:actions/actions@0.2.0",
     "charmhost:config/config@0.2.0",
     "charmhost:context/context@0.2.0",
@@ -25,13 +25,16 @@ pub const OFFERED: [&str; 17] = [
     "charmhost:framework/framework@0.2.0",
     "charmhost:hook-tools/hook-tools@0.2.0",
     "charmhost:log/log@0.2.0",
+    "charmhost:metadata/metadata@0.2.0",
     "charmhost:model/model@0.2.0",
     "charmhost:network-bindings/network-bindings@0.2.0",
     "charmhost:pebble/pebble@0.2.0",
     "charmhost:ports/ports@0.2.0",
     "charmhost:relations/relations@0.2.0",
+    "charmhost:resources/resources@0.2.0",
     "charmhost:secrets/secrets@0.2.0",
     "charmhost:status/status@0.2.0",
+    "charmhost:storage/storage@0.2.0",
     "charmhost:store/store@0.2.0",
     "charmhost:stored-state/stored-state@0.2.0",
     "charmhost:unit/unit@0.2.0",

@@ -7,7 +7,7 @@ use charmhost_error_chain::ErrorChain;
 use charmhost_juju::{Level, Stderr};
 
 use super::report;
-use crate::failure::Failure;
+use crate::failure::{Failure, Rebooting};
 use crate::state::{CharmState, State};
 use crate::wit::v1::GuestOutcome;
 
@@ -26,7 +26,8 @@ pub enum Ending {
     /// The event needs local state that cannot be used in its context
     /// (ops §2.5).
     Ignored,
-    /// The guest aborted; its local state is not committed.
+    /// The guest aborted or rebooted its machine; its local state is not
+    /// committed.
     Aborted,
     /// The guest exited with this code; its local state is not committed.
     Exited(u8),
@@ -85,6 +86,7 @@ pub(super) fn finish(state: &mut State, ended: wasmtime::Result<GuestOutcome>) -
                 }
             }
         }
+        Err(error) if error.is::<Rebooting>() => Ending::Aborted,
         Err(error) => {
             let failure = match crash {
                 Some(crash) => Failure::reported(crash),

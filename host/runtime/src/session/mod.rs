@@ -125,7 +125,9 @@ impl<'a> Session<'a> {
             clocks: sandbox::clocks(&clock),
             output: host.guest_output,
         };
-        let sandbox = sandbox::open(charm_dir, &settings, &memory, guest, host.variables)
+        let metadata = &charm_state.metadata;
+        let variables = host.variables;
+        let sandbox = sandbox::open(charm_dir, metadata, &settings, &memory, guest, variables)
             .map_err(|error| ending::failed(&mut charm_state, &error))?;
         let mut state = State::new(charm_state, settings.limits, memory, sandbox);
         state.log_denials();

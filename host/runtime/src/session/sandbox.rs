@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_juju::{Clock, Level};
+use charmhost_juju::{Clock, Level, Metadata};
 use charmhost_sandbox::kernel::Restriction;
 use charmhost_sandbox::{
     DenialLog, DiskQuota, Files, GuestClocks, GuestHost, HostMemory, RootError, Sandbox,
@@ -18,6 +18,7 @@ use crate::state::State;
 /// that is granted.
 pub(super) fn open(
     charm_dir: &Path,
+    metadata: &Metadata,
     settings: &Settings,
     memory: &HostMemory,
     guest: GuestHost,
@@ -28,8 +29,13 @@ pub(super) fn open(
     let files = Files::new(charm_dir, quota, memory.clone(), denials.clone());
     let mut files = files.map_err(|error| format!("cannot open the charm's directory: {error}"))?;
     if let Some(parent) = charm_dir.parent() {
-        // Juju creates it when the charm gets its first resource.
-        let _ = files.add_readable(&parent.join("resources"));
+        let resources = parent.join("resources");
+        if metadata.resources().next().is_some() {
+            // Juju creates it when it downloads the first resource, which can be
+            // in this dispatch: too late to give the guest access.
+            let _ = std::fs::create_dir(&resources);
+        }
+        let _ = files.add_readable(&resources);
     }
     let grants = &settings.grants;
     for path in &grants.read {

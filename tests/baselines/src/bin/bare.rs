@@ -110,6 +110,9 @@ impl unit::Host for State {
     fn set_workload_version(&mut self, _: String) -> Result<()> {
         Ok(())
     }
+    fn reboot(&mut self, _: unit::RebootTime) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl status::Host for State {

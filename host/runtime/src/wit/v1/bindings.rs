@@ -8,7 +8,10 @@
 wasmtime::component::bindgen!({
     path: "../../wit/charm",
     world: "charmhost:charm/charm",
-    imports: { "charmhost:pebble/pebble": async },
+    imports: {
+        "charmhost:pebble/pebble": async,
+        "charmhost:unit/unit.reboot": trappable,
+    },
     exports: { default: async },
     with: {
         "charmhost:pebble/pebble.file-reader": crate::containers::PullHandle,
@@ -26,14 +29,17 @@ pub(crate) use charmhost::events::events;
 pub(crate) use charmhost::framework::framework;
 pub(crate) use charmhost::hook_tools::hook_tools;
 pub(crate) use charmhost::log::log;
+pub(crate) use charmhost::metadata::metadata;
 pub(crate) use charmhost::model::model;
 pub(crate) use charmhost::network_bindings::network_bindings;
 pub(crate) use charmhost::pebble::pebble;
 pub(crate) use charmhost::pebble_errors::pebble_errors;
 pub(crate) use charmhost::ports::ports;
 pub(crate) use charmhost::relations::relations;
+pub(crate) use charmhost::resources::resources;
 pub(crate) use charmhost::secrets::secrets;
 pub(crate) use charmhost::status::status;
+pub(crate) use charmhost::storage::storage;
 pub(crate) use charmhost::store::store;
 pub(crate) use charmhost::stored_state::stored_state;
 pub(crate) use charmhost::unit::unit;

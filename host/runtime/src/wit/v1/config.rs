@@ -51,5 +51,6 @@ fn value(value: &ConfigValue) -> wit::ConfigValue {
         ConfigValue::Float(value) => wit::ConfigValue::Float(*value),
         ConfigValue::String(value) => wit::ConfigValue::String(value.clone()),
         ConfigValue::Secret(uri) => wit::ConfigValue::Secret(uri.clone()),
+        ConfigValue::Other(json) => wit::ConfigValue::Other(json.clone()),
     }
 }
