@@ -73,6 +73,7 @@ mod identities;
 mod juju_version;
 mod layer;
 mod logging;
+mod metadata;
 mod model;
 mod network;
 mod normalise;
@@ -82,11 +83,13 @@ mod observe;
 mod plan;
 mod ports;
 mod relations;
+mod resources;
 mod run;
 mod secrets;
 mod services;
 mod settlement;
 mod status;
+mod storage;
 mod stored;
 mod time;
 mod tools;
@@ -109,6 +112,11 @@ pub use layer::{
     Check, ExecCheck, HttpCheck, Layer, LayerText, LogTarget, LogTargetType, Override, Period,
     Reaction, Service, TcpCheck,
 };
+pub use metadata::{
+    ActionMeta, Assumes, AssumesCondition, ConfigMeta, ContainerBase, ContainerMeta,
+    ContainerStorageMeta, Metadata, MetadataLinks, PayloadMeta, RelationMeta, RelationRole,
+    ResourceMeta, StorageMeta, metadata, metadata_json,
+};
 pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
 pub use notices::{Notice, NoticeFilter, Warning};
@@ -117,15 +125,17 @@ pub use observe::{
     Fallible, Handler, Observe, ObserveContainer, ObserveRelation, ObserveStorage, Value,
 };
 pub use plan::Plan;
-pub use ports::{Port, Protocol};
+pub use ports::{OpenedPort, Port, Protocol};
 pub use relations::{Databag, Relation, relation, relation_with_id, relations};
+pub use resources::resource;
 pub use secrets::{Rotation, Secret, SecretContent, SecretInfo, SecretMetadata, owned_secrets};
 pub use services::{ServiceInfo, ServiceStatus, Startup, Waiting};
 pub use settlement::{Deferral, Deferred, Settlement};
 pub use status::{Status, StatusKind};
+pub use storage::{Storage, StorageKind, request_storage, storages};
 pub use stored::Stored;
 pub use tools::{ToolOutput, hook_tool};
-pub use unit::{App, Unit, app, unit};
+pub use unit::{App, RebootTime, Unit, app, unit};
 
 pub use log;
 pub use serde;
@@ -137,8 +147,9 @@ pub mod prelude {
     pub use crate::{
         Charm, Check, Container, Custom, Databag, Error, ErrorKind, FileOptions, Layer, Object,
         Observe, Port, Protocol, Relation, Result, Rotation, Secret, SecretMetadata, Service,
-        Settlement, Source, Status, Stored, app, config, config_or_blocked, context, hook_tool,
-        log, network, relation, relations, unit,
+        Settlement, Source, Status, Storage, Stored, app, config, config_or_blocked, context,
+        hook_tool, log, metadata, network, relation, relations, request_storage, resource,
+        storages, unit,
     };
     pub use serde_json::json;
 }

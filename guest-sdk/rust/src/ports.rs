@@ -59,6 +59,15 @@ impl Port {
     }
 }
 
+/// An open port with its endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedPort {
+    /// The port.
+    pub port: Port,
+    /// The endpoints for which it is open; empty if for all.
+    pub endpoints: Vec<String>,
+}
+
 pub(crate) fn to_wit(port: Port) -> wit::Port {
     let numbers = wit::PortNumbers {
         first: port.first,

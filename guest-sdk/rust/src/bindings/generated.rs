@@ -4897,6 +4897,214 @@ pub mod charmhost {
     }
 
   }
+  pub mod metadata {
+    /// `metadata.yaml` (or `charmcraft.yaml`), `config.yaml` and `actions.yaml` as
+    /// one document, with the defaults of ops filled in.
+    ///
+    /// ```text
+    /// let document = json.parse(metadata.get()?);
+    /// let limit = document.requires["db"].limit;
+    /// ```
+    #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+    pub mod metadata {
+      #[used]
+      #[doc(hidden)]
+      static __FORCE_SECTION_REF: fn() =
+      super::super::super::__link_custom_section_describing_imports;
+      
+      use super::super::super::_rt;
+      pub type Error = super::super::super::charmhost::errors::errors::Error;
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns the metadata: a JSON object as text.
+      ///
+      /// Keys, each always present:
+      ///
+      /// - `name`, `summary`, `description`, `min-juju-version` (null if absent),
+      ///   `charm-user`: text; `subordinate`: boolean.
+      /// - `maintainers`, `tags`, `terms`, `series`: lists of text.
+      /// - `links`: object with `websites`, `sources`, `issues` (lists) and
+      ///   `documentation` (text or null).
+      /// - `assumes`: list of texts and of objects with `all-of` or `any-of`.
+      /// - `requires`, `provides`, `peers`: objects by endpoint with `interface`,
+      ///   `limit` (number or null), `scope` (`global` or `container`), `optional`.
+      /// - `storage`: objects by name with `type`, `description`, `shared`,
+      ///   `read-only`, `minimum-size`, `location`, `properties`, `multiple`: null or
+      ///   `[minimum, maximum]` with null for no maximum.
+      /// - `resources`: objects by name with `type`, `filename`, `description`.
+      /// - `containers`: objects by name with `resource`, `bases`, `mounts`: object
+      ///   by storage with the list of its locations.
+      /// - `payloads`, `extra-bindings`: objects.
+      /// - `config`: objects by option with `type`, `default`, `description`.
+      /// - `actions`: objects by action with `title`, `description`, `parameters`,
+      ///   `required`, `additional-properties`.
+      ///
+      /// Errors: `other` with code `metadata` if a file cannot be understood.
+      #[allow(async_fn_in_trait)]
+      pub fn get() -> ::core::result::Result<_rt::String,Error>{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:metadata/metadata@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "get"]
+            fn wit_import1(_: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, ) { crate::bindings::no_host() }
+          wit_import1(ptr0);
+          let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+          let result39 = match l2 {
+            0 => {
+              let e = {
+                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len5 = l4;
+                let bytes5 = _rt::Vec::from_raw_parts(l3.cast(), len5, len5);
+
+                _rt::string_lift(bytes5)
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l6 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                use super::super::super::charmhost::errors::errors::Error as V38;
+                let v38 = match l6 {
+                  0 => {
+                    let e38 = {
+                      let l7 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l8 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len9 = l8;
+                      let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                      _rt::string_lift(bytes9)
+                    };
+                    V38::NotFound(e38)
+                  }
+                  1 => {
+                    let e38 = {
+                      let l10 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l11 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len12 = l11;
+                      let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                      _rt::string_lift(bytes12)
+                    };
+                    V38::PermissionDenied(e38)
+                  }
+                  2 => {
+                    let e38 = {
+                      let l13 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len15 = l14;
+                      let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                      _rt::string_lift(bytes15)
+                    };
+                    V38::NotLeader(e38)
+                  }
+                  3 => {
+                    let e38 = {
+                      let l16 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l17 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len18 = l17;
+                      let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                      _rt::string_lift(bytes18)
+                    };
+                    V38::RelationGone(e38)
+                  }
+                  4 => {
+                    let e38 = {
+                      let l19 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l20 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len21 = l20;
+                      let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                      _rt::string_lift(bytes21)
+                    };
+                    V38::Timeout(e38)
+                  }
+                  5 => {
+                    let e38 = {
+                      let l22 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l23 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len24 = l23;
+                      let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                      _rt::string_lift(bytes24)
+                    };
+                    V38::InvalidInput(e38)
+                  }
+                  6 => {
+                    let e38 = {
+                      let l25 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l26 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len27 = l26;
+                      let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+                      let l28 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::errors::errors::Denial{
+                        message: _rt::string_lift(bytes27),
+                        grant: match l28 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l29 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l30 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len31 = l30;
+                              let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+                              _rt::string_lift(bytes31)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V38::Denied(e38)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 7, "invalid enum discriminant");
+                    let e38 = {
+                      let l32 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l33 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len34 = l33;
+                      let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+                      let l35 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l36 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len37 = l36;
+                      let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes34),
+                        message: _rt::string_lift(bytes37),
+                      }
+                    };
+                    V38::Other(e38)
+                  }
+                };
+
+                v38
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result39
+        }
+      }
+
+    }
+
+  }
   pub mod model {
     /// What the operator plans for the application, and the cloud under the model.
     ///
@@ -27362,8 +27570,8 @@ pub mod charmhost {
           }
         }
         #[allow(unused_unsafe, clippy::all)]
-        /// Opens and closes what is needed so that exactly these ports are open, for
-        /// all endpoints.
+        /// Opens and closes what is needed so that exactly these ports are open. A
+        /// port that is open for some endpoints only counts as open.
         ///
         /// Errors: those of `open` and `opened`.
         #[allow(async_fn_in_trait)]
@@ -28566,6 +28774,196 @@ pub mod charmhost {
               #[cfg(not(target_arch = "wasm32"))]
               unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
               wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&id), ptr1);
+              let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+              let result40 = match l3 {
+                0 => {
+                  let e = {
+                    let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len6 = l5;
+                    let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+
+                    _rt::string_lift(bytes6)
+                  };
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l7 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    use super::super::super::charmhost::errors::errors::Error as V39;
+                    let v39 = match l7 {
+                      0 => {
+                        let e39 = {
+                          let l8 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l9 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len10 = l9;
+                          let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                          _rt::string_lift(bytes10)
+                        };
+                        V39::NotFound(e39)
+                      }
+                      1 => {
+                        let e39 = {
+                          let l11 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l12 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len13 = l12;
+                          let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                          _rt::string_lift(bytes13)
+                        };
+                        V39::PermissionDenied(e39)
+                      }
+                      2 => {
+                        let e39 = {
+                          let l14 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l15 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len16 = l15;
+                          let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                          _rt::string_lift(bytes16)
+                        };
+                        V39::NotLeader(e39)
+                      }
+                      3 => {
+                        let e39 = {
+                          let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        V39::RelationGone(e39)
+                      }
+                      4 => {
+                        let e39 = {
+                          let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len22 = l21;
+                          let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                          _rt::string_lift(bytes22)
+                        };
+                        V39::Timeout(e39)
+                      }
+                      5 => {
+                        let e39 = {
+                          let l23 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l24 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len25 = l24;
+                          let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                          _rt::string_lift(bytes25)
+                        };
+                        V39::InvalidInput(e39)
+                      }
+                      6 => {
+                        let e39 = {
+                          let l26 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l27 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len28 = l27;
+                          let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+                          let l29 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::errors::errors::Denial{
+                            message: _rt::string_lift(bytes28),
+                            grant: match l29 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l30 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                  let l31 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                  let len32 = l31;
+                                  let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+
+                                  _rt::string_lift(bytes32)
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        V39::Denied(e39)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                        let e39 = {
+                          let l33 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l34 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len35 = l34;
+                          let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+                          let l36 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l37 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len38 = l37;
+                          let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes35),
+                            message: _rt::string_lift(bytes38),
+                          }
+                        };
+                        V39::Other(e39)
+                      }
+                    };
+
+                    v39
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result40
+            }
+          }
+
+        }
+
+      }
+      pub mod resources {
+        /// Files and image descriptions that the operator attached to the charm.
+        ///
+        /// ```text
+        /// let file = read-file(resources.fetch("config-template")?);
+        /// ```
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod resources {
+          #[used]
+          #[doc(hidden)]
+          static __FORCE_SECTION_REF: fn() =
+          super::super::super::__link_custom_section_describing_imports;
+          
+          use super::super::super::_rt;
+          pub type Error = super::super::super::charmhost::errors::errors::Error;
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns the path of a resource, which the guest can read. Juju downloads it
+          /// if it has not yet; asked once in a dispatch.
+          ///
+          /// Errors: `not-found` if the charm has no such resource; `other` with code
+          /// `hook-tool-failed` if none was attached or it cannot be downloaded.
+          #[allow(async_fn_in_trait)]
+          pub fn fetch(name: &str,) -> ::core::result::Result<_rt::String,Error>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+              let vec0 = name;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+              let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:resources/resources@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "fetch"]
+                fn wit_import2(_: *mut u8, _: usize, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import2(ptr0.cast_mut(), len0, ptr1);
               let l3 = i32::from(*ptr1.add(0).cast::<u8>());
               let result40 = match l3 {
                 0 => {
@@ -31418,6 +31816,603 @@ pub mod charmhost {
         }
 
       }
+      pub mod storage {
+        /// The storage instances that are attached to this unit.
+        ///
+        /// ```text
+        /// for index in storage.list("data")? {
+        ///   use-directory(storage.get("data", index)?.location);
+        /// }
+        /// ```
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod storage {
+          #[used]
+          #[doc(hidden)]
+          static __FORCE_SECTION_REF: fn() =
+          super::super::super::__link_custom_section_describing_imports;
+          
+          use super::super::super::_rt;
+          pub type Error = super::super::super::charmhost::errors::errors::Error;
+          /// What a storage instance is.
+          #[derive(Clone)]
+          pub enum StorageKind {
+            /// A mounted file system.
+            Filesystem,
+            /// A block device.
+            Block,
+            /// A kind of a newer Juju.
+            Other(_rt::String),
+          }
+          impl ::core::fmt::Debug for StorageKind {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+              match self {
+                StorageKind::Filesystem => {
+                  f.debug_tuple("StorageKind::Filesystem").finish()
+                }
+                StorageKind::Block => {
+                  f.debug_tuple("StorageKind::Block").finish()
+                }
+                StorageKind::Other(e) => {
+                  f.debug_tuple("StorageKind::Other").field(e).finish()
+                }
+              }
+            }
+          }
+          /// An attached storage instance.
+          #[derive(Clone)]
+          pub struct StorageInfo {
+            /// The storage's name in the charm's metadata.
+            pub name: _rt::String,
+            /// The instance's index: the 0 of `data/0`.
+            pub index: u32,
+            /// What it is.
+            pub kind: StorageKind,
+            /// The path of the mount point or of the device.
+            pub location: _rt::String,
+          }
+          impl ::core::fmt::Debug for StorageInfo {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+              f.debug_struct("StorageInfo").field("name", &self.name).field("index", &self.index).field("kind", &self.kind).field("location", &self.location).finish()
+            }
+          }
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns the indices of the instances of a storage, in ascending order. Read
+          /// once in a dispatch.
+          ///
+          /// Errors: `not-found` if the charm has no such storage.
+          #[allow(async_fn_in_trait)]
+          pub fn list(name: &str,) -> ::core::result::Result<_rt::Vec::<u32>,Error>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+              let vec0 = name;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+              let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:storage/storage@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "list"]
+                fn wit_import2(_: *mut u8, _: usize, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import2(ptr0.cast_mut(), len0, ptr1);
+              let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+              let result40 = match l3 {
+                0 => {
+                  let e = {
+                    let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len6 = l5;
+
+                    <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                  };
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l7 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    use super::super::super::charmhost::errors::errors::Error as V39;
+                    let v39 = match l7 {
+                      0 => {
+                        let e39 = {
+                          let l8 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l9 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len10 = l9;
+                          let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                          _rt::string_lift(bytes10)
+                        };
+                        V39::NotFound(e39)
+                      }
+                      1 => {
+                        let e39 = {
+                          let l11 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l12 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len13 = l12;
+                          let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                          _rt::string_lift(bytes13)
+                        };
+                        V39::PermissionDenied(e39)
+                      }
+                      2 => {
+                        let e39 = {
+                          let l14 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l15 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len16 = l15;
+                          let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                          _rt::string_lift(bytes16)
+                        };
+                        V39::NotLeader(e39)
+                      }
+                      3 => {
+                        let e39 = {
+                          let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        V39::RelationGone(e39)
+                      }
+                      4 => {
+                        let e39 = {
+                          let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len22 = l21;
+                          let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                          _rt::string_lift(bytes22)
+                        };
+                        V39::Timeout(e39)
+                      }
+                      5 => {
+                        let e39 = {
+                          let l23 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l24 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len25 = l24;
+                          let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                          _rt::string_lift(bytes25)
+                        };
+                        V39::InvalidInput(e39)
+                      }
+                      6 => {
+                        let e39 = {
+                          let l26 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l27 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len28 = l27;
+                          let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+                          let l29 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::errors::errors::Denial{
+                            message: _rt::string_lift(bytes28),
+                            grant: match l29 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l30 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                  let l31 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                  let len32 = l31;
+                                  let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+
+                                  _rt::string_lift(bytes32)
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        V39::Denied(e39)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                        let e39 = {
+                          let l33 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l34 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len35 = l34;
+                          let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+                          let l36 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l37 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len38 = l37;
+                          let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes35),
+                            message: _rt::string_lift(bytes38),
+                          }
+                        };
+                        V39::Other(e39)
+                      }
+                    };
+
+                    v39
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result40
+            }
+          }
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns one instance.
+          ///
+          /// Errors: `not-found` if the charm has no such storage, or the unit no such
+          /// instance.
+          #[allow(async_fn_in_trait)]
+          pub fn get(name: &str,index: u32,) -> ::core::result::Result<StorageInfo,Error>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 9*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 9*::core::mem::size_of::<*const u8>()]);
+              let vec0 = name;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+              let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:storage/storage@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "get"]
+                fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&index), ptr1);
+              let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+              let result49 = match l3 {
+                0 => {
+                  let e = {
+                    let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len6 = l5;
+                    let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                    let l7 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                    let l8 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let v12 = match l8 {
+                      0 => {
+                        StorageKind::Filesystem
+                      }
+                      1 => {
+                        StorageKind::Block
+                      }
+                      n => {
+                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                        let e12 = {
+                          let l9 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l10 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len11 = l10;
+                          let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+
+                          _rt::string_lift(bytes11)
+                        };
+                        StorageKind::Other(e12)
+                      }
+                    };
+                    let l13 = *ptr1.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l14 = *ptr1.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len15 = l14;
+                    let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                    StorageInfo{
+                      name: _rt::string_lift(bytes6),
+                      index: l7 as u32,
+                      kind: v12,
+                      location: _rt::string_lift(bytes15),
+                    }
+                  };
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l16 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    use super::super::super::charmhost::errors::errors::Error as V48;
+                    let v48 = match l16 {
+                      0 => {
+                        let e48 = {
+                          let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        V48::NotFound(e48)
+                      }
+                      1 => {
+                        let e48 = {
+                          let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len22 = l21;
+                          let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                          _rt::string_lift(bytes22)
+                        };
+                        V48::PermissionDenied(e48)
+                      }
+                      2 => {
+                        let e48 = {
+                          let l23 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l24 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len25 = l24;
+                          let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                          _rt::string_lift(bytes25)
+                        };
+                        V48::NotLeader(e48)
+                      }
+                      3 => {
+                        let e48 = {
+                          let l26 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l27 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len28 = l27;
+                          let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+                          _rt::string_lift(bytes28)
+                        };
+                        V48::RelationGone(e48)
+                      }
+                      4 => {
+                        let e48 = {
+                          let l29 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l30 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len31 = l30;
+                          let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+                          _rt::string_lift(bytes31)
+                        };
+                        V48::Timeout(e48)
+                      }
+                      5 => {
+                        let e48 = {
+                          let l32 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l33 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len34 = l33;
+                          let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+                          _rt::string_lift(bytes34)
+                        };
+                        V48::InvalidInput(e48)
+                      }
+                      6 => {
+                        let e48 = {
+                          let l35 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l36 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len37 = l36;
+                          let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+                          let l38 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::errors::errors::Denial{
+                            message: _rt::string_lift(bytes37),
+                            grant: match l38 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l39 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                  let l40 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                  let len41 = l40;
+                                  let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+
+                                  _rt::string_lift(bytes41)
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        V48::Denied(e48)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                        let e48 = {
+                          let l42 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l43 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len44 = l43;
+                          let bytes44 = _rt::Vec::from_raw_parts(l42.cast(), len44, len44);
+                          let l45 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l46 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len47 = l46;
+                          let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes44),
+                            message: _rt::string_lift(bytes47),
+                          }
+                        };
+                        V48::Other(e48)
+                      }
+                    };
+
+                    v48
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result49
+            }
+          }
+          #[allow(unused_unsafe, clippy::all)]
+          /// Requests more instances. Takes effect when the hook succeeds: each one is
+          /// announced by `storage-attached`.
+          ///
+          /// Errors: `not-found` if the charm has no such storage; `invalid-input` for a
+          /// count of 0.
+          #[allow(async_fn_in_trait)]
+          pub fn request(name: &str,count: u32,) -> ::core::result::Result<(),Error>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+              let vec0 = name;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+              let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:storage/storage@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "request"]
+                fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&count), ptr1);
+              let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+              let result37 = match l3 {
+                0 => {
+                  let e = ();
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l4 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    use super::super::super::charmhost::errors::errors::Error as V36;
+                    let v36 = match l4 {
+                      0 => {
+                        let e36 = {
+                          let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l6 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len7 = l6;
+                          let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+
+                          _rt::string_lift(bytes7)
+                        };
+                        V36::NotFound(e36)
+                      }
+                      1 => {
+                        let e36 = {
+                          let l8 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l9 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len10 = l9;
+                          let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                          _rt::string_lift(bytes10)
+                        };
+                        V36::PermissionDenied(e36)
+                      }
+                      2 => {
+                        let e36 = {
+                          let l11 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l12 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len13 = l12;
+                          let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                          _rt::string_lift(bytes13)
+                        };
+                        V36::NotLeader(e36)
+                      }
+                      3 => {
+                        let e36 = {
+                          let l14 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l15 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len16 = l15;
+                          let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                          _rt::string_lift(bytes16)
+                        };
+                        V36::RelationGone(e36)
+                      }
+                      4 => {
+                        let e36 = {
+                          let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        V36::Timeout(e36)
+                      }
+                      5 => {
+                        let e36 = {
+                          let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len22 = l21;
+                          let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                          _rt::string_lift(bytes22)
+                        };
+                        V36::InvalidInput(e36)
+                      }
+                      6 => {
+                        let e36 = {
+                          let l23 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l24 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len25 = l24;
+                          let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+                          let l26 = i32::from(*ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::errors::errors::Denial{
+                            message: _rt::string_lift(bytes25),
+                            grant: match l26 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l27 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                  let l28 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                  let len29 = l28;
+                                  let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                                  _rt::string_lift(bytes29)
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        V36::Denied(e36)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                        let e36 = {
+                          let l30 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l31 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len32 = l31;
+                          let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                          let l33 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l34 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len35 = l34;
+                          let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes32),
+                            message: _rt::string_lift(bytes35),
+                          }
+                        };
+                        V36::Other(e36)
+                      }
+                    };
+
+                    v36
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result37
+            }
+          }
+
+        }
+
+      }
       pub mod store {
         /// Snapshots and notices: what ops saves from one dispatch to the next.
         ///
@@ -33428,6 +34423,45 @@ pub mod charmhost {
           
           use super::super::super::_rt;
           pub type Error = super::super::super::charmhost::errors::errors::Error;
+          /// When a machine reboots.
+          #[repr(u8)]
+          #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+          pub enum RebootTime {
+            /// When the hook has succeeded.
+            AfterHook,
+            /// At once: the dispatch ends as with `outcome.aborted`, and Juju runs the
+            /// same hook again after the reboot.
+            Now,
+          }
+          impl ::core::fmt::Debug for RebootTime {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+              match self {
+                RebootTime::AfterHook => {
+                  f.debug_tuple("RebootTime::AfterHook").finish()
+                }
+                RebootTime::Now => {
+                  f.debug_tuple("RebootTime::Now").finish()
+                }
+              }
+            }
+          }
+
+          impl RebootTime{
+            #[doc(hidden)]
+            pub unsafe fn _lift(val: u8) -> RebootTime{
+              if !cfg!(debug_assertions) {
+                return unsafe { ::core::mem::transmute(val) };
+              }
+
+              match val {
+                0 => RebootTime::AfterHook,
+                1 => RebootTime::Now,
+
+                _ => panic!("invalid enum discriminant"),
+              }
+            }
+          }
+
           #[allow(unused_unsafe, clippy::all)]
           /// Returns whether this unit leads its application. If true, Juju guarantees
           /// it for 30 seconds, for which the answer is cached.
@@ -33753,6 +34787,166 @@ pub mod charmhost {
                 _ => _rt::invalid_enum_discriminant(),
               };
               result37
+            }
+          }
+          #[allow(unused_unsafe, clippy::all)]
+          /// Reboots the machine. Does not return if `time` is `now`.
+          ///
+          /// Errors: `other` with code `hook-tool-failed` if Juju refuses, as in
+          /// an action.
+          #[allow(async_fn_in_trait)]
+          pub fn reboot(time: RebootTime,) -> ::core::result::Result<(),Error>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 7*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 7*::core::mem::size_of::<*const u8>()]);
+              let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:unit/unit@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "reboot"]
+                fn wit_import1(_: i32, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import1(time.clone() as i32, ptr0);
+              let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+              let result36 = match l2 {
+                0 => {
+                  let e = ();
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l3 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    use super::super::super::charmhost::errors::errors::Error as V35;
+                    let v35 = match l3 {
+                      0 => {
+                        let e35 = {
+                          let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l5 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len6 = l5;
+                          let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+
+                          _rt::string_lift(bytes6)
+                        };
+                        V35::NotFound(e35)
+                      }
+                      1 => {
+                        let e35 = {
+                          let l7 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l8 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len9 = l8;
+                          let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                          _rt::string_lift(bytes9)
+                        };
+                        V35::PermissionDenied(e35)
+                      }
+                      2 => {
+                        let e35 = {
+                          let l10 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l11 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len12 = l11;
+                          let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                          _rt::string_lift(bytes12)
+                        };
+                        V35::NotLeader(e35)
+                      }
+                      3 => {
+                        let e35 = {
+                          let l13 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len15 = l14;
+                          let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                          _rt::string_lift(bytes15)
+                        };
+                        V35::RelationGone(e35)
+                      }
+                      4 => {
+                        let e35 = {
+                          let l16 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l17 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len18 = l17;
+                          let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                          _rt::string_lift(bytes18)
+                        };
+                        V35::Timeout(e35)
+                      }
+                      5 => {
+                        let e35 = {
+                          let l19 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l20 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len21 = l20;
+                          let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                          _rt::string_lift(bytes21)
+                        };
+                        V35::InvalidInput(e35)
+                      }
+                      6 => {
+                        let e35 = {
+                          let l22 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l23 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len24 = l23;
+                          let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+                          let l25 = i32::from(*ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::errors::errors::Denial{
+                            message: _rt::string_lift(bytes24),
+                            grant: match l25 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l26 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                  let l27 = *ptr0.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                  let len28 = l27;
+                                  let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+
+                                  _rt::string_lift(bytes28)
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        V35::Denied(e35)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                        let e35 = {
+                          let l29 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l30 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len31 = l30;
+                          let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+                          let l32 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l33 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len34 = l33;
+                          let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes31),
+                            message: _rt::string_lift(bytes34),
+                          }
+                        };
+                        V35::Other(e35)
+                      }
+                    };
+
+                    v35
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result36
             }
           }
 
@@ -34285,8 +35479,8 @@ pub mod charmhost {
           #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm:imports and exports")]
           #[doc(hidden)]
           #[allow(clippy::octal_escapes)]
-          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11238] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xeaV\x01A\x02\x01A2\x01\
+          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11709] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc1Z\x01A\x02\x01A8\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -34337,204 +35531,215 @@ tlement\x03\0\x0f\x01j\0\x01\x01\x01@\x01\x05event\x07\0\x11\x04\0\x06define\x01
 \x01\x01\x01@\0\0\x15\x04\0\x04next\x01\x16\x01p\x0e\x01j\x01\x17\x01\x01\x01@\x02\
 \x05event\x07\x08snapshots\0\x18\x04\0\x04emit\x01\x19\x01@\x02\x02idy\x0asettle\
 ment\x10\0\x11\x04\0\x04done\x01\x1a\x01@\x01\x06status\x05\0\x11\x04\0\x0ecolle\
-ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x08\x02\
-\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\x7f\x01\x01\x01@\0\0\x02\x04\0\x09\
-is-leader\x01\x03\x01j\0\x01\x01\x01@\x01\x07versions\0\x04\x04\0\x14set-workloa\
-d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\x04names\x06statuss\x05since\x02\x04\
-\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08endpoints\x05goals\x05\x04\0\x0dgoal-r\
-elation\x03\0\x06\x01p\x07\x01r\x02\x05units\x05\x09relations\x08\x04\0\x0agoal-\
-state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01r\x03\x09auth-types\x0aattributes\x0c\
-\x08redacted\x0d\x04\0\x10cloud-credential\x03\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04\
-kinds\x04names\x06region\x10\x08endpoint\x10\x11identity-endpoint\x10\x10storage\
--endpoint\x10\x0acredential\x11\x0fca-certificates\x0d\x0fskip-tls-verify\x7f\x13\
-is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\0\x12\x01j\x01y\x01\x01\x01@\0\0\
-\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\x01\x01\x01@\0\0\x16\x04\0\x0eg\
-et-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\0\x18\x04\0\x0eget-cloud-spec\x01\
-\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\x01B\x0e\x02\x03\x02\x01\x02\x04\
-\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05float\x01\
-u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-value\x03\0\
-\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01p\x05\x01\
-j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\x01\x01\
-\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/config@0\
-.2.0\x05\x09\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\
-\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07resultss\0\x04\x04\
-\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\x06\x04\0\x04\
-fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0a\x01B\x17\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\x0cport-number\
-s\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\x04\0\x04port\
-\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bopened-port\x03\0\
-\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\0\x04open\x01\
-\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x06\
-opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15opened-with-e\
-ndpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\0\x1bcharm\
-host:ports/ports@0.2.0\x05\x0b\x01B\x20\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
-\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06active\x7f\
-\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-app\0\0\x04u\
-nit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04unit\x03ap\
-p\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0ddatabag-ent\
-ry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\0\x0c\x01\
-p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\x10\x01\
-j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\x01p\x0b\
-\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\0\x04r\
-ead\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07databag\x09\x07\
-changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08endpoints\
-\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/relations@0.\
-2.0\x05\x0c\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02ids\x05\
-labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01s\0\x08\
-labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07current\x07re\
-fresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\0\x0cs\
-ecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07monthly\x09\
-quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01r\x04\x05\
-label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecret-metadat\
-a\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revisiony\x07expi\
-res\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01o\x02ss\
-\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\0\x0b\
-get-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\x08g\
-et-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08metada\
-ta\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07conte\
-nt\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadata\x10\
-\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04unit\x0c\
-\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06secret\x05\
-\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\x01@\0\0\"\
-\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0d\x01B\x10\x02\
-\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hostname\x02\
-\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04names\x0b\
-mac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01p\x07\x01\
-ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnets\x09\x04\
-\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bindings\x0b\
-relation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bindings/netw\
-ork-bindings@0.2.0\x05\x0e\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\
-\x0f\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07mes\
-sages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12\
-generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07me\
-ssages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\
-\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10\
-version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-p\
-rogress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06stat\
-uss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\
-\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06s\
-tatuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04\
-datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not\
--ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\
-\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\
-\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\
-\x10\x02\x03\0\x0c\x0cpebble-error\x02\x03\0\x0c\x0bchange-info\x02\x03\0\x0c\x0c\
-path-failure\x01B\xbd\x01\x02\x03\x02\x01\x11\x04\0\x0cpebble-error\x03\0\0\x02\x03\
-\x02\x01\x12\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x0cpath-fa\
-ilure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x06\x01\
-q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\
-\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05oth\
-er\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\x04names\x07startup\x09\
-\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-info\x03\0\x0d\x01q\x03\x05\
-alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0f\x01q\x03\x07\
-enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x11\x01\
-q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-statu\
-s\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04names\x05level\x15\x07star\
-tup\x16\x06status\x14\x09successes\x17\x08failuresy\x09thresholdy\x09change-id\x18\
-\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05error\x18\x04\0\x0dcheck-\
-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-id\x17\x04user\x18\x08grou\
-p-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\0\x1d\x01m\x07\
-\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06device\x07unknown\
-\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04names\x04kind\x20\x04size\x0c\
-\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04user\x18\x08group-id\x17\x05\
-group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\x05\x01r\x02\x04paths\x07\
-content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01k#\x01r\x0a\x0fservice-\
-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\x0c\x07user-id\x17\x04\
-user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\x05stdin)\x04\0\x0ce\
-xec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06stderr#\x10stdout-trunca\
-ted\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\0,\x01m\x03\x03all\x0b\
-in-progress\x05ready\x04\0\x10change-selection\x03\0.\x01ps\x01r\x04\x09all-user\
-s\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-filter\x03\01\x01r\x0b\x02\
-ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0dlast-occurredu\x0dlast\
--repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\x0cexpire-after\x0c\
-\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-addedu\x0alast-addedu\
-\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\0\x0cwarning-info\
-\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09untrusted\0\0\x05oth\
-er\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06access8\x0dlocal-\
-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08identity\x03\09\x04\
-\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07process\x03\x01\x01\
-h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[method]file-reader.r\
-ead\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05chunk#\0\xc2\0\x04\0\x19\
-[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04self\xc1\0\0\xc4\0\x04\
-\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04self\xc6\0\0s\x04\0\x19[m\
-ethod]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chunk#\0\xc2\0\x04\0\x1b[\
-method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\0\x04\0\x1b[method]\
-process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\0\x1b[method]proc\
-ess.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\x01@\x02\x04self\xc6\
-\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01K\x01j\x01z\x01\x01\
-\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\x01M\x01j\x01-\x01\
-\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]process.wait-output\
-\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\0\x0bcan-connect\x01\
-Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\x0fget-system-info\x01\
-S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\0\x06health\x01T\x01\
-j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metrics\x01V\x01@\x04\x09\
-containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\x09add-layer\x01W\x04\
-\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\x09containers\x05na\
-mes0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04wait\x0c\0\xd5\0\x04\
-\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09containers\x05names0\x04wa\
-it\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-services\x01\\\x04\0\x10\
-restart-services\x01\\\x01@\x03\x09containers\x06signals\x08services0\0\xc4\0\x04\
-\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\x03\x09containers\x05\
-names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\x01\x01\x01@\x02\x09c\
-ontainers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\0\x0bstop-checks\x01b\
-\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07timeout\x0c\0\xe3\0\x04\
-\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01@\x03\x09containers\x09\
-selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01j\x01\x03\x01\x01\x01\
-@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01@\x03\x09containers\x02\
-ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\x0cabort-change\x01i\x01\
-@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\0\xd5\0\x04\0\x06notify\
-\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\0\x04\0\x06notice\x01\
-m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06filter2\0\xef\0\x04\0\x07\
-notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09containers\x03all\x7f\0\xf2\
-\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05untilu\0\xc2\0\x04\0\x14ackn\
-owledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\x01\x09containers\0\xf6\0\
-\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aidentities\xf5\0\0\xc4\0\x04\
-\0\x12replace-identities\x01x\x01@\x02\x09containers\x05names0\0\xc4\0\x04\0\x11\
-remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\x02\x09containers\x04pa\
-ths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\x01@\x02\x09containe\
-rs\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\x80\x01\x01\x01\x01\
-@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04push\x01\x82\x01\x01\
-j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\0\x04stat\x01\x84\x01\
-\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04paths\x07pattern\x18\0\
-\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09containers\x04paths\x07opti\
-ons\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09containers\x04paths\x09\
-recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01i=\x01j\x01\x8a\x01\x01\
-\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\x01\x04\0\x04exec\x01\x8c\
-\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x14\x01B\x0f\x02\x03\x02\x01\x02\
-\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\
-\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06objects\x04names\x05values\
-\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\
-\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\
-\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\x15\x01B\x05\x01ks\x01r\x0d\
-\x09unit-names\x08app-names\x0acharm-names\x0amodel-names\x0amodel-uuids\x0cjuju\
--versions\x09charm-dirs\x0ddispatch-paths\x09hook-name\0\x0amachine-id\0\x11avai\
-lability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\
-\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhost:context/context@0.2.0\x05\x16\
-\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-code\
-z\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\
-\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\
-\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x17\x01B\x19\x02\x03\x02\x01\
-\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
-\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x04paths\
-\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x04\
-\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04paths\0\x08\x04\0\x0ddrop-snap\
-shot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x0elist-snapshots\x01\
-\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x0clist-notices\x01\x10\x01\
-@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\0\x0bdrop-notice\x01\x11\
-\x03\0\x1bcharmhost:store/store@0.2.0\x05\x18\x01B\x04\x01m\x06\x05trace\x05debu\
-g\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\0\0\x01@\x02\x05lev\
-el\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17charmhost:log/log@0.2.0\
-\x05\x19\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04file\0\x04line\x01\
-\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01@\x01\x07failure\x03\
-\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/crash@0.2.0\x05\x1a\x02\x03\
-\0\x13\x07failure\x01B\x09\x02\x03\x02\x01\x1b\x04\0\x07failure\x03\0\0\x01ks\x01\
-r\x02\x04code}\x07message\x02\x04\0\x0cexit-request\x03\0\x03\x01q\x04\x09comple\
-ted\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exited\x01\x04\0\x04\0\x07outcome\x03\
-\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\x1bcharmhost:entry/entry@0.2.0\x05\
-\x1c\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\0\x0b\x0b\x01\0\x05charm\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindge\
-n-rust\x060.63.0";
+ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x0c\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01m\x02\x0aafter-hook\x03now\x04\0\x0br\
+eboot-time\x03\0\x02\x01j\x01\x7f\x01\x01\x01@\0\0\x04\x04\0\x09is-leader\x01\x05\
+\x01j\0\x01\x01\x01@\x01\x07versions\0\x06\x04\0\x14set-workload-version\x01\x07\
+\x01@\x01\x04time\x03\0\x06\x04\0\x06reboot\x01\x08\x03\0\x19charmhost:unit/unit\
+@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\
+\x04names\x06statuss\x05since\x02\x04\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08e\
+ndpoints\x05goals\x05\x04\0\x0dgoal-relation\x03\0\x06\x01p\x07\x01r\x02\x05unit\
+s\x05\x09relations\x08\x04\0\x0agoal-state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01\
+r\x03\x09auth-types\x0aattributes\x0c\x08redacted\x0d\x04\0\x10cloud-credential\x03\
+\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04kinds\x04names\x06region\x10\x08endpoint\x10\x11\
+identity-endpoint\x10\x10storage-endpoint\x10\x0acredential\x11\x0fca-certificat\
+es\x0d\x0fskip-tls-verify\x7f\x13is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\
+\0\x12\x01j\x01y\x01\x01\x01@\0\0\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\
+\x01\x01\x01@\0\0\x16\x04\0\x0eget-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\
+\0\x18\x04\0\x0eget-cloud-spec\x01\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\
+\x01B\x05\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\x01@\0\0\x02\
+\x04\0\x03get\x01\x03\x03\0!charmhost:metadata/metadata@0.2.0\x05\x09\x01B\x0e\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\
+\x01x\0\x05float\x01u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0c\
+config-value\x03\0\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\
+\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01\
+j\x01\x09\x01\x01\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhos\
+t:config/config@0.2.0\x05\x0a\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\
+\x01j\x01s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07\
+resultss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03\
+log\x01\x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0b\
+\x01B\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\
+\x04\0\x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\
+\x03\0\x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\
+\x0bopened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\
+\x09\x04\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01\
+@\0\0\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\
+\0\x15opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\
+\x11\x03\0\x1bcharmhost:ports/ports@0.2.0\x05\x0c\x01B\x20\x02\x03\x02\x01\x02\x04\
+\0\x05error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\
+\x03\x06active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08\
+this-app\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\
+\x04unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0d\
+databag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
+\0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
+\x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
+\x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\
+\0\x04read\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07datab\
+ag\x09\x07changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08\
+endpoints\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/rel\
+ations@0.2.0\x05\x0d\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02\
+ids\x05labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01\
+s\0\x08labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07curren\
+t\x07refresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\
+\0\x0csecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07m\
+onthly\x09quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01\
+r\x04\x05label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecre\
+t-metadata\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revision\
+y\x07expires\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01\
+o\x02ss\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\
+\0\x0bget-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\
+\x08get-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08m\
+etadata\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07\
+content\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadat\
+a\x10\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04\
+unit\x0c\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06\
+secret\x05\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\
+\x01@\0\0\"\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0e\x01\
+B\x10\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hos\
+tname\x02\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04\
+names\x0bmac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01\
+p\x07\x01ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnet\
+s\x09\x04\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bin\
+dings\x0brelation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bind\
+ings/network-bindings@0.2.0\x05\x0f\x01B\x10\x02\x03\x02\x01\x02\x04\0\x05error\x03\
+\0\0\x01q\x03\x0afilesystem\0\0\x05block\0\0\x05other\x01s\0\x04\0\x0cstorage-ki\
+nd\x03\0\x02\x01r\x04\x04names\x05indexy\x04kind\x03\x08locations\x04\0\x0cstora\
+ge-info\x03\0\x04\x01py\x01j\x01\x06\x01\x01\x01@\x01\x04names\0\x07\x04\0\x04li\
+st\x01\x08\x01j\x01\x05\x01\x01\x01@\x02\x04names\x05indexy\0\x09\x04\0\x03get\x01\
+\x0a\x01j\0\x01\x01\x01@\x02\x04names\x05county\0\x0b\x04\0\x07request\x01\x0c\x03\
+\0\x1fcharmhost:storage/storage@0.2.0\x05\x10\x01B\x05\x02\x03\x02\x01\x02\x04\0\
+\x05error\x03\0\0\x01j\x01s\x01\x01\x01@\x01\x04names\0\x02\x04\0\x05fetch\x01\x03\
+\x03\0#charmhost:resources/resources@0.2.0\x05\x11\x02\x03\0\0\x0dother-failure\x01\
+B\x19\x02\x03\x02\x01\x12\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06statu\
+s{\x04kind\x02\x07messages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11\
+permission-denied\x12generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\
+\x04kind\x06\x07messages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09\
+change-id\x02\x04\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\
+\x05founds\x04\0\x10version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05to\
+taly\x04\0\x0dtask-progress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\
+\x07summarys\x06statuss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\
+\x09exit-code\x11\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\
+\x07summarys\x06statuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\
+\x05tasks\x14\x04datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-contai\
+ner\x01s\0\x09not-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\
+\0\x07timeout\x01\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05othe\
+r\x01\x01\0\x04\0\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble\
+-errors@0.2.0\x05\x13\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchange-info\
+\x02\x03\0\x0f\x0cpath-failure\x01B\xbd\x01\x02\x03\x02\x01\x14\x04\0\x0cpebble-\
+error\x03\0\0\x02\x03\x02\x01\x15\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\
+\x16\x04\0\x0cpath-failure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
+ystem-info\x03\0\x06\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
+\0\x0fservice-startup\x03\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
+f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\
+\x04names\x07startup\x09\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-in\
+fo\x03\0\x0d\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
+evel\x03\0\x0f\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
+check-startup\x03\0\x11\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
+s\0\x04\0\x0ccheck-status\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04na\
+mes\x05level\x15\x07startup\x16\x06status\x14\x09successes\x17\x08failuresy\x09t\
+hresholdy\x09change-id\x18\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05\
+error\x18\x04\0\x0dcheck-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-i\
+d\x17\x04user\x18\x08group-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile\
+-options\x03\0\x1d\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
+d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04na\
+mes\x04kind\x20\x04size\x0c\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04\
+user\x18\x08group-id\x17\x05group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\
+\x05\x01r\x02\x04paths\x07content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01\
+k#\x01r\x0a\x0fservice-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\
+\x0c\x07user-id\x17\x04user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\
+\x05stdin)\x04\0\x0cexec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06std\
+err#\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\
+\0,\x01m\x03\x03all\x0bin-progress\x05ready\x04\0\x10change-selection\x03\0.\x01\
+ps\x01r\x04\x09all-users\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-f\
+ilter\x03\01\x01r\x0b\x02ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0d\
+last-occurredu\x0dlast-repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\
+\x0cexpire-after\x0c\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-a\
+ddedu\x0alast-addedu\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\
+\0\x0cwarning-info\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09un\
+trusted\0\0\x05other\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06\
+access8\x0dlocal-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08i\
+dentity\x03\09\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07\
+process\x03\x01\x01h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[m\
+ethod]file-reader.read\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05ch\
+unk#\0\xc2\0\x04\0\x19[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04\
+self\xc1\0\0\xc4\0\x04\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04sel\
+f\xc6\0\0s\x04\0\x19[method]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chu\
+nk#\0\xc2\0\x04\0\x1b[method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\
+\0\x04\0\x1b[method]process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\
+\0\x1b[method]process.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\
+\x01@\x02\x04self\xc6\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01\
+K\x01j\x01z\x01\x01\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\
+\x01M\x01j\x01-\x01\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]\
+process.wait-output\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\
+\0\x0bcan-connect\x01Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\
+\x0fget-system-info\x01S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\
+\0\x06health\x01T\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metr\
+ics\x01V\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\
+\x09add-layer\x01W\x04\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\
+\x09containers\x05names0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04\
+wait\x0c\0\xd5\0\x04\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09contai\
+ners\x05names0\x04wait\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-s\
+ervices\x01\\\x04\0\x10restart-services\x01\\\x01@\x03\x09containers\x06signals\x08\
+services0\0\xc4\0\x04\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\
+\x03\x09containers\x05names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\
+\x01\x01\x01@\x02\x09containers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\
+\0\x0bstop-checks\x01b\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07t\
+imeout\x0c\0\xe3\0\x04\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01\
+@\x03\x09containers\x09selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01\
+j\x01\x03\x01\x01\x01@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01\
+@\x03\x09containers\x02ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\
+\x0cabort-change\x01i\x01@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\
+\0\xd5\0\x04\0\x06notify\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\
+\0\x04\0\x06notice\x01m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06f\
+ilter2\0\xef\0\x04\0\x07notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09co\
+ntainers\x03all\x7f\0\xf2\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05unt\
+ilu\0\xc2\0\x04\0\x14acknowledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\
+\x01\x09containers\0\xf6\0\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aid\
+entities\xf5\0\0\xc4\0\x04\0\x12replace-identities\x01x\x01@\x02\x09containers\x05\
+names0\0\xc4\0\x04\0\x11remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\
+\x02\x09containers\x04paths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\
+\x01@\x02\x09containers\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\
+\x80\x01\x01\x01\x01@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04\
+push\x01\x82\x01\x01j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\
+\0\x04stat\x01\x84\x01\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04\
+paths\x07pattern\x18\0\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09conta\
+iners\x04paths\x07options\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09\
+containers\x04paths\x09recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01\
+i=\x01j\x01\x8a\x01\x01\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\
+\x01\x04\0\x04exec\x01\x8c\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x17\x01\
+B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\
+\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06\
+objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04na\
+mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\
+\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\
+\x18\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0acharm-names\x0amodel-\
+names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
+me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
+\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
+t:context/context@0.2.0\x05\x19\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
+\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
+stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
+\x05\x1a\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
+aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\
+\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\
+\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04\
+paths\0\x08\x04\0\x0ddrop-snapshot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\
+\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\
+\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\
+\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01B\x04\x01\
+m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17cha\
+rmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04\
+file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01\
+@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/cras\
+h@0.2.0\x05\x1d\x02\x03\0\x16\x07failure\x01B\x09\x02\x03\x02\x01\x1e\x04\0\x07f\
+ailure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\0\x0cexit-request\x03\0\
+\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exited\x01\x04\
+\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\x1bcharmho\
+st:entry/entry@0.2.0\x05\x1f\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\0\x0b\x0b\x01\
+\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
+0.262.0\x10wit-bindgen-rust\x060.63.0";
         };
         )
       }
@@ -34545,8 +35750,8 @@ n-rust\x060.63.0";
       #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm-with-all-of-its-exports-removed:encoded world")]
       #[doc(hidden)]
       #[allow(clippy::octal_escapes)]
-      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11127] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdbU\x01A\x02\x01A/\x01\
+      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11598] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb2Y\x01A\x02\x01A5\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -34597,200 +35802,212 @@ tlement\x03\0\x0f\x01j\0\x01\x01\x01@\x01\x05event\x07\0\x11\x04\0\x06define\x01
 \x01\x01\x01@\0\0\x15\x04\0\x04next\x01\x16\x01p\x0e\x01j\x01\x17\x01\x01\x01@\x02\
 \x05event\x07\x08snapshots\0\x18\x04\0\x04emit\x01\x19\x01@\x02\x02idy\x0asettle\
 ment\x10\0\x11\x04\0\x04done\x01\x1a\x01@\x01\x06status\x05\0\x11\x04\0\x0ecolle\
-ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x08\x02\
-\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01\x7f\x01\x01\x01@\0\0\x02\x04\0\x09\
-is-leader\x01\x03\x01j\0\x01\x01\x01@\x01\x07versions\0\x04\x04\0\x14set-workloa\
-d-version\x01\x05\x03\0\x19charmhost:unit/unit@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\x04names\x06statuss\x05since\x02\x04\
-\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08endpoints\x05goals\x05\x04\0\x0dgoal-r\
-elation\x03\0\x06\x01p\x07\x01r\x02\x05units\x05\x09relations\x08\x04\0\x0agoal-\
-state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01r\x03\x09auth-types\x0aattributes\x0c\
-\x08redacted\x0d\x04\0\x10cloud-credential\x03\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04\
-kinds\x04names\x06region\x10\x08endpoint\x10\x11identity-endpoint\x10\x10storage\
--endpoint\x10\x0acredential\x11\x0fca-certificates\x0d\x0fskip-tls-verify\x7f\x13\
-is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\0\x12\x01j\x01y\x01\x01\x01@\0\0\
-\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\x01\x01\x01@\0\0\x16\x04\0\x0eg\
-et-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\0\x18\x04\0\x0eget-cloud-spec\x01\
-\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\x01B\x0e\x02\x03\x02\x01\x02\x04\
-\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\x01x\0\x05float\x01\
-u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0cconfig-value\x03\0\
-\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\0\x04\x01p\x05\x01\
-j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01j\x01\x09\x01\x01\
-\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhost:config/config@0\
-.2.0\x05\x09\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\
-\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07resultss\0\x04\x04\
-\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03log\x01\x06\x04\0\x04\
-fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0a\x01B\x17\x02\x03\x02\
-\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\x04\0\x0cport-number\
-s\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\x03\0\x04\0\x04port\
-\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\x0bopened-port\x03\0\
-\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\x09\x04\0\x04open\x01\
-\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x06\
-opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x15opened-with-e\
-ndpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\x11\x03\0\x1bcharm\
-host:ports/ports@0.2.0\x05\x0b\x01B\x20\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
-\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\x03\x06active\x7f\
-\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08this-app\0\0\x04u\
-nit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\x04unit\x03ap\
-p\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0ddatabag-ent\
-ry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\0\x0c\x01\
-p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\x10\x01\
-j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\x01p\x0b\
-\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\0\x04r\
-ead\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07databag\x09\x07\
-changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08endpoints\
-\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/relations@0.\
-2.0\x05\x0c\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02ids\x05\
-labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01s\0\x08\
-labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07current\x07re\
-fresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\0\x0cs\
-ecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07monthly\x09\
-quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01r\x04\x05\
-label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecret-metadat\
-a\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revisiony\x07expi\
-res\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01o\x02ss\
-\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\0\x0b\
-get-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\x08g\
-et-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08metada\
-ta\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07conte\
-nt\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadata\x10\
-\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04unit\x0c\
-\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06secret\x05\
-\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\x01@\0\0\"\
-\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0d\x01B\x10\x02\
-\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hostname\x02\
-\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04names\x0b\
-mac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01p\x07\x01\
-ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnets\x09\x04\
-\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bindings\x0b\
-relation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bindings/netw\
-ork-bindings@0.2.0\x05\x0e\x02\x03\0\0\x0dother-failure\x01B\x19\x02\x03\x02\x01\
-\x0f\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06status{\x04kind\x02\x07mes\
-sages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11permission-denied\x12\
-generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\x04kind\x06\x07me\
-ssages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09change-id\x02\x04\
-\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\x05founds\x04\0\x10\
-version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05totaly\x04\0\x0dtask-p\
-rogress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\x07summarys\x06stat\
-uss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\x09exit-code\x11\
-\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\x07summarys\x06s\
-tatuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\x05tasks\x14\x04\
-datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-container\x01s\0\x09not\
--ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\0\x07timeout\x01\
-\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05other\x01\x01\0\x04\0\
-\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble-errors@0.2.0\x05\
-\x10\x02\x03\0\x0c\x0cpebble-error\x02\x03\0\x0c\x0bchange-info\x02\x03\0\x0c\x0c\
-path-failure\x01B\xbd\x01\x02\x03\x02\x01\x11\x04\0\x0cpebble-error\x03\0\0\x02\x03\
-\x02\x01\x12\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x0cpath-fa\
-ilure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bsystem-info\x03\0\x06\x01\
-q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0fservice-startup\x03\
-\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backoff\0\0\x05error\0\0\x05oth\
-er\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\x04names\x07startup\x09\
-\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-info\x03\0\x0d\x01q\x03\x05\
-alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-level\x03\0\x0f\x01q\x03\x07\
-enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0dcheck-startup\x03\0\x11\x01\
-q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01s\0\x04\0\x0ccheck-statu\
-s\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04names\x05level\x15\x07star\
-tup\x16\x06status\x14\x09successes\x17\x08failuresy\x09thresholdy\x09change-id\x18\
-\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05error\x18\x04\0\x0dcheck-\
-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-id\x17\x04user\x18\x08grou\
-p-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile-options\x03\0\x1d\x01m\x07\
-\x07regular\x09directory\x07symlink\x06socket\x0anamed-pipe\x06device\x07unknown\
-\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04names\x04kind\x20\x04size\x0c\
-\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04user\x18\x08group-id\x17\x05\
-group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\x05\x01r\x02\x04paths\x07\
-content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01k#\x01r\x0a\x0fservice-\
-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\x0c\x07user-id\x17\x04\
-user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\x05stdin)\x04\0\x0ce\
-xec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06stderr#\x10stdout-trunca\
-ted\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\0,\x01m\x03\x03all\x0b\
-in-progress\x05ready\x04\0\x10change-selection\x03\0.\x01ps\x01r\x04\x09all-user\
-s\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-filter\x03\01\x01r\x0b\x02\
-ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0dlast-occurredu\x0dlast\
--repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\x0cexpire-after\x0c\
-\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-addedu\x0alast-addedu\
-\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\0\x0cwarning-info\
-\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09untrusted\0\0\x05oth\
-er\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06access8\x0dlocal-\
-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08identity\x03\09\x04\
-\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07process\x03\x01\x01\
-h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[method]file-reader.r\
-ead\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05chunk#\0\xc2\0\x04\0\x19\
-[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04self\xc1\0\0\xc4\0\x04\
-\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04self\xc6\0\0s\x04\0\x19[m\
-ethod]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chunk#\0\xc2\0\x04\0\x1b[\
-method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\0\x04\0\x1b[method]\
-process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\0\x1b[method]proc\
-ess.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\x01@\x02\x04self\xc6\
-\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01K\x01j\x01z\x01\x01\
-\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\x01M\x01j\x01-\x01\
-\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]process.wait-output\
-\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\0\x0bcan-connect\x01\
-Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\x0fget-system-info\x01\
-S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\0\x06health\x01T\x01\
-j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metrics\x01V\x01@\x04\x09\
-containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\x09add-layer\x01W\x04\
-\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\x09containers\x05na\
-mes0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04wait\x0c\0\xd5\0\x04\
-\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09containers\x05names0\x04wa\
-it\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-services\x01\\\x04\0\x10\
-restart-services\x01\\\x01@\x03\x09containers\x06signals\x08services0\0\xc4\0\x04\
-\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\x03\x09containers\x05\
-names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\x01\x01\x01@\x02\x09c\
-ontainers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\0\x0bstop-checks\x01b\
-\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07timeout\x0c\0\xe3\0\x04\
-\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01@\x03\x09containers\x09\
-selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01j\x01\x03\x01\x01\x01\
-@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01@\x03\x09containers\x02\
-ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\x0cabort-change\x01i\x01\
-@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\0\xd5\0\x04\0\x06notify\
-\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\0\x04\0\x06notice\x01\
-m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06filter2\0\xef\0\x04\0\x07\
-notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09containers\x03all\x7f\0\xf2\
-\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05untilu\0\xc2\0\x04\0\x14ackn\
-owledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\x01\x09containers\0\xf6\0\
-\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aidentities\xf5\0\0\xc4\0\x04\
-\0\x12replace-identities\x01x\x01@\x02\x09containers\x05names0\0\xc4\0\x04\0\x11\
-remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\x02\x09containers\x04pa\
-ths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\x01@\x02\x09containe\
-rs\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\x80\x01\x01\x01\x01\
-@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04push\x01\x82\x01\x01\
-j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\0\x04stat\x01\x84\x01\
-\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04paths\x07pattern\x18\0\
-\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09containers\x04paths\x07opti\
-ons\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09containers\x04paths\x09\
-recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01i=\x01j\x01\x8a\x01\x01\
-\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\x01\x04\0\x04exec\x01\x8c\
-\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x14\x01B\x0f\x02\x03\x02\x01\x02\
-\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\
-\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06objects\x04names\x05values\
-\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\
-\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\
-\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\x15\x01B\x05\x01ks\x01r\x0d\
-\x09unit-names\x08app-names\x0acharm-names\x0amodel-names\x0amodel-uuids\x0cjuju\
--versions\x09charm-dirs\x0ddispatch-paths\x09hook-name\0\x0amachine-id\0\x11avai\
-lability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\
-\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhost:context/context@0.2.0\x05\x16\
-\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-code\
-z\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\
-\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\
-\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x17\x01B\x19\x02\x03\x02\x01\
-\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
-\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x04paths\
-\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x04\
-\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04paths\0\x08\x04\0\x0ddrop-snap\
-shot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\x04\0\x0elist-snapshots\x01\
-\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\x0clist-notices\x01\x10\x01\
-@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\0\x0bdrop-notice\x01\x11\
-\x03\0\x1bcharmhost:store/store@0.2.0\x05\x18\x01B\x04\x01m\x06\x05trace\x05debu\
-g\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\0\0\x01@\x02\x05lev\
-el\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17charmhost:log/log@0.2.0\
-\x05\x19\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04file\0\x04line\x01\
-\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01@\x01\x07failure\x03\
-\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/crash@0.2.0\x05\x1a\x04\0\
-;charmhost:charm/charm-with-all-of-its-exports-removed@0.2.0\x04\0\x0b+\x01\0%ch\
-arm-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+ct-status\x01\x1b\x03\0#charmhost:framework/framework@0.2.0\x05\x06\x01B\x0c\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01m\x02\x0aafter-hook\x03now\x04\0\x0br\
+eboot-time\x03\0\x02\x01j\x01\x7f\x01\x01\x01@\0\0\x04\x04\0\x09is-leader\x01\x05\
+\x01j\0\x01\x01\x01@\x01\x07versions\0\x06\x04\0\x14set-workload-version\x01\x07\
+\x01@\x01\x04time\x03\0\x06\x04\0\x06reboot\x01\x08\x03\0\x19charmhost:unit/unit\
+@0.2.0\x05\x07\x01B\x1d\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ku\x01r\x03\
+\x04names\x06statuss\x05since\x02\x04\0\x04goal\x03\0\x03\x01p\x04\x01r\x02\x08e\
+ndpoints\x05goals\x05\x04\0\x0dgoal-relation\x03\0\x06\x01p\x07\x01r\x02\x05unit\
+s\x05\x09relations\x08\x04\0\x0agoal-state\x03\0\x09\x01o\x02ss\x01p\x0b\x01ps\x01\
+r\x03\x09auth-types\x0aattributes\x0c\x08redacted\x0d\x04\0\x10cloud-credential\x03\
+\0\x0e\x01ks\x01k\x0f\x01r\x0a\x04kinds\x04names\x06region\x10\x08endpoint\x10\x11\
+identity-endpoint\x10\x10storage-endpoint\x10\x0acredential\x11\x0fca-certificat\
+es\x0d\x0fskip-tls-verify\x7f\x13is-controller-cloud\x7f\x04\0\x0acloud-spec\x03\
+\0\x12\x01j\x01y\x01\x01\x01@\0\0\x14\x04\0\x0dplanned-units\x01\x15\x01j\x01\x0a\
+\x01\x01\x01@\0\0\x16\x04\0\x0eget-goal-state\x01\x17\x01j\x01\x13\x01\x01\x01@\0\
+\0\x18\x04\0\x0eget-cloud-spec\x01\x19\x03\0\x1bcharmhost:model/model@0.2.0\x05\x08\
+\x01B\x05\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01j\x01s\x01\x01\x01@\0\0\x02\
+\x04\0\x03get\x01\x03\x03\0!charmhost:metadata/metadata@0.2.0\x05\x09\x01B\x0e\x02\
+\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01q\x06\x07boolean\x01\x7f\0\x07integer\
+\x01x\0\x05float\x01u\0\x06string\x01s\0\x06secret\x01s\0\x05other\x01s\0\x04\0\x0c\
+config-value\x03\0\x02\x01r\x02\x04names\x05value\x03\x04\0\x0dconfig-option\x03\
+\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\0\0\x07\x04\0\x03all\x01\x08\x01k\x03\x01\
+j\x01\x09\x01\x01\x01@\x01\x04names\0\x0a\x04\0\x03get\x01\x0b\x03\0\x1dcharmhos\
+t:config/config@0.2.0\x05\x0a\x01B\x0b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\
+\x01j\x01s\x01\x01\x01@\0\0\x02\x04\0\x06params\x01\x03\x01j\0\x01\x01\x01@\x01\x07\
+resultss\0\x04\x04\0\x0bset-results\x01\x05\x01@\x01\x07messages\0\x04\x04\0\x03\
+log\x01\x06\x04\0\x04fail\x01\x06\x03\0\x1fcharmhost:actions/actions@0.2.0\x05\x0b\
+\x01B\x17\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x05first{\x04last{\
+\x04\0\x0cport-numbers\x03\0\x02\x01q\x03\x04icmp\0\0\x03tcp\x01\x03\0\x03udp\x01\
+\x03\0\x04\0\x04port\x03\0\x04\x01ps\x01r\x02\x04port\x05\x09endpoints\x06\x04\0\
+\x0bopened-port\x03\0\x07\x01j\0\x01\x01\x01@\x02\x04port\x05\x09endpoints\x06\0\
+\x09\x04\0\x04open\x01\x0a\x04\0\x05close\x01\x0a\x01p\x05\x01j\x01\x0b\x01\x01\x01\
+@\0\0\x0c\x04\0\x06opened\x01\x0d\x01p\x08\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\
+\0\x15opened-with-endpoints\x01\x10\x01@\x01\x05ports\x0b\0\x09\x04\0\x03set\x01\
+\x11\x03\0\x1bcharmhost:ports/ports@0.2.0\x05\x0c\x01B\x20\x02\x03\x02\x01\x02\x04\
+\0\x05error\x03\0\0\x01ks\x01ps\x01r\x05\x08endpoints\x02idy\x03app\x02\x05units\
+\x03\x06active\x7f\x04\0\x0drelation-info\x03\0\x04\x01q\x04\x09this-unit\0\0\x08\
+this-app\0\0\x04unit\x01s\0\x03app\x01s\0\x04\0\x0ddatabag-owner\x03\0\x06\x01m\x02\
+\x04unit\x03app\x04\0\x0bown-databag\x03\0\x08\x01r\x02\x03keys\x05values\x04\0\x0d\
+databag-entry\x03\0\x0a\x01r\x02\x03keys\x05value\x02\x04\0\x0edatabag-change\x03\
+\0\x0c\x01p\x05\x01j\x01\x0e\x01\x01\x01@\x01\x08endpoints\0\x0f\x04\0\x04list\x01\
+\x10\x01j\x01\x05\x01\x01\x01@\x02\x08endpoints\x02idy\0\x11\x04\0\x03get\x01\x12\
+\x01p\x0b\x01j\x01\x13\x01\x01\x01@\x03\x08endpoints\x02idy\x05owner\x07\0\x14\x04\
+\0\x04read\x01\x15\x01p\x0d\x01j\0\x01\x01\x01@\x04\x08endpoints\x02idy\x07datab\
+ag\x09\x07changes\x16\0\x17\x04\0\x05write\x01\x18\x01j\x01s\x01\x01\x01@\x02\x08\
+endpoints\x02idy\0\x19\x04\0\x0amodel-uuid\x01\x1a\x03\0#charmhost:relations/rel\
+ations@0.2.0\x05\x0d\x01B-\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x02\x02\
+ids\x05labels\x04\0\x0flabelled-secret\x03\0\x02\x01q\x03\x02id\x01s\0\x05label\x01\
+s\0\x08labelled\x01\x03\0\x04\0\x10secret-reference\x03\0\x04\x01m\x03\x07curren\
+t\x07refresh\x04peek\x04\0\x0ccontent-mode\x03\0\x06\x01m\x02\x03app\x04unit\x04\
+\0\x0csecret-owner\x03\0\x08\x01m\x07\x05never\x06hourly\x05daily\x06weekly\x07m\
+onthly\x09quarterly\x06yearly\x04\0\x08rotation\x03\0\x0a\x01ks\x01ku\x01k\x0b\x01\
+r\x04\x05label\x0c\x0bdescription\x0c\x06expire\x0d\x06rotate\x0e\x04\0\x0fsecre\
+t-metadata\x03\0\x0f\x01r\x07\x02ids\x05label\x0c\x0bdescription\x0c\x08revision\
+y\x07expires\x0d\x08rotation\x0e\x07rotates\x0d\x04\0\x0bsecret-info\x03\0\x11\x01\
+o\x02ss\x01p\x13\x01j\x01\x14\x01\x01\x01@\x02\x06secret\x05\x04mode\x07\0\x15\x04\
+\0\x0bget-content\x01\x16\x01j\x01\x12\x01\x01\x01@\x01\x06secret\x05\0\x17\x04\0\
+\x08get-info\x01\x18\x01j\x01s\x01\x01\x01@\x03\x05owner\x09\x07content\x14\x08m\
+etadata\x10\0\x19\x04\0\x03add\x01\x1a\x01j\0\x01\x01\x01@\x02\x06secret\x05\x07\
+content\x14\0\x1b\x04\0\x0bset-content\x01\x1c\x01@\x02\x06secret\x05\x08metadat\
+a\x10\0\x1b\x04\0\x08set-info\x01\x1d\x01@\x03\x06secret\x05\x0brelation-idy\x04\
+unit\x0c\0\x1b\x04\0\x05grant\x01\x1e\x04\0\x06revoke\x01\x1e\x01ky\x01@\x02\x06\
+secret\x05\x08revision\x1f\0\x1b\x04\0\x06remove\x01\x20\x01ps\x01j\x01!\x01\x01\
+\x01@\0\0\"\x04\0\x03ids\x01#\x03\0\x1fcharmhost:secrets/secrets@0.2.0\x05\x0e\x01\
+B\x10\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01r\x03\x05values\x08hos\
+tname\x02\x06subnet\x02\x04\0\x11interface-address\x03\0\x03\x01p\x04\x01r\x03\x04\
+names\x0bmac-address\x02\x09addresses\x05\x04\0\x11network-interface\x03\0\x06\x01\
+p\x07\x01ps\x01r\x03\x0ainterfaces\x08\x11ingress-addresses\x09\x0eegress-subnet\
+s\x09\x04\0\x0cnetwork-info\x03\0\x0a\x01ky\x01j\x01\x0b\x01\x01\x01@\x02\x07bin\
+dings\x0brelation-id\x0c\0\x0d\x04\0\x03get\x01\x0e\x03\01charmhost:network-bind\
+ings/network-bindings@0.2.0\x05\x0f\x01B\x10\x02\x03\x02\x01\x02\x04\0\x05error\x03\
+\0\0\x01q\x03\x0afilesystem\0\0\x05block\0\0\x05other\x01s\0\x04\0\x0cstorage-ki\
+nd\x03\0\x02\x01r\x04\x04names\x05indexy\x04kind\x03\x08locations\x04\0\x0cstora\
+ge-info\x03\0\x04\x01py\x01j\x01\x06\x01\x01\x01@\x01\x04names\0\x07\x04\0\x04li\
+st\x01\x08\x01j\x01\x05\x01\x01\x01@\x02\x04names\x05indexy\0\x09\x04\0\x03get\x01\
+\x0a\x01j\0\x01\x01\x01@\x02\x04names\x05county\0\x0b\x04\0\x07request\x01\x0c\x03\
+\0\x1fcharmhost:storage/storage@0.2.0\x05\x10\x01B\x05\x02\x03\x02\x01\x02\x04\0\
+\x05error\x03\0\0\x01j\x01s\x01\x01\x01@\x01\x04names\0\x02\x04\0\x05fetch\x01\x03\
+\x03\0#charmhost:resources/resources@0.2.0\x05\x11\x02\x03\0\0\x0dother-failure\x01\
+B\x19\x02\x03\x02\x01\x12\x04\0\x0dother-failure\x03\0\0\x01ks\x01r\x03\x06statu\
+s{\x04kind\x02\x07messages\x04\0\x0bapi-failure\x03\0\x03\x01m\x03\x09not-found\x11\
+permission-denied\x12generic-file-error\x04\0\x0fpath-error-kind\x03\0\x05\x01r\x02\
+\x04kind\x06\x07messages\x04\0\x0cpath-failure\x03\0\x07\x01r\x02\x07messages\x09\
+change-id\x02\x04\0\x0ftimeout-failure\x03\0\x09\x01r\x03\x07messages\x06neededs\
+\x05founds\x04\0\x10version-mismatch\x03\0\x0b\x01r\x03\x05labels\x04doney\x05to\
+taly\x04\0\x0dtask-progress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds\
+\x07summarys\x06statuss\x03log\x0f\x08progress\x0e\x0aspawn-timeu\x0aready-time\x10\
+\x09exit-code\x11\x04\0\x09task-info\x03\0\x12\x01p\x13\x01r\x0a\x02ids\x04kinds\
+\x07summarys\x06statuss\x05ready\x7f\x03err\x02\x0aspawn-timeu\x0aready-time\x10\
+\x05tasks\x14\x04datas\x04\0\x0bchange-info\x03\0\x15\x01q\x09\x11unknown-contai\
+ner\x01s\0\x09not-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\
+\0\x07timeout\x01\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05othe\
+r\x01\x01\0\x04\0\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble\
+-errors@0.2.0\x05\x13\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchange-info\
+\x02\x03\0\x0f\x0cpath-failure\x01B\xbd\x01\x02\x03\x02\x01\x14\x04\0\x0cpebble-\
+error\x03\0\0\x02\x03\x02\x01\x15\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\
+\x16\x04\0\x0cpath-failure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
+ystem-info\x03\0\x06\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
+\0\x0fservice-startup\x03\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
+f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\
+\x04names\x07startup\x09\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-in\
+fo\x03\0\x0d\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
+evel\x03\0\x0f\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
+check-startup\x03\0\x11\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
+s\0\x04\0\x0ccheck-status\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04na\
+mes\x05level\x15\x07startup\x16\x06status\x14\x09successes\x17\x08failuresy\x09t\
+hresholdy\x09change-id\x18\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05\
+error\x18\x04\0\x0dcheck-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-i\
+d\x17\x04user\x18\x08group-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile\
+-options\x03\0\x1d\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
+d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04na\
+mes\x04kind\x20\x04size\x0c\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04\
+user\x18\x08group-id\x17\x05group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\
+\x05\x01r\x02\x04paths\x07content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01\
+k#\x01r\x0a\x0fservice-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\
+\x0c\x07user-id\x17\x04user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\
+\x05stdin)\x04\0\x0cexec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06std\
+err#\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\
+\0,\x01m\x03\x03all\x0bin-progress\x05ready\x04\0\x10change-selection\x03\0.\x01\
+ps\x01r\x04\x09all-users\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-f\
+ilter\x03\01\x01r\x0b\x02ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0d\
+last-occurredu\x0dlast-repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\
+\x0cexpire-after\x0c\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-a\
+ddedu\x0alast-addedu\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\
+\0\x0cwarning-info\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09un\
+trusted\0\0\x05other\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06\
+access8\x0dlocal-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08i\
+dentity\x03\09\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07\
+process\x03\x01\x01h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[m\
+ethod]file-reader.read\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05ch\
+unk#\0\xc2\0\x04\0\x19[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04\
+self\xc1\0\0\xc4\0\x04\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04sel\
+f\xc6\0\0s\x04\0\x19[method]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chu\
+nk#\0\xc2\0\x04\0\x1b[method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\
+\0\x04\0\x1b[method]process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\
+\0\x1b[method]process.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\
+\x01@\x02\x04self\xc6\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01\
+K\x01j\x01z\x01\x01\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\
+\x01M\x01j\x01-\x01\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]\
+process.wait-output\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\
+\0\x0bcan-connect\x01Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\
+\x0fget-system-info\x01S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\
+\0\x06health\x01T\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metr\
+ics\x01V\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\
+\x09add-layer\x01W\x04\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\
+\x09containers\x05names0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04\
+wait\x0c\0\xd5\0\x04\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09contai\
+ners\x05names0\x04wait\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-s\
+ervices\x01\\\x04\0\x10restart-services\x01\\\x01@\x03\x09containers\x06signals\x08\
+services0\0\xc4\0\x04\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\
+\x03\x09containers\x05names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\
+\x01\x01\x01@\x02\x09containers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\
+\0\x0bstop-checks\x01b\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07t\
+imeout\x0c\0\xe3\0\x04\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01\
+@\x03\x09containers\x09selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01\
+j\x01\x03\x01\x01\x01@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01\
+@\x03\x09containers\x02ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\
+\x0cabort-change\x01i\x01@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\
+\0\xd5\0\x04\0\x06notify\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\
+\0\x04\0\x06notice\x01m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06f\
+ilter2\0\xef\0\x04\0\x07notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09co\
+ntainers\x03all\x7f\0\xf2\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05unt\
+ilu\0\xc2\0\x04\0\x14acknowledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\
+\x01\x09containers\0\xf6\0\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aid\
+entities\xf5\0\0\xc4\0\x04\0\x12replace-identities\x01x\x01@\x02\x09containers\x05\
+names0\0\xc4\0\x04\0\x11remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\
+\x02\x09containers\x04paths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\
+\x01@\x02\x09containers\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\
+\x80\x01\x01\x01\x01@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04\
+push\x01\x82\x01\x01j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\
+\0\x04stat\x01\x84\x01\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04\
+paths\x07pattern\x18\0\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09conta\
+iners\x04paths\x07options\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09\
+containers\x04paths\x09recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01\
+i=\x01j\x01\x8a\x01\x01\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\
+\x01\x04\0\x04exec\x01\x8c\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x17\x01\
+B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\
+\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06\
+objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04na\
+mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\
+\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\
+\x18\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0acharm-names\x0amodel-\
+names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
+me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
+\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
+t:context/context@0.2.0\x05\x19\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
+\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
+stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
+\x05\x1a\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
+aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\
+\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\
+\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04\
+paths\0\x08\x04\0\x0ddrop-snapshot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\
+\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\
+\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\
+\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01B\x04\x01\
+m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17cha\
+rmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04\
+file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01\
+@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/cras\
+h@0.2.0\x05\x1d\x04\0;charmhost:charm/charm-with-all-of-its-exports-removed@0.2.\
+0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\
+\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63\
+.0";
 
       #[inline(never)]
       #[doc(hidden)]
