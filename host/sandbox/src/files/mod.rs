@@ -87,6 +87,19 @@ enum Access {
     Write,
 }
 
+/// Why a path of the guest is not resolved.
+enum Refused {
+    Code(ErrorCode),
+    /// This path leads to a hidden entry of the charm's directory.
+    Hidden(String),
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Refused::Code(code)
+    }
+}
+
 impl Files {
     /// Creates the files of a charm: its directory and a private `/tmp`.
     pub fn new(
@@ -167,6 +180,15 @@ impl Files {
         Ok(())
     }
 
+    /// Logs the denial of access to a hidden entry of the charm's directory.
+    fn denied_hidden(&self, path: &str) {
+        let charm = self.roots.get(CHARM).map_or("", |root| root.path.as_str());
+        let name = path.strip_prefix(charm).unwrap_or(path);
+        let name = name.trim_start_matches('/');
+        let why = protected::why_hidden(name);
+        self.denials.add(&format!("using {path}: {why}"), None);
+    }
+
     /// Logs a denied operation with the grant that would allow it, if there is
     /// one.
     fn denied(&self, path: &str, access: Access, error: &ErrorCode) {
@@ -188,11 +210,6 @@ impl Files {
             .filter(|_| root.is_some_and(|(index, _)| index == CHARM));
         let first = inside.unwrap_or(path).trim_start_matches('/');
         let first = first.split('/').next().unwrap_or_default();
-        if protected::is_hidden(first) && (inside.is_some() || root.is_none()) {
-            let operation =
-                format!("using {path}: local state is accessible through its interfaces only");
-            return self.denials.add(&operation, None);
-        }
         if matches!(error, ErrorCode::NotPermitted)
             && (inside.is_some() || root.is_none())
             && protected::is_protected(first)
@@ -238,15 +255,20 @@ impl FilesView<'_> {
         access: Access,
     ) -> Result<Located, ErrorCode> {
         let from = self.files.handles.directory(handle)?.clone();
-        let located = self.walk(&from, path, last);
-        if let Err(error) = &located {
-            let full = lexical(&from.path, path);
-            self.files.denied(&full, access, error);
-        }
-        located
+        self.walk(&from, path, last).map_err(|error| match error {
+            Refused::Hidden(hidden) => {
+                self.files.denied_hidden(&hidden);
+                ErrorCode::NotPermitted
+            }
+            Refused::Code(error) => {
+                let full = lexical(&from.path, path);
+                self.files.denied(&full, access, &error);
+                error
+            }
+        })
     }
 
-    fn walk(&mut self, from: &OpenDirectory, path: &str, last: Last) -> Result<Located, ErrorCode> {
+    fn walk(&mut self, from: &OpenDirectory, path: &str, last: Last) -> Result<Located, Refused> {
         loop {
             let from = (from.path.as_str(), &from.node);
             let found = Walk::resolve(&self.files.roots, from, path, last);
@@ -255,13 +277,14 @@ impl FilesView<'_> {
                     self.files.open_scratch()?;
                     continue;
                 }
-                Err(WalkError::Code(error)) => Err(error),
+                Err(WalkError::Code(error)) => Err(Refused::Code(error)),
+                Err(WalkError::Hidden(path)) => Err(Refused::Hidden(path)),
                 Ok(located) => Ok(located),
             };
             // Storage can be anywhere, also beneath `/tmp` and what is granted.
             let may_be_late = match &found {
                 Ok(located) => !self.files.roots.is_in_charm(&located.path),
-                Err(error) => matches!(error, ErrorCode::NoEntry),
+                Err(refused) => matches!(refused, Refused::Code(ErrorCode::NoEntry)),
             };
             if !may_be_late || !self.ask_late() {
                 return found;
@@ -307,4 +330,79 @@ fn lexical(from: &str, path: &str) -> String {
     }
     parts.retain(|part| !part.is_empty());
     format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use wasmtime_wasi::p2::bindings::filesystem::preopens::Host;
+
+    use super::*;
+
+    struct NoRoots;
+
+    impl LateRoots for NoRoots {
+        fn locations(&mut self) -> Vec<PathBuf> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn whichever_way_leads_to_the_state_its_denial_names_the_interface() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let charm = base.join("charm");
+        for name in ["charm/src/deep", "charm/.charmhost", "grant"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        std::fs::write(charm.join(".unit-state.db"), "").unwrap();
+        symlink(".unit-state.db", charm.join("link")).unwrap();
+        symlink("../../link", charm.join("src/deep/far")).unwrap();
+        symlink(charm.join(".unit-state.db"), base.join("grant/link")).unwrap();
+        let denials = DenialLog::default();
+        let quota = DiskQuota::new(1 << 20, denials.clone());
+        let memory = HostMemory::new(1 << 20);
+        let mut files = Files::new(&charm, quota, memory, denials.clone()).unwrap();
+        files.add_writable(&base.join("grant")).unwrap();
+        let mut view = FilesView {
+            files: &mut files,
+            table: &mut ResourceTable::new(),
+            late: &mut NoRoots,
+        };
+        let (top, _) = view.get_directories().unwrap().remove(0);
+        let state = "the unit's state through its interface only (charmhost:store/store)";
+        let own = "the host's own files are not accessible to a charm";
+        for (path, hidden, why) in [
+            ("BASE/charm/.unit-state.db", "/.unit-state.db", state),
+            (".unit-state.db", ".unit-state.db", state),
+            (".unit-state.db-journal", ".unit-state.db-journal", state),
+            ("src/../.unit-state.db-wal", ".unit-state.db-wal", state),
+            ("src/deep/../../.unit-state.db", ".unit-state.db", state),
+            ("link", ".unit-state.db", state),
+            ("src/deep/far", ".unit-state.db", state),
+            ("BASE/grant/link", "/charm/.unit-state.db", state),
+            (".charmhost/x", ".charmhost", own),
+        ] {
+            for access in [Access::Read, Access::Write] {
+                // Each is logged once in a session.
+                view.files.denials = DenialLog::default();
+                let path = path.replace("BASE", base.to_str().unwrap());
+                let located = view.locate(&top, &path, Last::Follow, access);
+                assert_eq!(located.unwrap_err(), ErrorCode::NotPermitted, "{path}");
+                let lines = view.files.denials.take();
+                let [line] = lines.as_slice() else {
+                    panic!("{path}: {lines:?}");
+                };
+                assert!(line.contains(&format!("{hidden}: ")), "{path}: {line}");
+                assert!(line.contains(why), "{path}: {line}");
+                assert!(line.ends_with("; this cannot be granted."), "{line}");
+            }
+        }
+        // The link itself is the guest's.
+        assert!(
+            view.locate(&top, "link", Last::Entry, Access::Write)
+                .is_ok()
+        );
+    }
 }

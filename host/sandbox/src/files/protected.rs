@@ -44,6 +44,16 @@ pub(super) fn is_hidden(name: &str) -> bool {
     })
 }
 
+/// Why a guest cannot open a hidden entry, for the log line of its denial.
+pub(super) fn why_hidden(name: &str) -> &'static str {
+    match name == super::HOST_DIR {
+        true => "the host's own files are not accessible to a charm",
+        false => {
+            "a charm has access to the unit's state through its interface only (charmhost:store/store)"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -112,6 +112,9 @@ impl Located {
 pub(super) enum WalkError {
     /// It fails with this error.
     Code(ErrorCode),
+    /// It leads to an entry of the charm's directory that is hidden from the
+    /// guest, or through it: this path.
+    Hidden(String),
     /// It leads to the root that is opened at its first use.
     Deferred,
 }
@@ -292,6 +295,9 @@ impl<'a> Walk<'a> {
         let Node::Directory(parent) = &self.node else {
             return Err(ErrorCode::NoEntry.into());
         };
+        if parent.hides(name) {
+            return Err(WalkError::Hidden(next));
+        }
         match found {
             Ok(Found::Link(target)) if !is_last || last == Last::Follow => Ok(Step::Link(target)),
             Ok(_) | Err(ErrorCode::NoEntry) if is_last => Ok(Step::Entry(parent.clone())),
@@ -431,6 +437,7 @@ mod tests {
         let top = top(roots).unwrap();
         Walk::resolve(roots, ("", &top), path, last).map_err(|error| match error {
             WalkError::Code(code) => code,
+            WalkError::Hidden(_) => ErrorCode::NotPermitted,
             WalkError::Deferred => panic!("nothing is deferred"),
         })
     }
