@@ -68,6 +68,9 @@ pub trait Backend: Send {
     /// [`Error::Unavailable`] if the state cannot be used in a restricted hook.
     fn open(&mut self, options: OpenOptions, model: &mut Model) -> Result<(), Error>;
 
+    /// Whether an earlier dispatch of the unit left state, even if it is empty.
+    fn exists(&self) -> bool;
+
     /// The bytes under a handle.
     fn bytes(&self, handle: &str) -> Lookup<Vec<u8>>;
 

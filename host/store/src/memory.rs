@@ -19,6 +19,8 @@ pub struct MemoryBackend {
 
 #[derive(Debug, Clone, Default)]
 struct State {
+    /// Whether a dispatch has committed or prepared changes.
+    exists: bool,
     snapshots: BTreeMap<String, Vec<u8>>,
     notices: Vec<Notice>,
     prepared: Option<(i64, Changes)>,
@@ -62,6 +64,10 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn exists(&self) -> bool {
+        self.state().exists
+    }
+
     fn bytes(&self, handle: &str) -> Lookup<Vec<u8>> {
         Ok(self.state().snapshots.get(handle).cloned().map(Ok))
     }
@@ -78,6 +84,7 @@ impl Backend for MemoryBackend {
         if changes.is_empty() {
             return Ok(());
         }
+        self.state().exists = true;
         match self.options.write_mode() {
             WriteMode::Immediate => self.state().apply(changes),
             WriteMode::Atomic => {

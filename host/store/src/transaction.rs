@@ -49,6 +49,11 @@ impl Transaction {
         Ok((transaction, Queue::new(notices, counter)))
     }
 
+    /// Whether an earlier dispatch of the unit left state, even if it is empty.
+    pub fn exists(&self) -> bool {
+        self.backend.exists()
+    }
+
     /// The bytes under a handle.
     pub fn bytes(&self, handle: &str) -> Lookup<Vec<u8>> {
         match self.changes.snapshot(handle) {

@@ -217,6 +217,29 @@ fn a_dispatch_that_changes_nothing_writes_nothing() {
 }
 
 #[test]
+fn state_exists_from_the_first_commit_even_if_it_is_empty() {
+    for kind in [SQLITE, JUJU, Kind::Memory] {
+        for mode in [WriteMode::Immediate, WriteMode::Atomic] {
+            let unit = Unit::new();
+            let exists = || unit.begin(kind, options(mode, false)).unwrap().exists();
+            unit.dispatch(kind, options(mode, false), true, |_| {});
+            assert!(!exists(), "{kind:?}");
+            unit.dispatch(kind, options(mode, false), true, |transaction| {
+                save(transaction, "a", "1");
+                // Not from an earlier dispatch.
+                assert!(!transaction.exists(), "{kind:?}");
+            });
+            assert!(exists(), "{kind:?}");
+            unit.dispatch(kind, options(mode, false), true, |transaction| {
+                transaction.delete("a".to_owned());
+            });
+            // Juju has no empty state.
+            assert_eq!(exists(), kind != JUJU, "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn in_atomic_mode_the_state_follows_juju() {
     for kind in [SQLITE, Kind::Memory] {
         for succeeded in [false, true] {

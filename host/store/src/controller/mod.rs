@@ -50,6 +50,11 @@ impl Backend for ControllerBackend {
         Ok(())
     }
 
+    /// The number of prepared changes is not state of the charm.
+    fn exists(&self) -> bool {
+        self.entries.keys().any(|key| key != COMMIT_KEY)
+    }
+
     /// The value as a pickle, so that all back ends return the same form.
     fn bytes(&self, handle: &str) -> Lookup<Vec<u8>> {
         let text = self.entries.get(handle);

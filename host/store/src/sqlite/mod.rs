@@ -68,6 +68,10 @@ impl Backend for SqliteBackend {
         Ok(())
     }
 
+    fn exists(&self) -> bool {
+        self.file.is_some()
+    }
+
     fn bytes(&self, handle: &str) -> Lookup<Vec<u8>> {
         match &self.file {
             Some(file) => file.bytes(handle),
