@@ -66,7 +66,7 @@ pub fn dispatch(args: Vec<String>) -> u8 {
             stdout: Box::new(std::io::stdout()),
             stderr: Box::new(std::io::stderr()),
         },
-        variables: &variable,
+        variables: std::env::vars_os().collect(),
         legacy_hooks: Some(&mut legacy_hooks),
         restriction: Some(ProcessRestriction {
             restrict: &mut restrict,

@@ -1,6 +1,7 @@
 //! The environment of a dispatch (ops §1, juju §1.3).
 
 pub(crate) mod event_variables;
+mod guest_variables;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -24,7 +24,7 @@ pub use compile::{CompileError, compile};
 pub use containers::PebbleConnector;
 pub use engine::{ARTIFACT_VERSION, engine};
 pub use session::{
-    Charm, Definition, Ending, Host, LegacyHooks, Outcome, ProcessRestriction, Session, Variables,
+    Charm, Definition, Ending, Host, LegacyHooks, Outcome, ProcessRestriction, Session,
 };
 pub use settings::{FILE_NAME as SETTINGS_NAME, Settings};
 pub use world::{OFFERED, WorldError};

@@ -1,7 +1,6 @@
 //! WASI as a guest gets it: all of it is linked, because some languages import
 //! all of it, and denied, except what is granted.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,15 +98,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox without arguments and input, with what is granted of the
-    /// environment, the network and the files. `variables` looks up a variable
-    /// of the environment.
+    /// A sandbox without arguments and input, with these files and variables,
+    /// and what is granted of the network.
     pub fn new(
         charm_dir: &Path,
         files: Files,
         grants: &Grants,
         guest: GuestHost,
-        variables: impl Fn(&str) -> Option<OsString>,
+        variables: &[(String, String)],
     ) -> Self {
         let denials = files.denials().clone();
         let network = Network::new(grants.network.clone(), denials.clone());
@@ -125,11 +123,7 @@ impl Sandbox {
                 let allowed = checked.allows(address, purpose);
                 Box::pin(async move { allowed })
             });
-        for name in &grants.environment {
-            if let Some(value) = variables(name).and_then(|value| value.into_string().ok()) {
-                wasi.env(name, value);
-            }
-        }
+        wasi.envs(variables);
         if let Some(charm_dir) = charm_dir.to_str() {
             wasi.initial_cwd(charm_dir);
         }

@@ -217,6 +217,8 @@ impl Worker {
                 self.agent.socket.display().to_string(),
             ),
             ("JUJU_AGENT_SOCKET_NETWORK", "unix".to_owned()),
+            ("JUJU_AGENT_TOKEN", SECRET.to_owned()),
+            ("CLOUD_API_VERSION", "1.30".to_owned()),
             ("JUJU_UNIT_NAME", "escape/0".to_owned()),
             ("JUJU_MODEL_NAME", "model".to_owned()),
             (

@@ -45,7 +45,11 @@ impl<'a> Unit<'a> {
         };
         self.model.lock().config =
             json!({"greeting": "Hello", "port": 8080, "defer": defer, "fail": ""});
-        let variables = |name: &str| self.variable(name, hook);
+        let variables = self.variables(hook);
+        let environment = Environment::read(|name| {
+            let found = variables.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        });
         let host = Host {
             hook_tools: self.model.hook_tools(),
             store: Box::new(self.state.clone()),
@@ -59,12 +63,12 @@ impl<'a> Unit<'a> {
                 stdout: Box::new(io::empty()),
                 stderr: Box::new(io::empty()),
             },
-            variables: &variables,
+            variables,
             legacy_hooks: None,
             restriction: None,
         };
         let charm = Charm {
-            environment: Environment::read(variables)?,
+            environment: environment?,
             definition: Ok(self.charm.definition.clone()),
             code: Box::new(|| Ok(self.charm.code.clone())),
         };
@@ -79,18 +83,19 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
-    fn variable(&self, name: &str, hook: &str) -> Option<OsString> {
-        let value = match name {
-            "JUJU_CHARM_DIR" => return Some(self.charm.dir.clone().into_os_string()),
-            "JUJU_UNIT_NAME" => self.name.to_owned(),
-            "JUJU_DISPATCH_PATH" => format!("hooks/{hook}"),
-            "JUJU_HOOK_NAME" => hook.to_owned(),
-            "JUJU_MODEL_NAME" => "memory".to_owned(),
-            "JUJU_MODEL_UUID" => "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a".to_owned(),
-            "JUJU_VERSION" => "3.6.28".to_owned(),
-            _ => return None,
-        };
-        Some(value.into())
+    fn variables(&self, hook: &str) -> Vec<(OsString, OsString)> {
+        let path = format!("hooks/{hook}");
+        let texts = [
+            ("JUJU_UNIT_NAME", self.name),
+            ("JUJU_DISPATCH_PATH", &path),
+            ("JUJU_HOOK_NAME", hook),
+            ("JUJU_MODEL_NAME", "memory"),
+            ("JUJU_MODEL_UUID", "9c4d1f1e-4b5a-4d0a-8a0c-6f0a3f3c8b1a"),
+            ("JUJU_VERSION", "3.6.28"),
+        ];
+        let texts = texts.map(|(name, value)| (name.into(), value.into()));
+        let dir = ("JUJU_CHARM_DIR".into(), self.charm.dir.clone().into());
+        texts.into_iter().chain([dir]).collect()
     }
 
     /// Checks that the charm has counted every call of its handlers in its local

@@ -14,9 +14,6 @@ use charmhost_store::Backend;
 
 use crate::containers::PebbleConnector;
 
-/// Looks up a variable of the environment.
-pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
 /// The machine and Juju, as far as a session sees them.
 pub struct Host<'a> {
     /// Calls hook tools, also to write the log.
@@ -34,8 +31,9 @@ pub struct Host<'a> {
     pub stderr: Stderr,
     /// Where the guest's standard output and error go.
     pub guest_output: GuestOutput,
-    /// The environment, of which the guest sees what is granted.
-    pub variables: Variables<'a>,
+    /// The environment, of which the guest gets Juju's variables and those that
+    /// are granted.
+    pub variables: Vec<(OsString, OsString)>,
     /// Runs the charm's legacy hooks. Without it they do not exist.
     pub legacy_hooks: Option<&'a mut dyn LegacyHooks>,
     /// Restricts the process before the guest runs. Without it the guest has

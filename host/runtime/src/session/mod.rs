@@ -28,7 +28,7 @@ use crate::containers::Containers;
 use crate::settings::Settings;
 use crate::state::{CharmState, State};
 pub use ending::Ending;
-pub use host::{Host, LegacyHooks, ProcessRestriction, Variables};
+pub use host::{Host, LegacyHooks, ProcessRestriction};
 pub use outcome::Outcome;
 
 /// A charm with the event that it is to handle.
@@ -120,14 +120,14 @@ impl<'a> Session<'a> {
             crash: None,
         };
         let memory = HostMemory::new(settings.limits.host_memory());
+        let variables = sandbox::variables(&charm_state.environment, &settings, &host.variables);
         let charm_dir = &charm_state.environment.charm_dir;
         let guest = GuestHost {
             clocks: sandbox::clocks(&clock),
             output: host.guest_output,
         };
         let metadata = &charm_state.metadata;
-        let variables = host.variables;
-        let sandbox = sandbox::open(charm_dir, metadata, &settings, &memory, guest, variables)
+        let sandbox = sandbox::open(charm_dir, metadata, &settings, &memory, guest, &variables)
             .map_err(|error| ending::failed(&mut charm_state, &error))?;
         let mut state = State::new(charm_state, settings.limits, memory, sandbox);
         state.log_denials();

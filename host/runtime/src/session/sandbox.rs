@@ -1,16 +1,17 @@
 //! The sandbox of a session's guest, and the restriction of the process.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_juju::{Clock, Level, Metadata};
+use charmhost_juju::{Clock, Environment, Level, Metadata};
 use charmhost_sandbox::kernel::Restriction;
 use charmhost_sandbox::{
     DenialLog, DiskQuota, Files, GuestClocks, GuestHost, HostMemory, RootError, Sandbox,
 };
 
-use super::host::{ProcessRestriction, Variables};
+use super::host::ProcessRestriction;
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -22,7 +23,7 @@ pub(super) fn open(
     settings: &Settings,
     memory: &HostMemory,
     guest: GuestHost,
-    variables: Variables<'_>,
+    variables: &[(String, String)],
 ) -> Result<Sandbox, String> {
     let denials = DenialLog::default();
     let quota = DiskQuota::new(settings.limits.disk(), denials.clone());
@@ -47,6 +48,25 @@ pub(super) fn open(
         check_grant("write", path, added, &denials)?;
     }
     Ok(Sandbox::new(charm_dir, files, grants, guest, variables))
+}
+
+/// The variables of the guest: Juju's, and those that are granted.
+pub(super) fn variables(
+    environment: &Environment,
+    settings: &Settings,
+    all: &[(OsString, OsString)],
+) -> Vec<(String, String)> {
+    let mut variables = environment.guest_variables(all);
+    for name in &settings.grants.environment {
+        let granted = all.iter().find(|(known, _)| known == name.as_str());
+        let value = granted.and_then(|(_, value)| value.to_str());
+        if let Some(value) = value
+            && !variables.iter().any(|(known, _)| known == name)
+        {
+            variables.push((name.clone(), value.to_owned()));
+        }
+    }
+    variables
 }
 
 /// The clocks of the guest are those of its session.
