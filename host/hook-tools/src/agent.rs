@@ -13,7 +13,7 @@ use crate::exec::ExecTransport;
 use crate::log::Level;
 use crate::rpc::RpcTransport;
 use crate::stderr_writer::Stderr;
-use crate::table::LOG_TOOL;
+use crate::table::{self, LOG_TOOL};
 use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport, TransportError};
 use crate::version::Version;
@@ -78,6 +78,8 @@ pub struct AgentTransport {
     /// The rest of [`GRACE`], after a call has timed out.
     grace: Option<Duration>,
     version: String,
+    /// `PATH`, where Juju has a program for each tool.
+    path: Option<OsString>,
     /// Log lines that are written once the agent answers.
     lines: Vec<(Level, String)>,
     /// For the warning about a slow agent, which the log does not take.
@@ -120,6 +122,7 @@ impl AgentTransport {
             slow: SLOW,
             grace: None,
             version: options.juju_version,
+            path: options.path,
             lines,
             stderr,
         })
@@ -271,6 +274,18 @@ impl Transport for AgentTransport {
             self.log_lines();
         }
         called
+    }
+
+    /// Looks for the tool's program, which Juju has beside its socket, and decides
+    /// by Juju's version if there are no programs.
+    fn has(&self, tool: &str) -> bool {
+        let programs = ExecTransport::direct(self.path.clone());
+        match programs.has(LOG_TOOL) {
+            true => programs.has(tool),
+            false => {
+                table::tool(tool).is_some_and(|tool| tool.is_in(Version::parse(&self.version)))
+            }
+        }
     }
 
     fn set_timeout(&mut self, limit: Option<Duration>) {

@@ -43,11 +43,6 @@ impl ExecTransport {
         Some(tools.join(tool)).filter(|path| path.is_file())
     }
 
-    /// Whether the directory of the tools contains a tool.
-    pub fn has(&self, tool: &str) -> bool {
-        is_tool_name(tool) && self.find(tool).is_some()
-    }
-
     pub(crate) fn call(
         &mut self,
         tool: &str,
@@ -82,6 +77,11 @@ impl Transport for ExecTransport {
     ) -> Result<ToolOutput, ToolError> {
         let mut timer = CallTimer::new(self.timeout);
         self.call(tool, args, stdin, &mut timer)
+    }
+
+    /// Whether the directory of the tools contains it.
+    fn has(&self, tool: &str) -> bool {
+        is_tool_name(tool) && self.find(tool).is_some()
     }
 
     fn set_timeout(&mut self, limit: Option<Duration>) {

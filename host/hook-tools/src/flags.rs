@@ -112,13 +112,12 @@ pub fn unrecognized(args: &[String]) -> String {
 /// first.
 pub fn parse(flags: &'static [Flag], args: &[String]) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
-    let rest = walk(flags, args, Joined::AsTheAgent, |flag, name, value| {
-        let value = checked(flag, name, value)?;
-        parsed.flags.push((flag.key(), value));
+    let others = walk(flags, args, Joined::AsTheAgent, |given| {
+        let value = checked(given.flag, given.name, given.value)?;
+        parsed.flags.push((given.flag.key(), value));
         Ok(())
     })?;
-    let others = rest.into_iter().filter_map(|at| args.get(at).cloned());
-    parsed.args = others.collect();
+    parsed.args = others.into_iter().map(|(_, arg)| arg.to_owned()).collect();
     Ok(parsed)
 }
 
@@ -133,20 +132,35 @@ pub(crate) enum Joined {
     All,
 }
 
-/// Walks through arguments: calls `each` with every flag, the name that was
-/// used, and the value. Returns the indices of the arguments that are not flags.
-pub(crate) fn walk(
+/// A flag that was given.
+pub(crate) struct Given<'a> {
+    pub flag: &'static Flag,
+    /// The name that was used.
+    pub name: &'a str,
+    pub value: &'a str,
+    /// The position of the argument that ends in the value.
+    pub at: usize,
+}
+
+/// An argument that is not a flag, and its position.
+pub(crate) type Other<'a> = (usize, &'a str);
+
+/// The arguments that are left, with their positions.
+type Rest<'a> = std::iter::Enumerate<std::slice::Iter<'a, String>>;
+
+/// Walks through arguments: calls `each` with every flag. Returns the arguments
+/// that are not flags.
+pub(crate) fn walk<'a>(
     flags: &'static [Flag],
-    args: &[String],
+    args: &'a [String],
     joined: Joined,
-    mut each: impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
-) -> Result<Vec<usize>, ParseError> {
+    mut each: impl FnMut(Given<'a>) -> Result<(), ParseError>,
+) -> Result<Vec<Other<'a>>, ParseError> {
     let mut others = Vec::new();
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let after = args.len() - rest.as_slice().len();
+    let mut rest = args.iter().enumerate();
+    while let Some((at, arg)) = rest.next() {
         if arg == "--" {
-            others.extend(after..args.len());
+            others.extend(rest.map(|(at, arg)| (at, arg.as_str())));
             break;
         } else if let Some(long) = arg.strip_prefix("--") {
             let (name, value) = match long.split_once('=') {
@@ -158,16 +172,21 @@ pub(crate) fn walk(
                 None => (long, None),
             };
             let flag = find(flags, name)?;
-            let value = match (value, flag.kind) {
-                (Some(value), _) => value,
-                (None, FlagKind::Switch) => "true",
+            let (at, value) = match (value, flag.kind) {
+                (Some(value), _) => (at, value),
+                (None, FlagKind::Switch) => (at, "true"),
                 (None, _) => next(&mut rest, name)?,
             };
-            each(flag, name, value)?;
+            each(Given {
+                flag,
+                name,
+                value,
+                at,
+            })?;
         } else if let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) {
-            short(flags, letters, joined, &mut rest, &mut each)?;
+            short(flags, (at, letters), joined, &mut rest, &mut each)?;
         } else {
-            others.push(after - 1);
+            others.push((at, arg.as_str()));
         }
     }
     Ok(others)
@@ -176,26 +195,31 @@ pub(crate) fn walk(
 /// Walks through short flags that are joined in one argument.
 fn short<'a>(
     flags: &'static [Flag],
-    mut letters: &'a str,
+    (at, mut letters): Other<'a>,
     joined: Joined,
-    rest: &mut std::slice::Iter<'a, String>,
-    each: &mut impl FnMut(&'static Flag, &str, &str) -> Result<(), ParseError>,
+    rest: &mut Rest<'a>,
+    each: &mut impl FnMut(Given<'a>) -> Result<(), ParseError>,
 ) -> Result<(), ParseError> {
     while let Some(letter) = letters.chars().next() {
         let (name, after) = letters.split_at(letter.len_utf8());
         let flag = find(flags, name)?;
         letters = after;
         let as_the_agent = joined == Joined::AsTheAgent;
-        let value = match flag.kind {
+        let (at, value) = match flag.kind {
             FlagKind::Switch if as_the_agent && after.starts_with('=') => {
-                std::mem::take(&mut letters)
+                (at, std::mem::take(&mut letters))
             }
-            FlagKind::Switch => "true",
+            FlagKind::Switch => (at, "true"),
             _ if after.is_empty() => next(rest, name)?,
-            _ => std::mem::take(&mut letters),
+            _ => (at, std::mem::take(&mut letters)),
         };
-        each(flag, name, value)?;
-        if as_the_agent && rest.as_slice().is_empty() {
+        each(Given {
+            flag,
+            name,
+            value,
+            at,
+        })?;
+        if as_the_agent && rest.len() == 0 {
             break;
         }
     }
@@ -213,9 +237,10 @@ fn find(flags: &'static [Flag], name: &str) -> Result<&'static Flag, ParseError>
     }
 }
 
-fn next<'a>(rest: &mut std::slice::Iter<'a, String>, name: &str) -> Result<&'a str, ParseError> {
+fn next<'a>(rest: &mut Rest<'a>, name: &str) -> Result<Other<'a>, ParseError> {
     let missing = || ParseError::Wrong(format!("option needs an argument: {}", dashed(name)));
-    rest.next().map(String::as_str).ok_or_else(missing)
+    let next = rest.next().map(|(at, arg)| (at, arg.as_str()));
+    next.ok_or_else(missing)
 }
 
 fn checked(flag: &Flag, name: &str, value: &str) -> Result<String, ParseError> {

@@ -7,12 +7,14 @@
 
 mod agent;
 mod exec;
+mod file_arguments;
 mod flags;
 mod frame;
 mod limits;
 mod log;
 mod memory;
 mod policy;
+mod private_files;
 mod relation_gone;
 mod rpc;
 mod secret_values;
@@ -27,11 +29,13 @@ mod version;
 pub use agent::{AgentOptions, AgentSocket, AgentTransport};
 pub use charmhost_jujuc::CallTimer;
 pub use exec::ExecTransport;
+pub use file_arguments::{FileArgument, FileArgumentError, FileArguments};
 pub use flags::{Flag, FlagKind, ParseError, Parsed, parse, parse_bool, unrecognized};
 pub use limits::MAX_ARGUMENT;
 pub use log::Level;
 pub use memory::MemoryTransport;
 pub use policy::{Denied, Policy, names_file};
+pub use private_files::{PrivateFile, PrivateFiles};
 pub use rpc::RpcTransport;
 pub use secret_values::{is_secret_value, secret_value};
 pub use spawn::{DirectSpawn, Spawn, SpawnError};

@@ -1,5 +1,6 @@
 //! Hook tools in the same process.
 
+use crate::table;
 use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport};
 
@@ -18,5 +19,10 @@ where
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError> {
         (self.0)(tool, args, stdin)
+    }
+
+    /// Whether any known Juju has the tool.
+    fn has(&self, tool: &str) -> bool {
+        table::tool(tool).is_some()
     }
 }

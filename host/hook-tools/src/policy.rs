@@ -1,12 +1,15 @@
 //! Which hook tools a guest may run, and with which arguments.
 //!
 //! The agent opens files that arguments name in its own file system and with
-//! its own rights (juju §2.2), so a guest must not name any. What the table does
-//! not list is denied: an unknown flag may name a file, and so may any argument
-//! of an unknown tool.
+//! its own rights (juju §2.2). A guest may name files of its own file tree for
+//! a tool to read: the agent gets their content instead
+//! ([`crate::FileArguments`]). It may name none to be written. What the table
+//! does not list is denied: an unknown flag may name a file, and so may any
+//! argument of an unknown tool.
 
-use crate::flags::{FlagKind, Joined, ParseError, dashed, walk};
-use crate::table::{Arguments, Tool, is_tool_name, tool};
+use crate::file_arguments::{FileUse, NamedFile, named_files};
+use crate::flags::{Joined, ParseError};
+use crate::table::{Tool, is_tool_name, tool};
 
 /// Which hook tools a guest may run, and with which arguments.
 #[derive(Debug, Clone, Default)]
@@ -46,18 +49,23 @@ impl Policy {
         }
     }
 
+    /// Whether a guest may run a tool, with some arguments.
+    pub fn allows(&self, name: &str) -> bool {
+        let is_granted = || self.granted.iter().any(|granted| granted == name);
+        tool(name).is_some() || (is_tool_name(name) && is_granted())
+    }
+
     /// Checks a call of a guest.
     ///
     /// # Errors
     ///
     /// [`Denied`] for an unknown tool or flag, arguments that cannot be parsed,
-    /// and an argument that names a file: only `--file -` is allowed, for tools
-    /// that read their standard input.
+    /// and an argument that names a file to be written.
     pub fn check(&self, name: &str, args: &[String]) -> Result<(), Denied> {
         match tool(name) {
             Some(tool) => check(tool, args),
             None if !is_tool_name(name) => Err(Denied::never("it is not a hook tool")),
-            None if self.granted.iter().any(|granted| granted == name) => Ok(()),
+            None if self.allows(name) => Ok(()),
             None => Err(Denied {
                 reason: "this version of charmhost does not know the hook tool".to_owned(),
                 grant: Some(format!("hook-tools = [\"{name}\"]")),
@@ -74,9 +82,8 @@ fn check(tool: &'static Tool, args: &[String]) -> Result<(), Denied> {
         return Ok(());
     }
     for joined in READINGS {
-        match file_named(tool, args, joined) {
-            Ok(None) => {}
-            Ok(Some(argument)) => return Err(opens_file(&argument)),
+        match named_files(tool, args, joined) {
+            Ok(files) => files.iter().try_for_each(may_name)?,
             Err(ParseError::Help) => {
                 return Err(Denied::never("--help must be the only argument"));
             }
@@ -87,13 +94,20 @@ fn check(tool: &'static Tool, args: &[String]) -> Result<(), Denied> {
 }
 
 /// Agents may differ in how they read joined flags: no argument may name a file
-/// in any of these readings.
+/// to be written in any of these readings.
 const READINGS: [Joined; 2] = [Joined::All, Joined::AsTheAgent];
 
-fn opens_file(argument: &str) -> Denied {
-    Denied::never(format!(
-        "with {argument} the agent opens a file of the machine with its own rights"
-    ))
+fn may_name(file: &NamedFile) -> Result<(), Denied> {
+    let argument = &file.argument;
+    match file.used {
+        FileUse::Flag { .. } | FileUse::Secret => Ok(()),
+        FileUse::Written => Err(Denied::never(format!(
+            "with {argument} the agent writes a file of the machine with its own rights"
+        ))),
+        FileUse::Unknown => Err(Denied::never(format!(
+            "{argument} may be a way to name a file; use KEY#file=PATH or KEY#base64=VALUE"
+        ))),
+    }
 }
 
 /// Returns the argument that makes the agent open a file, without the file's
@@ -103,40 +117,7 @@ fn opens_file(argument: &str) -> Denied {
 /// as such a flag.
 pub fn names_file(name: &str, args: &[String]) -> Option<String> {
     let tool = tool(name)?;
-    let named = |joined| file_named(tool, args, joined).ok().flatten();
-    READINGS.into_iter().find_map(named)
-}
-
-fn file_named(
-    tool: &'static Tool,
-    args: &[String],
-    joined: Joined,
-) -> Result<Option<String>, ParseError> {
-    let mut found = None;
-    let others = walk(tool.flags, args, joined, |flag, name, value| {
-        let opens = match flag.kind {
-            FlagKind::FileInput { stdin } => !(stdin && value == "-"),
-            FlagKind::FileOutput => true,
-            FlagKind::Switch
-            | FlagKind::Text
-            | FlagKind::Format
-            | FlagKind::YamlFormat
-            | FlagKind::IgnoredFormat => false,
-        };
-        if opens {
-            found.get_or_insert_with(|| dashed(name));
-        }
-        Ok(())
-    })?;
-    if tool.arguments == Arguments::SecretContent {
-        let values = others.into_iter().filter_map(|at| args.get(at));
-        let mut keys = values.filter_map(|arg| Some(arg.split_once('=')?.0));
-        // Anything but `KEY` and `KEY#base64` may be a way to write `KEY#file`.
-        let opens = |key: &&str| {
-            key.split_once('#')
-                .is_some_and(|(_, form)| form != "base64")
-        };
-        found = found.or_else(|| keys.find(opens).map(str::to_owned));
-    }
-    Ok(found)
+    let named = |joined| named_files(tool, args, joined).unwrap_or_default();
+    let mut files = READINGS.into_iter().flat_map(named);
+    files.next().map(|file| file.argument)
 }

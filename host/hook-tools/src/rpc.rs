@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charmhost_jujuc::{Address, Call, CallTimer, Connection, Error, Reply};
 
+use crate::table;
 use crate::tool_error::ToolError;
 use crate::transport::{ToolOutput, Transport};
 
@@ -90,6 +91,11 @@ impl Transport for RpcTransport {
         let mut timer = CallTimer::new(self.timeout);
         let called = self.call(tool, args, stdin, &mut timer);
         called.map_err(|error| ToolError::from_rpc(tool, error))
+    }
+
+    /// Whether any known Juju has the tool: the protocol has no such question.
+    fn has(&self, tool: &str) -> bool {
+        table::tool(tool).is_some()
     }
 
     fn set_timeout(&mut self, limit: Option<Duration>) {

@@ -23,10 +23,10 @@ const MARK: &str = "#base64=";
 const TEMPORARY: &str = "/tmp";
 
 /// Returns the argument for a key of a secret and its value.
-pub fn secret_value(key: &str, value: &str) -> String {
-    match value {
+pub fn secret_value(key: &str, value: impl AsRef<[u8]>) -> String {
+    match value.as_ref() {
         // The agent rejects a value that is empty, but not a file that is.
-        "" => format!("{key}#file=/dev/null"),
+        [] => format!("{key}#file=/dev/null"),
         value => format!("{key}{MARK}{}", BASE64.encode(value)),
     }
 }
@@ -91,9 +91,9 @@ impl ProgramArguments {
         let texts: Vec<String> = self.args.iter().map(lossy).collect();
         let flags = tool(name).map(|tool| tool.flags).unwrap_or_default();
         // The program rejects arguments that cannot be parsed.
-        let others = walk(flags, &texts, Joined::AsTheAgent, |_, _, _| Ok(()));
-        for at in others.unwrap_or_default() {
-            let Some((key, value)) = texts.get(at).and_then(|text| decoded(text)) else {
+        let others = walk(flags, &texts, Joined::AsTheAgent, |_| Ok(()));
+        for (at, text) in others.unwrap_or_default() {
+            let Some((key, value)) = decoded(text) else {
                 continue;
             };
             let dir = match self.files.take() {

@@ -123,6 +123,15 @@ impl ToolError {
         }
     }
 
+    /// Creates the error for content that cannot be written to a private file.
+    pub fn failed_to_pass(tool: &str, error: &std::io::Error) -> Self {
+        let text = format!(
+            "cannot write a private file for an argument to the directory .charmhost of the charm: {error}"
+        );
+        let tool = tool.to_owned();
+        ToolError::Other { tool, text }
+    }
+
     /// Creates the error for an argument longer than [`MAX_ARGUMENT`]; `length`
     /// is in bytes.
     pub fn argument_too_long(tool: &str, length: usize) -> Self {

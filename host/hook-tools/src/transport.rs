@@ -51,6 +51,9 @@ pub trait Transport: Send {
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError>;
 
+    /// Whether the agent has a tool. Runs nothing.
+    fn has(&self, tool: &str) -> bool;
+
     /// Sets the time limit of one call, from its start to the end of its answer
     /// (`limits.hook-tool-seconds` of the operator's policy). Without one, a call
     /// waits for ever, as Juju's own tools do (ops §7).

@@ -12,9 +12,10 @@ Every hook tool of Juju 2.9 to 4.1 that charmhost knows: the simulated agent run
 them by this list, and a guest may run them with these flags. This file is made
 of `src/table.rs`; a test compares the two.
 
-A flag or argument in **bold** names a file, which the agent opens with its own
-rights: a guest may only pass `--file -`, where it says so. A tool that is not
-listed needs the grant `hook-tools = [\"name\"]` in `charmhost.toml`; its
+A flag or argument in **bold** names a file. The agent would open it with its own
+rights, so the host reads a guest's file in the guest's own file tree and passes
+the content: on the tool's input, as `KEY#base64=`, or in a private file. A file
+to be written (`--output`) is denied. A tool that is not listed needs the grant `hook-tools = [\"name\"]` in `charmhost.toml`; its
 arguments are then not looked at.
 
 | tool | flags | prints | Juju | restricted contexts |

@@ -400,3 +400,37 @@ fn a_connection_that_failed_is_not_used_again() {
         .collect();
     assert_eq!(answered, [true, false, true, false, true, false]);
 }
+
+#[test]
+fn an_agent_has_the_tools_of_its_programs_or_of_its_version() {
+    let bench = Bench::new();
+    for choice in ["", "rpc", "exec"] {
+        let options = AgentOptions {
+            choice: choice.to_owned(),
+            ..bench.options("3.6.28")
+        };
+        let transport = AgentTransport::new(options, no_stderr()).unwrap();
+        for (tool, wanted) in [
+            ("is-leader", true),
+            ("config-get", false),
+            ("sh", false),
+            ("../juju-log", false),
+        ] {
+            assert_eq!(transport.has(tool), wanted, "{choice} {tool}");
+        }
+    }
+    for (version, tool, wanted) in [
+        ("3.6.28", "secret-add", true),
+        ("2.9.52", "secret-add", false),
+        ("3.6.28", "pod-spec-set", true),
+        ("4.0.1", "pod-spec-set", false),
+        ("4.0.1", "new-tool", false),
+    ] {
+        let options = AgentOptions {
+            path: None,
+            ..bench.options(version)
+        };
+        let transport = AgentTransport::new(options, no_stderr()).unwrap();
+        assert_eq!(transport.has(tool), wanted, "{version} {tool}");
+    }
+}

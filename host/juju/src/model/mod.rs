@@ -50,7 +50,7 @@ mod workload_version;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charmhost_hook_tools::{Stderr, Transport};
+use charmhost_hook_tools::{PrivateFiles, Stderr, Transport};
 
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -71,6 +71,7 @@ use storage::StorageCache;
 /// The model as this unit sees it and may change it, for one dispatch.
 pub struct Model {
     transport: Box<dyn Transport>,
+    private_files: PrivateFiles,
     unit: ThisUnit,
     metadata: Arc<Metadata>,
     clock: Arc<dyn Clock>,
@@ -112,6 +113,7 @@ impl Model {
     ) -> Self {
         Model {
             transport,
+            private_files: PrivateFiles::new(&environment.charm_dir),
             unit: ThisUnit {
                 name: environment.unit_name.clone(),
                 app: environment.app_name.clone(),

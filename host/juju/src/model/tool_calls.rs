@@ -3,7 +3,8 @@
 //! Nothing is cached here: each call runs a tool.
 
 use charmhost_hook_tools::{
-    MAX_ARGUMENT, Subject, ToolError, ToolOutput, is_secret_value, names_file, tool,
+    FileArguments, MAX_ARGUMENT, PrivateFile, Subject, ToolError, ToolOutput, is_secret_value,
+    names_file, tool,
 };
 use serde_json::Value;
 
@@ -27,8 +28,49 @@ impl Model {
         args: &[String],
         stdin: Option<&[u8]>,
     ) -> Result<ToolOutput, ToolError> {
-        check_arguments(tool, args)?;
+        check(tool, args)?;
+        if let Some(arg) = names_file(tool, args) {
+            return Err(ToolError::opens_file(tool, &arg));
+        }
         self.transport.run(tool, args, stdin)
+    }
+
+    /// [`Model::run`] with the content of files that the arguments name: what is
+    /// not in the arguments or the input is passed by private files.
+    ///
+    /// # Errors
+    ///
+    /// Also for a private file that cannot be created.
+    pub fn run_with_files(
+        &mut self,
+        tool: &str,
+        call: FileArguments,
+    ) -> Result<ToolOutput, ToolError> {
+        let FileArguments {
+            mut args,
+            stdin,
+            files,
+        } = call;
+        if files.is_empty() {
+            return self.run(tool, &args, stdin.as_deref());
+        }
+        check(tool, &args)?;
+        let mut paths: Vec<PrivateFile> = Vec::new();
+        for file in files {
+            let created = self.private_files.create(&file.content);
+            let created = created.map_err(|error| ToolError::failed_to_pass(tool, &error))?;
+            if let Some(arg) = args.get_mut(file.at) {
+                *arg = format!("{}{}", file.prefix, created.path().display());
+            }
+            paths.push(created);
+        }
+        // Other arguments were read with these, and name no file.
+        self.transport.run(tool, &args, stdin.as_deref())
+    }
+
+    /// Whether Juju has a hook tool. Runs nothing.
+    pub fn has_tool(&self, tool: &str) -> bool {
+        self.transport.has(tool)
     }
 
     /// Runs a tool and returns what it printed; its failure is an error.
@@ -56,7 +98,10 @@ impl Model {
         mut args: Vec<String>,
         values: Vec<String>,
     ) -> Result<Vec<u8>, ToolError> {
-        check_arguments(tool, &args)?;
+        check(tool, &args)?;
+        if let Some(arg) = names_file(tool, &args) {
+            return Err(ToolError::opens_file(tool, &arg));
+        }
         args.extend(values);
         let output = self.transport.run(tool, &args, None)?;
         self.printed(tool, output)
@@ -83,13 +128,10 @@ impl Model {
     }
 }
 
-/// Rejects arguments that no program gets, and those that name a file.
-fn check_arguments(tool: &str, args: &[String]) -> Result<(), ToolError> {
+/// Rejects arguments that cannot be passed to a program.
+fn check(tool: &str, args: &[String]) -> Result<(), ToolError> {
     if args.iter().any(|arg| arg.contains('\0')) {
         return Err(ToolError::invalid(tool, "an argument contains a NUL byte"));
-    }
-    if let Some(arg) = names_file(tool, args) {
-        return Err(ToolError::opens_file(tool, &arg));
     }
     // The socket has no such limit, but a charm must not depend on how its hook
     // tools are called (ops §7).

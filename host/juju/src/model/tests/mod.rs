@@ -2,6 +2,7 @@
 //! answers.
 
 mod databags;
+mod file_arguments;
 mod goal_state;
 mod network;
 mod relations;
