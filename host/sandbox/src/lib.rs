@@ -25,7 +25,7 @@ pub use cpu::{CpuTicker, SharedTicker, TICK, limit_cpu, process_cpu_time};
 pub use denials::DenialLog;
 pub use disk::DiskQuota;
 pub use documents::{SettingsError, parse, read};
-pub use files::{Files, FilesAccess, FilesView, LateRoots, RootError};
+pub use files::{FileContent, Files, FilesAccess, FilesView, LateRoots, ReadError, RootError};
 pub use grants::{GrantPolicy, Grants};
 pub use limiter::{Exceeded, Limiter};
 pub use limits::{LimitPolicy, Limits};

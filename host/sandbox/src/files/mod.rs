@@ -15,6 +15,7 @@ mod handles;
 mod listing;
 mod ops;
 mod protected;
+mod read;
 mod roots;
 mod scratch;
 mod streams;
@@ -36,6 +37,7 @@ use crate::memory::HostMemory;
 use handles::{Handles, OpenDirectory};
 use listing::Listings;
 use protected::Zone;
+pub use read::{FileContent, ReadError};
 use roots::{CHARM, Roots};
 pub use roots::{RootError, system_part};
 use walk::{Last, Located, Walk, WalkError};
@@ -255,7 +257,17 @@ impl FilesView<'_> {
         access: Access,
     ) -> Result<Located, ErrorCode> {
         let from = self.files.handles.directory(handle)?.clone();
-        self.walk(&from, path, last).map_err(|error| match error {
+        self.locate_from(&from, path, last, access)
+    }
+
+    fn locate_from(
+        &mut self,
+        from: &OpenDirectory,
+        path: &str,
+        last: Last,
+        access: Access,
+    ) -> Result<Located, ErrorCode> {
+        self.walk(from, path, last).map_err(|error| match error {
             Refused::Hidden(hidden) => {
                 self.files.denied_hidden(&hidden);
                 ErrorCode::NotPermitted
@@ -348,6 +360,94 @@ mod tests {
         }
     }
 
+    /// Files of a charm's directory below a base directory.
+    fn files(base: &Path, memory: HostMemory) -> Files {
+        let denials = DenialLog::default();
+        let quota = DiskQuota::new(1 << 20, denials.clone());
+        Files::new(&base.join("charm"), quota, memory, denials).unwrap()
+    }
+
+    #[test]
+    fn the_host_reads_what_the_guest_can_read_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for name in ["charm/src", "grant", "outside"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
+        for name in [
+            "charm/src/a",
+            "grant/b",
+            "file",
+            "outside/secret",
+            "charm/.unit-state.db",
+        ] {
+            std::fs::write(base.join(name), name).unwrap();
+        }
+        symlink("src/a", base.join("charm/link")).unwrap();
+        symlink(base.join("grant/b"), base.join("charm/granted")).unwrap();
+        symlink(base.join("outside/secret"), base.join("charm/out")).unwrap();
+        symlink(".unit-state.db", base.join("charm/state")).unwrap();
+        let memory = HostMemory::new(1000);
+        let mut files = files(&base, memory.clone());
+        files.add_readable(&base.join("grant")).unwrap();
+        files.add_readable(&base.join("file")).unwrap();
+        let mut view = FilesView {
+            files: &mut files,
+            table: &mut ResourceTable::new(),
+            late: &mut NoRoots,
+        };
+        // The guest's `/tmp` is its own.
+        view.files.open_scratch().unwrap();
+        std::fs::write(base.join("charm/.charmhost/scratch/t"), "temporary").unwrap();
+        for (path, wanted) in [
+            ("src/a", Ok("charm/src/a")),
+            ("./src/../link", Ok("charm/src/a")),
+            ("/src/a", Ok("charm/src/a")),
+            ("BASE/charm/src/a", Ok("charm/src/a")),
+            ("BASE/grant/b", Ok("grant/b")),
+            ("granted", Ok("grant/b")),
+            ("BASE/file", Ok("file")),
+            ("BASE/file", Ok("file")),
+            ("/tmp/t", Ok("temporary")),
+            ("src", Err("it is a directory")),
+            ("src/none", Err("no such file")),
+            ("src/a/b", Err("not-directory")),
+            ("", Err("no such file")),
+            ("BASE/outside/secret", Err("no such file")),
+            ("out", Err("no such file")),
+            ("../outside/secret", Err("no such file")),
+            ("/etc/passwd", Err("no such file")),
+            ("/proc/self/environ", Err("no such file")),
+            ("state", Err("the sandbox denies it")),
+            (".charmhost/scratch/t", Err("the sandbox denies it")),
+        ] {
+            let read = view.read(&path.replace("BASE", base.to_str().unwrap()));
+            match (read, wanted) {
+                (Ok(content), Ok(wanted)) => assert_eq!(content.bytes, wanted.as_bytes()),
+                (Err(ReadError::Unreadable { reason, .. }), Err(wanted)) => {
+                    assert_eq!(reason, wanted, "{path}");
+                }
+                (other, wanted) => panic!("{path}: {other:?}, not {wanted:?}"),
+            }
+        }
+        let denied = view.files.denials.take();
+        assert!(
+            denied
+                .iter()
+                .any(|line| line.contains("reading /etc/passwd")),
+            "{denied:?}"
+        );
+        std::fs::write(base.join("charm/large"), [b'x'; 600]).unwrap();
+        let held = view.read("large").unwrap();
+        assert!(matches!(
+            view.read("large"),
+            Err(ReadError::TooLarge { .. })
+        ));
+        drop(held);
+        assert_eq!(view.read("large").unwrap().bytes.len(), 600);
+        assert_eq!(memory.held(), 0);
+    }
+
     #[test]
     fn whichever_way_leads_to_the_state_its_denial_names_the_interface() {
         let dir = tempfile::tempdir().unwrap();
@@ -360,10 +460,7 @@ mod tests {
         symlink(".unit-state.db", charm.join("link")).unwrap();
         symlink("../../link", charm.join("src/deep/far")).unwrap();
         symlink(charm.join(".unit-state.db"), base.join("grant/link")).unwrap();
-        let denials = DenialLog::default();
-        let quota = DiskQuota::new(1 << 20, denials.clone());
-        let memory = HostMemory::new(1 << 20);
-        let mut files = Files::new(&charm, quota, memory, denials.clone()).unwrap();
+        let mut files = files(&base, HostMemory::new(1 << 20));
         files.add_writable(&base.join("grant")).unwrap();
         let mut view = FilesView {
             files: &mut files,
