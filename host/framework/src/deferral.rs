@@ -2,6 +2,7 @@
 //! deferred stays or is added (ops §4.5).
 
 use crate::deferred_notice::DeferredNotice;
+use crate::deferred_queue::Requeued;
 use crate::error::Error;
 use crate::event::Outcome;
 use crate::in_flight::InFlight;
@@ -36,7 +37,7 @@ impl Framework {
             Outcome::Handled => self.queue.drop_notice(&in_flight.notice),
             Outcome::Deferred(reason) => {
                 effects.debug(&format!("Deferring {}: {reason}", in_flight.event.name()));
-                self.defer(in_flight, reason);
+                self.defer(in_flight, reason, None);
             }
             Outcome::Undeliverable(reason) => {
                 let DeferredNotice {
@@ -47,14 +48,15 @@ impl Framework {
                 } = &in_flight.notice;
                 let deferrable = in_flight.event.is_deferrable();
                 let fate = match deferrable {
-                    true => "keeping it in the queue",
+                    true => "keeping it in the queue for the next revision of the charm",
                     false => "dropping it",
                 };
                 effects.warning(&format!(
                     "Cannot deliver event {name} to {observer}.{method}: {reason}; {fate}."
                 ));
                 if deferrable {
-                    self.defer(in_flight, reason);
+                    let revision = self.revision.clone();
+                    self.defer(in_flight, reason, revision);
                 }
             }
         }
@@ -77,20 +79,24 @@ impl Framework {
         let count = unsettled.len();
         for in_flight in unsettled {
             if in_flight.event.is_deferrable() {
-                self.defer(in_flight, UNFINISHED);
+                self.defer(in_flight, UNFINISHED, None);
             }
         }
         count
     }
 
-    fn defer(&mut self, in_flight: InFlight, reason: &str) {
+    fn defer(&mut self, in_flight: InFlight, reason: &str, undeliverable_to: Option<String>) {
         let InFlight {
             id, notice, is_old, ..
         } = in_flight;
-        let now = self.clock.wall().as_secs_f64();
+        let requeued = Requeued {
+            reason,
+            now: self.clock.wall().as_secs_f64(),
+            undeliverable_to,
+        };
         match is_old {
-            true => self.queue.deferred_again(&notice, reason, now),
-            false => self.queue.add(id, notice, reason, now),
+            true => self.queue.deferred_again(&notice, requeued),
+            false => self.queue.add(id, notice, requeued),
         }
     }
 }

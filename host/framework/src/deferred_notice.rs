@@ -31,6 +31,9 @@ pub struct DeferredNotice {
     pub count: u32,
     /// The reason that the charm gave last.
     pub reason: String,
+    /// The revision of the charm that has no handler for the event; none if the
+    /// last one that got it had.
+    pub undeliverable_to: Option<String>,
 }
 
 /// What identifies a notice in a state file. Notices of other programs may share

@@ -20,6 +20,16 @@ pub enum Change<'a> {
     Add(&'a DeferredNotice),
 }
 
+/// Why an event comes again.
+pub(crate) struct Requeued<'a> {
+    /// The reason, for the next delivery.
+    pub reason: &'a str,
+    /// Now, in seconds since 1970-01-01 UTC.
+    pub now: f64,
+    /// The revision of the charm that has no handler for it.
+    pub undeliverable_to: Option<String>,
+}
+
 /// The position of a notice in the queue: by the delivery that was deferred in
 /// this dispatch, 0 for notices from earlier ones; then by age.
 type Position = (u32, usize);
@@ -116,28 +126,29 @@ impl Queue {
 
     /// Adds an event that was deferred in this dispatch. Notices are ordered by
     /// the numbers of their deliveries, as in ops: a nested event is settled
-    /// before the event in whose handler it was emitted, and comes after it. `now`
-    /// is in seconds since 1970-01-01 UTC.
-    pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, reason: &str, now: f64) {
+    /// before the event in whose handler it was emitted, and comes after it.
+    pub(crate) fn add(&mut self, delivery: u32, notice: DeferredNotice, settled: Requeued) {
         let notice = DeferredNotice {
-            since: Some(now),
+            since: Some(settled.now),
             count: 1,
-            reason: shortened(reason),
+            reason: shortened(settled.reason),
+            undeliverable_to: settled.undeliverable_to,
             ..notice
         };
         self.insert(delivery, notice);
     }
 
     /// Records that an event of an earlier dispatch was deferred again.
-    pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, reason: &str, now: f64) {
+    pub(crate) fn deferred_again(&mut self, notice: &DeferredNotice, settled: Requeued) {
         let positions = self.by_id.get(&notice.id());
         let Some(position) = positions.and_then(|positions| positions.first()) else {
             return;
         };
         if let Some(notice) = self.notices.get_mut(position) {
             notice.count = notice.count.saturating_add(1);
-            notice.reason = shortened(reason);
-            notice.since.get_or_insert(now);
+            notice.reason = shortened(settled.reason);
+            notice.since.get_or_insert(settled.now);
+            notice.undeliverable_to = settled.undeliverable_to;
             self.updated.insert(*position);
         }
     }

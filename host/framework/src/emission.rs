@@ -115,6 +115,7 @@ fn notice(observer: &Observer, event: &Event, counter: u64) -> DeferredNotice {
         since: None,
         count: 0,
         reason: String::new(),
+        undeliverable_to: None,
     }
 }
 

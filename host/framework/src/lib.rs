@@ -38,6 +38,7 @@ pub use handle_paths::{Source, stored_state_path};
 pub use observers::EventNames;
 pub use status_evaluation::Collecting;
 
+use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -83,7 +84,13 @@ pub struct Framework {
     clock: Arc<dyn Clock>,
     last_id: u32,
     evaluation: StatusEvaluation,
+    /// The revision of the charm; none if it is not known.
+    revision: LazyCell<Option<String>, Revision>,
 }
+
+/// Determines the revision of the charm, when it is first needed: a text that
+/// changes when its code does.
+pub type Revision = Box<dyn FnOnce() -> Option<String> + Send>;
 
 impl Framework {
     /// Creates the framework for a dispatch of an event; of none when the charm
@@ -111,7 +118,17 @@ impl Framework {
             clock,
             last_id: 0,
             evaluation: StatusEvaluation::default(),
+            revision: LazyCell::new(Box::new(|| None)),
         }
+    }
+
+    /// Sets the revision of the charm. A deferred event that a revision has no
+    /// handler for is not delivered to it again; without a revision it comes in
+    /// every dispatch.
+    #[must_use]
+    pub fn with_revision(self, revision: Revision) -> Self {
+        let revision = LazyCell::new(revision);
+        Framework { revision, ..self }
     }
 
     /// Registers a custom event that an object can then emit. A repeated

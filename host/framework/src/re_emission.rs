@@ -27,6 +27,10 @@ impl Framework {
             let Some(event) = notice.event.clone() else {
                 continue;
             };
+            // Logged when this revision did not handle it.
+            if self.is_undeliverable(&notice) {
+                continue;
+            }
             if !observers.contains(&Observer::of(&notice)) {
                 match notice.since {
                     None => kept.log(&notice, "keeping it in", effects),
@@ -56,6 +60,12 @@ impl Framework {
         }
         kept.log_rest("keeping them in", effects);
         dropped.log_rest("dropping them from", effects);
+    }
+
+    /// Whether this revision of the charm has said that it has no handler for the
+    /// notice's event.
+    fn is_undeliverable(&self, notice: &DeferredNotice) -> bool {
+        notice.undeliverable_to.is_some() && notice.undeliverable_to == *self.revision
     }
 
     /// Logs a delivery of an event that was deferred (ops §4.5, ops §20.4).

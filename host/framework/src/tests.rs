@@ -643,9 +643,47 @@ fn an_event_without_a_handler_in_the_guest_stays_in_the_queue() {
     let outcome = Outcome::Undeliverable("there is no method a".to_owned());
     framework.settle(delivery.id, &outcome, notes).unwrap();
     assert_eq!(changes(framework.queue()), ["add a"]);
-    let logged =
-        "Cannot deliver event start to Charm.a: there is no method a; keeping it in the queue.";
+    let logged = "Cannot deliver event start to Charm.a: there is no method a; keeping it in the queue for the next revision of the charm.";
     assert_eq!(notes.done.last().map(String::as_str), Some(logged));
+}
+
+#[test]
+fn an_event_that_a_revision_cannot_handle_waits_for_the_next_one() {
+    let next = |queue: Queue, revision: Option<&'static str>| {
+        let queue = Queue::new(notices(&queue), 0);
+        let mut framework = framework_with(None, queue)
+            .with_revision(Box::new(move || revision.map(str::to_owned)));
+        framework.observe("Charm", "start", "Charm", "a").unwrap();
+        let mut notes = Notes::default();
+        let delivered = framework.next(&mut notes).unwrap();
+        if let Some(delivery) = &delivered {
+            let outcome = Outcome::Undeliverable("no method a".to_owned());
+            framework.settle(delivery.id, &outcome, &mut notes).unwrap();
+        }
+        (framework.queue().clone(), delivered.is_some())
+    };
+    let mut first = framework(Some(JujuEvent::of_unit(EventKind::Start)));
+    first.observe("Charm", "start", "Charm", "a").unwrap();
+    let delivery = first.next(&mut Notes::default()).unwrap().unwrap();
+    let deferred = Outcome::Deferred("later".to_owned());
+    let notes = &mut Notes::default();
+    first.settle(delivery.id, &deferred, notes).unwrap();
+    let mut queue = first.queue().clone();
+    for (revision, wanted) in [
+        (Some("1"), true),
+        (Some("1"), false),
+        (Some("2"), true),
+        (Some("2"), false),
+        // Unknown revisions are not equal.
+        (None, true),
+        (None, true),
+        (Some("2"), true),
+    ] {
+        let delivered;
+        (queue, delivered) = next(queue, revision);
+        assert_eq!(delivered, wanted, "{revision:?}");
+        assert_eq!(queue.notices().len(), 1, "{revision:?}");
+    }
 }
 
 #[test]

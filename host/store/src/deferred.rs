@@ -16,8 +16,11 @@ use crate::pickle;
 use crate::{Backend, Changes, Error, Notice, Unreadable};
 
 /// The handle of the snapshot with the deferrals: a map from event path,
-/// observer path and method to the time, the number and the reason.
+/// observer path and method to the time, the number and the reason, and the
+/// revision of the charm that has no handler for the event.
 const DEFERRALS: &str = "charmhost/deferrals";
+/// The key of a deferral with the revision of the charm that has no handler.
+const UNDELIVERABLE: &str = "undeliverable-to";
 /// How many events that cannot be read are logged one by one.
 const MAX_LINES: usize = 20;
 /// Memory that may be filled with data that turns out to be too large, as a
@@ -82,7 +85,10 @@ fn key(event_path: &str, observer: &str, method: &str) -> String {
 fn deferrals(queue: &Queue, reasons: bool) -> String {
     let entry = |item: &DeferredNotice| {
         let reason = if reasons { item.reason.as_str() } else { "" };
-        let deferral = json!({"since": item.since, "count": item.count, "reason": reason});
+        let mut deferral = json!({"since": item.since, "count": item.count, "reason": reason});
+        if let (Some(revision), Some(fields)) = (&item.undeliverable_to, deferral.as_object_mut()) {
+            fields.insert(UNDELIVERABLE.to_owned(), json!(revision));
+        }
         (
             key(&item.event_path, &item.observer, &item.method),
             deferral,
@@ -150,6 +156,7 @@ fn with_deferral(
     let count = field("count").and_then(Value::as_u64);
     let count = count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     let reason = field("reason").and_then(Value::as_str);
+    let undeliverable_to = field(UNDELIVERABLE).and_then(Value::as_str);
     DeferredNotice {
         event_path: notice.event_path.clone(),
         source,
@@ -162,6 +169,7 @@ fn with_deferral(
         // An event that native ops deferred has no entry.
         count: count.unwrap_or(1).max(1),
         reason: reason.unwrap_or_default().to_owned(),
+        undeliverable_to: undeliverable_to.map(str::to_owned),
     }
 }
 
