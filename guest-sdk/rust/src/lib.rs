@@ -134,7 +134,7 @@ pub use settlement::{Deferral, Deferred, Settlement};
 pub use status::{Status, StatusKind};
 pub use storage::{Storage, StorageKind, request_storage, storages};
 pub use stored::Stored;
-pub use tools::{ToolOutput, hook_tool};
+pub use tools::{ToolOutput, has_hook_tool, hook_tool};
 pub use unit::{App, RebootTime, Unit, app, unit};
 
 pub use log;

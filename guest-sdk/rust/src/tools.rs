@@ -72,3 +72,8 @@ pub fn hook_tool(tool: &str, args: &[&str], stdin: Option<&[u8]>) -> Result<Tool
         stderr: output.stderr,
     })
 }
+
+/// Whether this Juju has a hook tool that [`hook_tool`] would run.
+pub fn has_hook_tool(tool: &str) -> bool {
+    wit::available(tool)
+}

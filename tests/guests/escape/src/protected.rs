@@ -64,6 +64,27 @@ pub const ATTEMPTS: &[Attempt] = &[
     way("overwrite-state", ANY, GUARD, |_| {
         write(own(".unit-state.db"))
     }),
+    way("rename-over-state", ANY, GUARD, |_| {
+        fs::write(own("other"), "x")?;
+        let moved = fs::rename(own("other"), own(".unit-state.db"));
+        succeeded(moved, "moved")
+    }),
+    way("hard-link-as-state", ANY, GUARD, |_| {
+        File::create(own("other"))?;
+        let linked = fs::hard_link(own("other"), own(".unit-state.db"));
+        succeeded(linked, "linked")
+    }),
+    way("make-state-through-link", ANY, GUARD, |_| {
+        symlink(".unit-state.db", own("alias"))?;
+        write(own("alias"))
+    }),
+    way("make-state-through-link-in-tmp", ANY, GUARD, |_| {
+        symlink(own(".unit-state.db"), "/tmp/alias")?;
+        write("/tmp/alias")
+    }),
+    way("make-state-through-dots", ANY, GUARD, |_| {
+        write(own("hooks/../.unit-state.db"))
+    }),
     way("make-journal", ANY, GUARD, |_| {
         write(own(".unit-state.db-journal"))
     }),

@@ -8,6 +8,8 @@ use crate::attempt::*;
 use crate::raw::relations::{self, DatabagOwner};
 
 const GUARD: &str = "hook-tools";
+/// Files that the agent would read, and the host reads in the guest's own tree.
+const FILES: &str = "tool-files";
 /// Programs of the machine, which only the transport by programs could run.
 const PROGRAMS: &str = "programs";
 const CONTAINERS: &str = "containers";
@@ -117,40 +119,56 @@ pub const ATTEMPTS: &[Attempt] = &[
             Err(error) => held(format!("{error:?}")),
         }
     }),
-    way("tool-file", ANY, GUARD, |p| {
+    way("tool-file", ANY, FILES, |p| {
         tool("relation-set", &["-r", "1", "--file", &p.secret()])
     }),
-    way("tool-file-joined", ANY, GUARD, |p| {
+    way("tool-file-joined", ANY, FILES, |p| {
         tool("state-set", &[&format!("--file={}", p.secret())])
     }),
-    way("tool-file-twice", ANY, GUARD, |p| {
+    way("tool-file-twice", ANY, FILES, |p| {
         let file = format!("--file={}", p.secret());
         tool_with("state-set", &["--file", "-", &file], Some(b"{}"))
     }),
-    way("tool-file-of-a-secret", ANY, GUARD, |p| {
+    way("tool-file-of-a-secret", ANY, FILES, |p| {
         tool("secret-add", &["--file", &p.secret()])
     }),
-    way("tool-file-in-a-key", ANY, GUARD, |p| {
+    way("tool-file-in-a-key", ANY, FILES, |p| {
         tool("secret-add", &[&format!("data#file={}", p.secret())])
     }),
-    way("tool-file-in-a-key-of-an-update", ANY, GUARD, |p| {
+    way("tool-file-in-a-key-of-an-update", ANY, FILES, |p| {
         let key = format!("data#file={}", p.secret());
         tool("secret-set", &["secret:1", &key])
     }),
-    way("tool-file-in-a-key-behind-dashes", ANY, GUARD, |p| {
+    way("tool-file-in-a-key-behind-dashes", ANY, FILES, |p| {
         let key = format!("data#file={}", p.secret());
         tool("secret-add", &["--", &key])
     }),
-    way("tool-file-in-a-second-key", ANY, GUARD, |p| {
+    way("tool-file-in-a-second-key", ANY, FILES, |p| {
         let key = format!("other#file={}", p.secret());
         tool("secret-add", &["data=x", &key])
     }),
-    way("tool-file-of-a-pod", ANY, GUARD, |p| {
+    way("tool-file-of-a-pod", ANY, FILES, |p| {
         tool("pod-spec-set", &["--file", &p.secret()])
     }),
-    way("tool-resources-of-a-pod", ANY, GUARD, |p| {
+    way("tool-resources-of-a-pod", ANY, FILES, |p| {
         let input = Some(&b"{}"[..]);
         tool_with("pod-spec-set", &["--k8s-resources", &p.secret()], input)
+    }),
+    way("tool-file-through-link", ANY, FILES, |p| {
+        symlink(p.secret(), own("alias"))?;
+        tool("state-set", &["--file", &own("alias")])
+    }),
+    way("tool-file-in-a-key-through-link", ANY, FILES, |p| {
+        symlink(p.outside.as_str(), own("alias"))?;
+        let key = format!("data#file={}", own("alias/secret"));
+        tool("secret-add", &[&key])
+    }),
+    way("tool-file-through-dots", ANY, FILES, |p| {
+        let file = format!("{}/{}", own(""), up(&p.secret()));
+        tool("state-set", &["--file", &file])
+    }),
+    way("tool-file-of-the-host", ANY, FILES, |_| {
+        tool("state-set", &["--file", &own(".charmhost/secret")])
     }),
     way("tool-flag-of-a-newer-juju", ANY, GUARD, |p| {
         tool("config-get", &["--future-output", &p.outside("new")])

@@ -107,10 +107,15 @@ fn programs(names: &[&str]) -> TempDir {
     dir
 }
 
+/// Content of a file that the agent could read, and the guest cannot.
+const TREASURE: &str = "treasure: map";
+
 #[test]
 fn no_argument_of_a_guest_has_the_agent_open_a_file() {
-    let out = tempfile::tempdir().unwrap();
+    // Not in `/tmp`, which is private in a guest.
+    let out = tempfile::tempdir_in("/var/tmp").unwrap();
     let file = out.path().join("x").display().to_string();
+    std::fs::write(&file, TREASURE).unwrap();
     let forms = [
         "config-get -o FILE",
         "config-get -oFILE",
@@ -185,18 +190,34 @@ fn no_argument_of_a_guest_has_the_agent_open_a_file() {
             .var("CHARMHOST_HOOK_TOOLS", transport)
             .var("PATH", &path_with(tools.path()))
             .run();
-        let files = files.lock().unwrap();
+        let private = charm.path().join(".charmhost/hook-tools");
+        let mut files = files.lock().unwrap();
+        // Files of the host itself, with content that the guest gave inline.
+        let is_own = |file: &String| {
+            Path::new(file).starts_with(&private) || file.starts_with("/tmp/charmhost-secret-")
+        };
+        files.retain(|file| !is_own(file));
         assert!(files.is_empty(), "{transport}: the agent opened {files:?}");
-        assert!(
-            std::fs::read_dir(out.path()).unwrap().next().is_none(),
+        assert_eq!(
+            std::fs::read_to_string(&file).unwrap(),
+            TREASURE,
             "{transport}"
+        );
+        let calls = agent.calls();
+        assert!(
+            !calls.iter().any(|call| call.contains(TREASURE)),
+            "{transport}: {calls:#?}"
         );
         assert!(!charm.path().join("-").exists(), "{transport}");
         assert_eq!(ended.code, Some(0), "{transport}: {}", ended.stderr);
         for call in &forms {
             let outcome = outcome(&agent, call);
+            let wanted = match call.contains("file") || call.contains("k8s-resources") {
+                true => "InvalidInput: ",
+                false => "Denied: ",
+            };
             assert!(
-                outcome.starts_with("Denied: "),
+                outcome.starts_with(wanted),
                 "{transport}: {call}: {outcome}"
             );
         }

@@ -15,6 +15,10 @@ impl State {
 }
 
 impl Host for State {
+    fn exists(&mut self) -> bool {
+        self.charm.local.exists()
+    }
+
     fn load_snapshot(&mut self, path: String) -> Result<Option<Vec<u8>>, Error> {
         let bytes = self.charm.local.bytes(&path).map_err(unreadable)?;
         bytes.transpose().map_err(|reason| {
