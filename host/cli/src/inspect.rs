@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use charmhost_archive::Archive;
-use charmhost_runtime::{SETTINGS_NAME, Settings};
+use charmhost_error_chain::ErrorChain;
+use charmhost_runtime::{COMPILED_NAME, CompiledCharm, LoadError, SETTINGS_NAME, Settings, World};
 use charmhost_sandbox::{Grants, OperatorPolicy};
 use serde_json::{Value, json};
 
@@ -33,13 +34,30 @@ enum Format {
     Json,
 }
 
-/// Prints the limits, state settings and grants of a charm.
+/// What is known of a charm.
+struct Inspected {
+    name: String,
+    settings: Settings,
+    /// The world of its compiled code, or why it has none; none if it is not
+    /// compiled.
+    world: Option<Result<World, LoadError>>,
+}
+
+/// Prints the world, limits, state settings and grants of a charm.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = &args.target;
-    let (name, requested) = match target.is_dir() {
-        true => (name_in(target)?, Settings::load(target)?),
+    let Inspected {
+        name,
+        settings: requested,
+        world,
+    } = match target.is_dir() {
+        true => in_directory(target)?,
         false => in_archive(target)?,
     };
+    let world = world.map(|world| match world {
+        Ok(world) => world.name().to_owned(),
+        Err(error) => error.chain().to_string(),
+    });
     let settings = match &args.operator {
         Some(file) => requested.narrowed(&OperatorPolicy::load(Some(file.clone()))?),
         None => requested.clone(),
@@ -49,6 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Json => {
             let mut report = json!({
                 "name": name,
+                "world": world,
                 "limits": settings.limits,
                 "state": settings.state,
                 "grants": settings.grants,
@@ -61,6 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Format::Text => {
             let mut lines = vec![format!("name: {name}")];
+            lines.extend(world.map(|world| format!("world: {world}")));
             for (title, values, requested) in [
                 ("limits", json!(settings.limits), json!(requested.limits)),
                 ("state", json!(settings.state), json!(requested.state)),
@@ -115,7 +135,25 @@ fn without(grants: &Grants, others: &Grants) -> Grants {
     }
 }
 
-fn in_archive(path: &Path) -> anyhow::Result<(String, Settings)> {
+fn in_directory(dir: &Path) -> anyhow::Result<Inspected> {
+    let compiled = dir.join(COMPILED_NAME);
+    Ok(Inspected {
+        name: name_in(dir)?,
+        settings: Settings::load(dir)?,
+        world: match compiled.is_file() {
+            true => Some(world_of(&compiled)?),
+            false => None,
+        },
+    })
+}
+
+/// The world of compiled code. It is not run.
+fn world_of(compiled: &Path) -> anyhow::Result<Result<World, LoadError>> {
+    let engine = charmhost_runtime::engine().map_err(|error| anyhow!("{error:#}"))?;
+    Ok(CompiledCharm::world(&engine, compiled))
+}
+
+fn in_archive(path: &Path) -> anyhow::Result<Inspected> {
     if !path.exists() {
         bail!("cannot inspect {}: there is no such file", path.display());
     }
@@ -128,7 +166,20 @@ fn in_archive(path: &Path) -> anyhow::Result<(String, Settings)> {
         Some(text) => Settings::parse(&shown(SETTINGS_NAME), &text)?,
         None => Settings::default(),
     };
-    Ok((name, settings))
+    let world = match archive.read(COMPILED_NAME)? {
+        Some(compiled) => {
+            let dir = tempfile::tempdir()?;
+            let file = dir.path().join(COMPILED_NAME);
+            std::fs::write(&file, compiled)?;
+            Some(world_of(&file)?)
+        }
+        None => None,
+    };
+    Ok(Inspected {
+        name,
+        settings,
+        world,
+    })
 }
 
 fn name_in(dir: &Path) -> anyhow::Result<String> {

@@ -11,7 +11,7 @@ use charmhost_juju::{Environment, Metadata, SystemClock};
 use charmhost_pebble::{Connect, UnixSocket};
 use charmhost_runtime::{
     COMPILED_NAME, Charm, CompiledCharm, Definition, Host, PebbleConnector, ProcessRestriction,
-    Session, Settings,
+    Session, Settings, revision,
 };
 use charmhost_sandbox::kernel::restrict;
 use charmhost_sandbox::{GuestOutput, HookToolTransport, OperatorPolicy, POLICY_VARIABLE};
@@ -73,10 +73,13 @@ pub fn dispatch(args: Vec<String>) -> u8 {
             storage_dir: STORAGE.into(),
         }),
     };
+    let compiled = charm_dir.join(COMPILED_NAME);
+    let revised = compiled.clone();
     let charm = Charm {
         environment,
         definition,
-        code: Box::new(move || code(&charm_dir.join(COMPILED_NAME))),
+        code: Box::new(move || code(&compiled)),
+        revision: Box::new(move || revision(&revised)),
     };
     let outcome = Session::new(host, charm).run();
     let code = outcome.exit_code();

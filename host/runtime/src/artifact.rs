@@ -1,5 +1,7 @@
 //! The compiled charm, loaded from its file in a unit.
 
+use std::hash::{DefaultHasher, Hasher};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::Component;
@@ -8,7 +10,7 @@ use wasmtime::{Engine, Precompiled};
 use crate::engine::ARTIFACT_VERSION;
 use crate::state::State;
 use crate::wit::v1::bindings::CharmPre;
-use crate::world::{self, WorldError};
+use crate::world::{self, World, WorldError};
 
 /// Why a compiled charm cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,7 @@ pub enum LoadError {
     },
     /// It was compiled for another release of the host.
     #[error(
-        "cannot run {path}: it was compiled by {found}, and this dispatch is {ARTIFACT_VERSION}; build both with the same charmhost: run `charmhost build` or `charmhost pack` again"
+        "cannot run {path}: it was compiled by {found}, and this dispatch is {ARTIFACT_VERSION}; build both with the same charmhost and its SDK: run `charmhost pack` again, and refresh the charm (`juju refresh`)"
     )]
     Stale {
         /// The file.
@@ -139,8 +141,30 @@ impl CompiledCharm {
         Ok(CompiledCharm(pre))
     }
 
+    /// The world of a compiled charm: the smallest that has all of its imports.
+    pub fn world(engine: &Engine, path: &Path) -> Result<World, LoadError> {
+        let charm = CompiledCharm::load(engine, path)?;
+        Ok(World::of(engine, charm.0.instance_pre().component()))
+    }
+
     pub(crate) fn into_pre(self) -> CharmPre<State> {
         self.0
+    }
+}
+
+/// Returns a text that identifies the content of a compiled charm; none if it
+/// cannot be read.
+pub fn revision(path: &Path) -> Option<String> {
+    let mut file = std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(path).ok()?);
+    let mut hasher = DefaultHasher::new();
+    loop {
+        let chunk = file.fill_buf().ok()?;
+        if chunk.is_empty() {
+            return Some(format!("{:016x}", hasher.finish()));
+        }
+        hasher.write(chunk);
+        let length = chunk.len();
+        file.consume(length);
     }
 }
 

@@ -12,9 +12,13 @@ use wasmtime::{
     WasmFeatures,
 };
 
-/// The version in a compiled charm, which runs under exactly this host.
-pub const ARTIFACT_VERSION: &str =
-    concat!("charmhost ", env!("CARGO_PKG_VERSION"), ", wasmtime 48.0.8");
+/// The version in a compiled charm, which runs under exactly this host: of the
+/// host, of its WIT, and of the engine.
+pub const ARTIFACT_VERSION: &str = concat!(
+    "charmhost ",
+    env!("CARGO_PKG_VERSION"),
+    ", WIT 0.2.0, wasmtime 48.0.8"
+);
 
 /// Stack that a guest may use, in bytes. An interpreter in a guest needs far
 /// more than compiled code does; pages are allocated when they are touched.

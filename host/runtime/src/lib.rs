@@ -12,13 +12,14 @@ mod compile;
 mod containers;
 mod engine;
 mod failure;
+mod guest_tools;
 mod session;
 mod settings;
 mod state;
 mod wit;
 mod world;
 
-pub use artifact::{CompiledCharm, LoadError};
+pub use artifact::{CompiledCharm, LoadError, revision};
 #[cfg(feature = "compiler")]
 pub use compile::{CompileError, compile};
 pub use containers::PebbleConnector;
@@ -27,7 +28,7 @@ pub use session::{
     Charm, Definition, Ending, Host, LegacyHooks, Outcome, ProcessRestriction, Session,
 };
 pub use settings::{FILE_NAME as SETTINGS_NAME, Settings};
-pub use world::{OFFERED, WorldError};
+pub use world::{OFFERED, World, WorldError};
 
 /// The name of the compiled charm's file beside `dispatch`.
 pub const COMPILED_NAME: &str = "charm.cwasm";

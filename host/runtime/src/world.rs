@@ -13,6 +13,9 @@ use crate::wit::v1::bindings::{Charm, CharmPre};
 /// The interface that a charm exports.
 pub(crate) const ENTRY: &str = "charmhost:entry/entry@0.2.0";
 
+/// What the names of the host's own packages begin with.
+const PACKAGES: &str = "charmhost:";
+
 /// Packages of WASI that the host offers, in any version 0.2.
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
@@ -40,12 +43,53 @@ pub const OFFERED: [&str; 20] = [
     "charmhost:unit/unit@0.2.0",
 ];
 
+/// Those of the world `raw-charm`, sorted: of a charm that is its own framework.
+const RAW: [&str; 5] = [
+    "charmhost:context/context@0.2.0",
+    "charmhost:crash/crash@0.2.0",
+    "charmhost:hook-tools/hook-tools@0.2.0",
+    "charmhost:log/log@0.2.0",
+    "charmhost:store/store@0.2.0",
+];
+
 /// Interfaces that only hold types, which others use.
 const TYPES: [&str; 3] = [
     "charmhost:errors/errors@0.2.0",
     "charmhost:events/events@0.2.0",
     "charmhost:pebble-errors/pebble-errors@0.2.0",
 ];
+
+/// A world that the host offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    /// `charm`: the host has the framework.
+    Charm,
+    /// `raw-charm`: the charm is its own framework.
+    Raw,
+}
+
+impl World {
+    /// The name in the WIT.
+    pub fn name(self) -> &'static str {
+        match self {
+            World::Charm => "charm",
+            World::Raw => "raw-charm",
+        }
+    }
+
+    /// The smallest world that has all imports of a component.
+    pub(crate) fn of(engine: &Engine, component: &Component) -> Self {
+        let ty = component.component_type();
+        let mut imports = ty.imports(engine).map(|(name, _)| name);
+        let is_raw = |name: &str| {
+            !name.starts_with(PACKAGES) || RAW.contains(&name) || TYPES.contains(&name)
+        };
+        match imports.all(is_raw) {
+            true => World::Raw,
+            false => World::Charm,
+        }
+    }
+}
 
 /// How a component does not fit the world of a charm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +115,21 @@ impl fmt::Display for WorldError {
             let list = self.unknown_imports.join(", ");
             parts.push(format!("it imports {list}, which this host does not offer"));
         }
+        if let Some(offered) = self
+            .unknown_imports
+            .iter()
+            .find_map(|name| offered_instead(name))
+        {
+            parts.push(format!(
+                "it is for another version of the WIT (this host offers {offered})"
+            ));
+        }
         if let Some(mismatch) = &self.mismatch {
             parts.push(mismatch.clone());
         }
         write!(
             f,
-            "the component is not a charm of this host's world charmhost:charm@0.2.0: {}; build it with the SDK of charmhost {}",
+            "the component is not a charm of this host's worlds charm and raw-charm of charmhost:charm@0.2.0: {}; build it with the SDK of charmhost {}",
             parts.join("; "),
             env!("CARGO_PKG_VERSION")
         )
@@ -130,6 +183,17 @@ fn explain(engine: &Engine, component: &Component, error: &wasmtime::Error) -> W
     }
 }
 
+/// The interface that the host offers in another version than the imported one.
+fn offered_instead(import: &str) -> Option<&'static str> {
+    let (name, _) = import.split_once('@')?;
+    let all = OFFERED.iter().chain(&TYPES);
+    all.copied().find(|offered| {
+        offered
+            .split_once('@')
+            .is_some_and(|(known, _)| known == name)
+    })
+}
+
 fn is_offered(import: &str) -> bool {
     if OFFERED.contains(&import) || TYPES.contains(&import) {
         return true;
@@ -168,16 +232,31 @@ mod tests {
 
     #[test]
     fn what_is_offered_is_what_the_world_lists() {
-        let world = include_str!("../../../wit/charm/charm.wit");
-        let listed = |keyword: &str| -> Vec<&str> {
-            let lines = world.lines().map(str::trim);
+        let worlds = include_str!("../../../wit/charm/charm.wit");
+        let (_, raw) = worlds.split_once("world raw-charm {").unwrap();
+        let listed = |text: &'static str, keyword: &str| -> Vec<&str> {
+            let lines = text.lines().map(str::trim);
             let items = lines.filter_map(|line| line.strip_prefix(keyword)?.strip_suffix(';'));
-            items.collect()
+            let mut items: Vec<&str> = items.collect();
+            items.sort_unstable();
+            items
         };
-        let mut imports = listed("import ");
-        imports.sort_unstable();
-        assert_eq!(imports, OFFERED);
-        assert_eq!(listed("export "), [ENTRY]);
+        assert_eq!(listed(worlds, "import "), OFFERED);
+        assert_eq!(listed(raw, "import "), RAW);
+        assert_eq!(listed(worlds, "export "), [ENTRY]);
+        assert!(crate::ARTIFACT_VERSION.contains(&ENTRY.replace("charmhost:entry/entry@", "WIT ")));
+    }
+
+    #[test]
+    fn an_import_of_another_version_is_explained() {
+        let error = WorldError {
+            unknown_imports: vec!["charmhost:log/log@0.1.0".to_owned()],
+            missing_exports: Vec::new(),
+            mismatch: None,
+        };
+        let text = error.to_string();
+        let wanted = "it imports charmhost:log/log@0.1.0, which this host does not offer; it is for another version of the WIT (this host offers charmhost:log/log@0.2.0); build it with the SDK of";
+        assert!(text.contains(wanted), "{text}");
     }
 
     #[test]

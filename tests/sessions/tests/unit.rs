@@ -71,6 +71,7 @@ impl<'a> Unit<'a> {
             environment: environment?,
             definition: Ok(self.charm.definition.clone()),
             code: Box::new(|| Ok(self.charm.code.clone())),
+            revision: Box::new(|| None),
         };
         let outcome = Session::new(host, charm).run();
         let model = self.model.lock();

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
+use charmhost_jujuc::Request;
+
 use crate::support::{Agent, Dispatch, copy, fails, prints, usual};
 
 /// A defect of a charm or its environment.
@@ -94,10 +96,10 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a compiled charm of another release",
-        spoil: |charm| patch(charm, b"charmhost 0.1.0, wasmtime", b"charmhost 9.9.9"),
+        spoil: |charm| patch(charm, b"charmhost 0.1.0, WIT", b"charmhost 9.9.9"),
         vars: &[],
         code: 1,
-        wanted: "it was compiled by charmhost 9.9.9, wasmtime",
+        wanted: "it was compiled by charmhost 9.9.9, WIT",
     },
     Case {
         name: "a compiled charm for another architecture",
@@ -202,6 +204,48 @@ fn every_defect_has_its_message_and_exit_code() {
             case.wanted
         );
     }
+}
+
+/// Grants the charm a legacy hook that leaves a file.
+fn with_traces(charm: &Path) {
+    write(charm, "charmhost.toml", b"[grants]\nlegacy-hooks = true\n");
+    std::fs::create_dir(charm.join("hooks")).unwrap();
+    write(charm, "hooks/start", b"#!/bin/sh\ntouch ran\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(charm.join("hooks/start"), executable).unwrap();
+}
+
+#[test]
+fn code_of_the_previous_host_is_refused_before_anything_changes() {
+    let charm = copy("tests/guests/settle");
+    with_traces(charm.path());
+    let deferring = |request: &Request| match request.tool.as_str() {
+        "config-get" => prints("deferred"),
+        _ => usual(request),
+    };
+    let agent = Agent::answering(deferring);
+    let ended = Dispatch::new(charm.path(), "hooks/start", &agent).run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // The hook runs, and the state is written.
+    std::fs::remove_file(charm.path().join("ran")).unwrap();
+    let state = charm.path().join(".unit-state.db");
+    let before = std::fs::read(&state).unwrap();
+    patch(charm.path(), b", WIT 0.2.0", b", WIT 0.1.0");
+    let agent = Agent::answering(deferring);
+    let ended = Dispatch::new(charm.path(), "hooks/start", &agent).run();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let logs = agent.logs().join("\n");
+    for wanted in [
+        "it was compiled by charmhost 0.1.0, WIT 0.1.0, wasmtime 48.0.8",
+        "run `charmhost pack` again, and refresh the charm (`juju refresh`)",
+    ] {
+        assert!(logs.contains(wanted), "{logs}");
+        assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
+    }
+    assert!(!charm.path().join("ran").exists());
+    assert_eq!(std::fs::read(&state).unwrap(), before);
+    let calls = agent.calls();
+    assert!(calls.is_empty(), "{calls:?}");
 }
 
 #[test]

@@ -17,14 +17,12 @@ pub(super) struct Guest {
     runtime: Runtime,
 }
 
-/// Loads a charm's code and runs it to its end. Returns how it ended, and what
-/// is left of it.
+/// Runs a charm's code to its end. Returns how it ended, and what is left of it.
 pub(super) fn run(
-    mut state: State,
-    load: impl FnOnce() -> Result<CompiledCharm, String>,
+    state: State,
+    code: CompiledCharm,
     ticker: &mut dyn CpuTicker,
 ) -> Result<(Ending, Guest), Ending> {
-    let code = load().map_err(|error| ending::failed(&mut state.charm, &error))?;
     let stderr = state.charm.stderr.clone();
     let mut guest = Guest::new(state, code, ticker)
         .map_err(|error| ending::failed_unlogged(&stderr, &error))?;

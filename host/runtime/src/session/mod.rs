@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_framework::{Event, Framework, Queue};
+use charmhost_framework::{Event, Framework, Queue, Revision};
 use charmhost_hook_tools::Policy;
 use charmhost_juju::{Environment, Level, Metadata, Model, Stderr};
 use charmhost_sandbox::{GuestHost, HostMemory};
@@ -37,9 +37,11 @@ pub struct Charm<'a> {
     pub environment: Environment,
     /// The charm's definition, or why it cannot be used, which the session logs.
     pub definition: Result<Definition, String>,
-    /// Loads the charm's code. Called once, after the local state was opened
-    /// and the process restricted, or never.
+    /// Loads the charm's code. Called once, before anything changes, or never.
     pub code: Box<dyn FnOnce() -> Result<CompiledCharm, String> + 'a>,
+    /// Determines a text that changes with the charm's code; called if an event
+    /// has no handler in it.
+    pub revision: Revision,
 }
 
 /// The files that define a charm.
@@ -89,12 +91,14 @@ impl<'a> Session<'a> {
         let begun = begin(
             &environment,
             charm.definition,
+            charm.code,
             host.legacy_hooks,
             host.store,
             &mut model,
         );
         let Begun {
             definition: Definition { metadata, settings },
+            code,
             event,
             local,
             queue,
@@ -108,7 +112,8 @@ impl<'a> Session<'a> {
                 event_names,
                 queue,
                 Arc::clone(&clock),
-            ),
+            )
+            .with_revision(charm.revision),
             local,
             containers: Containers::new(&metadata, host.pebble),
             hook_tools: Policy::new(settings.grants.hook_tools.iter().cloned()),
@@ -134,7 +139,7 @@ impl<'a> Session<'a> {
         if let Some(restriction) = host.restriction {
             sandbox::restrict_process(&mut state, restriction);
         }
-        let (ending, guest) = guest::run(state, charm.code, host.cpu_ticker)?;
+        let (ending, guest) = guest::run(state, code, host.cpu_ticker)?;
         Ok(Outcome::of_guest(ending, guest))
     }
 }
@@ -142,6 +147,7 @@ impl<'a> Session<'a> {
 /// A session whose guest is about to run.
 struct Begun {
     definition: Definition,
+    code: CompiledCharm,
     event: Event,
     local: Transaction,
     queue: Queue,
@@ -171,11 +177,12 @@ impl Stop {
     }
 }
 
-/// Runs a legacy hook, determines the event, and opens the local state
+/// Loads the charm's code, runs a legacy hook, determines the event, and opens the local state
 /// (ops §2.1, steps 4 to 8).
 fn begin(
     environment: &Environment,
     definition: Result<Definition, String>,
+    code: impl FnOnce() -> Result<CompiledCharm, String>,
     legacy_hooks: Option<&mut dyn LegacyHooks>,
     store: Box<dyn Backend>,
     model: &mut Model,
@@ -192,6 +199,9 @@ fn begin(
     model.log(Level::Debug, &line);
     let definition = definition.map_err(Stop::Failed)?;
     let Definition { metadata, settings } = &definition;
+    // Code that cannot run, for example of another release of the host, is
+    // rejected before a hook or the state changes anything.
+    let code = code().map_err(Stop::Failed)?;
     if let Some(hooks) = legacy_hooks {
         legacy_hooks::run(environment, model, hooks, &settings.grants)?;
     }
@@ -218,6 +228,7 @@ fn begin(
     match Transaction::begin(store, options, metadata, model) {
         Ok((local, queue)) => Ok(Begun {
             definition,
+            code,
             event,
             local,
             queue,
