@@ -101,6 +101,9 @@ impl hook_tools::Host for State {
     ) -> Result<hook_tools::ToolOutput> {
         none()
     }
+    fn available(&mut self, _: String) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 impl unit::Host for State {
