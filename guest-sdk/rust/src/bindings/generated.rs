@@ -4584,8 +4584,9 @@ pub mod charmhost {
       /// its arguments without the name; `stdin` is its standard input.
       ///
       /// Arguments that name files (`--file PATH`, `KEY#file=PATH` of a secret,
-      /// `--k8s-resources PATH`) are paths in the guest's own file tree. The host
-      /// reads the files there; the agent never opens a file.
+      /// `--k8s-resources PATH`) are paths in the guest's own file tree; a relative
+      /// one begins in the charm's directory. The host reads the files there and
+      /// passes their content; the agent opens no file that a guest names.
       ///
       /// A tool that ran and failed is no error here: see `exit-code`.
       ///
@@ -4593,7 +4594,9 @@ pub mod charmhost {
       /// did not answer within the operator's limit; `denied` for a tool that the
       /// host does not know and that is not granted, a flag that it does not know, or
       /// an argument that would have the agent write a file; `invalid-input` for a
-      /// named file that the guest cannot read, and for arguments with a NUL.
+      /// named file that the guest cannot read, a flag for a file that is given twice,
+      /// and arguments with a NUL; `other` with code `host-memory` for a file that is
+      /// too large.
       #[allow(async_fn_in_trait)]
       pub fn run(tool: &str,args: &[_rt::String],stdin: ::core::option::Option<&[u8]>,) -> ::core::result::Result<ToolOutput,Error>{
         unsafe {
@@ -4788,6 +4791,28 @@ pub mod charmhost {
             _ => _rt::invalid_enum_discriminant(),
           };
           result48
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Returns whether this Juju has a hook tool that `run` would run. Runs nothing.
+      #[allow(async_fn_in_trait)]
+      pub fn available(tool: &str,) -> bool{
+        unsafe {
+          let vec0 = tool;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:hook-tools/hook-tools@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "available"]
+            fn wit_import1(_: *mut u8, _: usize, ) -> i32;
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn wit_import1(_: *mut u8, _: usize, ) -> i32 { crate::bindings::no_host() }
+          let ret = wit_import1(ptr0.cast_mut(), len0);
+          _rt::bool_lift(ret as u8)
         }
       }
 
@@ -32426,7 +32451,7 @@ pub mod charmhost {
         /// opened by a guest.
         ///
         /// ```text
-        /// if !store.exists()? { first-dispatch(); }
+        /// if !store.exists() { first-dispatch(); }
         /// for notice in store.list-notices()? {
         ///   reemit(notice, store.load-snapshot(notice.event-path)?);
         /// }
@@ -32453,6 +32478,26 @@ pub mod charmhost {
           impl ::core::fmt::Debug for Notice {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
               f.debug_struct("Notice").field("event-path", &self.event_path).field("observer-path", &self.observer_path).field("method", &self.method).finish()
+            }
+          }
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns whether an earlier dispatch of the unit left state. A state file may
+          /// be empty; Juju keeps no empty state.
+          #[allow(async_fn_in_trait)]
+          pub fn exists() -> bool{
+            unsafe {
+
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:store/store@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "exists"]
+                fn wit_import0() -> i32;
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import0() -> i32 { crate::bindings::no_host() }
+              let ret = wit_import0();
+              _rt::bool_lift(ret as u8)
             }
           }
           #[allow(unused_unsafe, clippy::all)]
@@ -35479,8 +35524,8 @@ pub mod charmhost {
           #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm:imports and exports")]
           #[doc(hidden)]
           #[allow(clippy::octal_escapes)]
-          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11709] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc1Z\x01A\x02\x01A8\x01\
+          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11750] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xeaZ\x01A\x02\x01A8\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -35716,30 +35761,31 @@ mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects
 names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
 me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
 \0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
-t:context/context@0.2.0\x05\x19\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+t:context/context@0.2.0\x05\x19\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
 \0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
 \x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
-stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
-\x05\x1a\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
-aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\
-\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\
-\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04\
-paths\0\x08\x04\0\x0ddrop-snapshot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\
-\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\
-\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\
-\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01B\x04\x01\
-m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\
-\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17cha\
-rmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04\
-file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01\
-@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/cras\
-h@0.2.0\x05\x1d\x02\x03\0\x16\x07failure\x01B\x09\x02\x03\x02\x01\x1e\x04\0\x07f\
-ailure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\0\x0cexit-request\x03\0\
-\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exited\x01\x04\
-\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\x1bcharmho\
-st:entry/entry@0.2.0\x05\x1f\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\0\x0b\x0b\x01\
-\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.262.0\x10wit-bindgen-rust\x060.63.0";
+stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04tools\0\x7f\x04\0\x09available\x01\
+\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x1a\x01B\x1b\x02\x03\x02\x01\
+\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
+\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06exists\x01\x04\x01p}\x01k\x05\x01\
+j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\x0dload-snapshot\x01\x08\x01j\0\x01\
+\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\0\x0dsave-snapshot\x01\x0a\x01@\x01\
+\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\x01ps\x01j\x01\x0c\x01\x01\x01@\0\
+\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\x01j\x01\x0f\x01\x01\x01@\0\0\x10\
+\x04\0\x0clist-notices\x01\x11\x01@\x01\x04item\x03\0\x09\x04\0\x0aadd-notice\x01\
+\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01\
+B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05\
+level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\
+\0\x17charmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07\
+messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\
+\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:\
+crash/crash@0.2.0\x05\x1d\x02\x03\0\x16\x07failure\x01B\x09\x02\x03\x02\x01\x1e\x04\
+\0\x07failure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\0\x0cexit-reque\
+st\x03\0\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exi\
+ted\x01\x04\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\
+\x1bcharmhost:entry/entry@0.2.0\x05\x1f\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\
+\0\x0b\x0b\x01\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
+-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
         )
       }
@@ -35750,8 +35796,8 @@ st:entry/entry@0.2.0\x05\x1f\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\0\x0b\x0b\
       #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm-with-all-of-its-exports-removed:encoded world")]
       #[doc(hidden)]
       #[allow(clippy::octal_escapes)]
-      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11598] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb2Y\x01A\x02\x01A5\x01\
+      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11639] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdbY\x01A\x02\x01A5\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -35987,27 +36033,28 @@ mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects
 names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
 me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
 \0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
-t:context/context@0.2.0\x05\x19\x01B\x0a\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
+t:context/context@0.2.0\x05\x19\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
 \0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
 \x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
-stdin\x06\0\x07\x04\0\x03run\x01\x08\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
-\x05\x1a\x01B\x19\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
-aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01p}\x01k\x04\x01j\x01\
-\x05\x01\x01\x01@\x01\x04paths\0\x06\x04\0\x0dload-snapshot\x01\x07\x01j\0\x01\x01\
-\x01@\x02\x04paths\x04data\x04\0\x08\x04\0\x0dsave-snapshot\x01\x09\x01@\x01\x04\
-paths\0\x08\x04\0\x0ddrop-snapshot\x01\x0a\x01ps\x01j\x01\x0b\x01\x01\x01@\0\0\x0c\
-\x04\0\x0elist-snapshots\x01\x0d\x01p\x03\x01j\x01\x0e\x01\x01\x01@\0\0\x0f\x04\0\
-\x0clist-notices\x01\x10\x01@\x01\x04item\x03\0\x08\x04\0\x0aadd-notice\x01\x11\x04\
-\0\x0bdrop-notice\x01\x11\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01B\x04\x01\
-m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05level\x03\
-\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17cha\
-rmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messages\x04\
-file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\x01\
-@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/cras\
-h@0.2.0\x05\x1d\x04\0;charmhost:charm/charm-with-all-of-its-exports-removed@0.2.\
-0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\
-\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63\
-.0";
+stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04tools\0\x7f\x04\0\x09available\x01\
+\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x1a\x01B\x1b\x02\x03\x02\x01\
+\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
+\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06exists\x01\x04\x01p}\x01k\x05\x01\
+j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\x0dload-snapshot\x01\x08\x01j\0\x01\
+\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\0\x0dsave-snapshot\x01\x0a\x01@\x01\
+\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\x01ps\x01j\x01\x0c\x01\x01\x01@\0\
+\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\x01j\x01\x0f\x01\x01\x01@\0\0\x10\
+\x04\0\x0clist-notices\x01\x11\x01@\x01\x04item\x03\0\x09\x04\0\x0aadd-notice\x01\
+\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01\
+B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05\
+level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\
+\0\x17charmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07\
+messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\
+\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:\
+crash/crash@0.2.0\x05\x1d\x04\0;charmhost:charm/charm-with-all-of-its-exports-re\
+moved@0.2.0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rus\
+t\x060.63.0";
 
       #[inline(never)]
       #[doc(hidden)]

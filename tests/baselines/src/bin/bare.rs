@@ -101,8 +101,8 @@ impl hook_tools::Host for State {
     ) -> Result<hook_tools::ToolOutput> {
         none()
     }
-    fn available(&mut self, _: String) -> Result<bool> {
-        Ok(false)
+    fn available(&mut self, _: String) -> bool {
+        false
     }
 }
 
