@@ -1,6 +1,8 @@
 //! The interfaces of secrets, networks, the goal state and the cloud: each function
 //! of the contract once with success, and each case of its `Errors:` line.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::support::{Agent, Dispatch, built, charmhost, fails, prints, root, shown, usual};
@@ -38,6 +40,16 @@ fn state_with(entries: Value) -> Value {
 /// Runs steps of the guest `vault` in an action. Returns the report and what each
 /// step logged.
 fn run(state: Value, version: &str, steps: Value) -> (Value, Vec<String>) {
+    let params = json!({"errors": true, "steps": steps});
+    run_events(
+        state,
+        version,
+        json!([{"event": "run-action", "params": params}]),
+    )
+}
+
+/// Runs the guest `vault` through events. Returns the report and what was logged.
+fn run_events(state: Value, version: &str, events: Value) -> (Value, Vec<String>) {
     built("tests/guests/vault");
     let charm = root().join("target/suite/tests-guests-vault/packed.charm");
     let dir = tempfile::tempdir().unwrap();
@@ -45,7 +57,7 @@ fn run(state: Value, version: &str, steps: Value) -> (Value, Vec<String>) {
     let text = json!({
         "juju_version": version,
         "state": state,
-        "events": [{"event": "run-action", "params": {"errors": true, "steps": steps}}],
+        "events": events,
     });
     std::fs::write(&scenario, text.to_string()).unwrap();
     let output = charmhost([
@@ -59,8 +71,9 @@ fn run(state: Value, version: &str, steps: Value) -> (Value, Vec<String>) {
     ]);
     let report: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", shown(&output)));
-    let logs = report["dispatches"][0]["logs"].as_array().unwrap();
-    let infos = logs.iter().filter(|line| line["level"] == "INFO");
+    let dispatches = report["dispatches"].as_array().unwrap().iter();
+    let logs = dispatches.flat_map(|dispatch| dispatch["logs"].as_array().unwrap());
+    let infos = logs.filter(|line| line["level"] == "INFO");
     let text = |line: &Value| line["message"].as_str().unwrap().to_owned();
     let logged = infos.map(text).collect();
     (report, logged)
@@ -320,13 +333,143 @@ fn secrets_are_removed() {
 }
 
 #[test]
+fn secrets_are_named_by_their_ids_and_labels() {
+    let get = json!([
+        {"do": "get", "id": REMOTE, "label": "theirs"},
+        {"do": "get", "label": "theirs"},
+        {"do": "get", "label": "mine"},
+        {"do": "get", "id": "secret:?"},
+    ]);
+    let (report, logged) = steps(get);
+    let wanted = [
+        "get: {\"token\":\"theirs\"}",
+        "get: {\"token\":\"theirs\"}",
+        "get: {\"token\":\"app\"}",
+        "get: InvalidInput -: cannot run secret-get: secret URI",
+    ];
+    check(&logged, &wanted);
+    let calls = report["dispatches"][0]["hook_tools"].as_array().unwrap();
+    let args = |call: &Value| call["args"].as_array().unwrap().clone();
+    let get = calls
+        .iter()
+        .find(|call| call["tool"] == "secret-get")
+        .unwrap();
+    assert_eq!(args(get)[2..], [json!("--label"), json!("theirs")]);
+}
+
+#[test]
+fn every_rotation_is_set_and_read_back() {
+    let words = [
+        "never",
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "quarterly",
+        "yearly",
+    ];
+    let changed = words.map(|word| {
+        let set = json!({"do": "set-info", "id": APP, "rotate": word});
+        [set, json!({"do": "info", "id": APP})]
+    });
+    let (report, logged) = steps(json!(changed.concat()));
+    let read: Vec<&String> = logged
+        .iter()
+        .filter(|line| line.starts_with("info"))
+        .collect();
+    assert_eq!(read.len(), words.len(), "{logged:?}");
+    for (line, word) in read.iter().zip(words) {
+        assert_eq!(**line, format!("info: {APP} mine - 1 - {word} -"));
+    }
+    assert_eq!(secret(&report, APP).unwrap()["rotate"], "yearly");
+}
+
+#[test]
+fn a_reader_sees_a_new_revision_and_an_owner_rotates() {
+    let events = json!([
+        {"event": "secret-changed", "secret": REMOTE, "content": {"token": "newest"}},
+        {"event": "secret-rotate", "secret": APP},
+    ]);
+    let (report, logged) = run_events(state(), "3.6.28", events);
+    assert_eq!(logged, ["changed -: {\"token\":\"newest\"}"]);
+    let rotated = &secret(&report, APP).unwrap()["revisions"]["2"];
+    assert_eq!(*rotated, json!({"token": "rotated", "serial": "2"}));
+}
+
+#[test]
+fn revisions_that_expired_or_are_unused_are_removed() {
+    let mut two = state();
+    for secret in [0, 1] {
+        two["secrets"][secret]["latest_content"] = json!({"token": "new"});
+    }
+    let events = json!([
+        {"event": "secret-expired", "secret": APP, "revision": 1},
+        {"event": "secret-remove", "secret": UNIT, "revision": 1},
+    ]);
+    let (report, logged) = run_events(two, "3.6.28", events);
+    assert_eq!(logged, ["expired 1", "remove 1"]);
+    for id in [APP, UNIT] {
+        let revisions = &secret(&report, id).unwrap()["revisions"];
+        assert_eq!(*revisions, json!({"2": {"token": "new"}}), "{id}");
+    }
+}
+
+/// Every process can read the arguments of a program.
+#[test]
+fn a_program_gets_the_values_of_a_secret_in_files() {
+    let tools = tempfile::tempdir().unwrap();
+    let at = tools.path().display();
+    let params = json!({"steps": [
+        {"do": "add", "owner": "unit", "content": [["token", "s3cret"], ["other", "two\nlines"]]},
+    ]});
+    std::fs::write(tools.path().join("params"), params.to_string()).unwrap();
+    let add = format!(
+        "for arg; do case $arg in *#file=*) cp \"${{arg#*=}}\" {at}/; stat -c %a \"${{arg#*=}}\" >> {at}/modes ;; esac; done; echo secret:{UNIT}"
+    );
+    for (name, act) in [
+        ("juju-log", String::new()),
+        ("action-get", format!("cat {at}/params")),
+        ("is-leader", "echo true".to_owned()),
+        ("secret-add", add),
+    ] {
+        let script = format!("#!/bin/sh\necho \"{name} $*\" >> {at}/calls\n{act}\n");
+        let path = tools.path().join(name);
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let charm = built("tests/guests/vault");
+    let ended = Dispatch::new(&charm, "actions/run", &Agent::new())
+        .var("CHARMHOST_HOOK_TOOLS", "exec")
+        .var("PATH", &format!("{at}:/usr/bin:/bin"))
+        .run();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let read = |name: &str| std::fs::read_to_string(tools.path().join(name)).unwrap();
+    assert_eq!(
+        (read("token").as_str(), read("other").as_str()),
+        ("s3cret", "two\nlines")
+    );
+    assert_eq!(read("modes"), "600\n600\n");
+    let calls = read("calls");
+    let call = calls
+        .lines()
+        .find(|call| call.starts_with("secret-add"))
+        .unwrap();
+    let words: Vec<&str> = call.split(' ').collect();
+    assert_eq!(words[..3], ["secret-add", "--owner", "unit"]);
+    let paths: Vec<&str> = words[3..]
+        .iter()
+        .map(|word| word.split_once('=').unwrap().1)
+        .collect();
+    assert_eq!(paths.len(), 2, "{call}");
+    let is_gone = |path: &&str| !std::path::Path::new(path).exists();
+    assert!(paths.iter().all(is_gone), "{call}");
+}
+
+#[test]
 fn networks_are_read() {
     let networks = json!({"networks": [{
         "binding_name": "client",
-        "bind_addresses": [{
-            "interface_name": "eth1",
-            "addresses": [{"value": "10.1.0.7", "cidr": "10.1.0.0/24"}, {"value": "web.internal"}],
-        }],
+        "bind_addresses": [{"interface_name": "eth1", "addresses": [{"value": "10.1.0.7"}]}],
         "ingress_addresses": ["10.1.0.8"],
         "egress_subnets": ["10.1.0.0/16"],
     }]});
@@ -338,8 +481,7 @@ fn networks_are_read() {
         {"do": "network", "binding": "--help"},
     ]);
     let (_, logged) = run(state_with(networks), "3.6.28", read);
-    let found =
-        "network: eth1 10.1.0.7 10.1.0.0/24, eth1 web.internal -; 10.1.0.7; 10.1.0.8; 10.1.0.0/16";
+    let found = "network: eth1 10.1.0.7 10.1.0.7/32; 10.1.0.7; 10.1.0.8; 10.1.0.0/16";
     let wanted = [
         found,
         found,
@@ -348,6 +490,29 @@ fn networks_are_read() {
         "network: InvalidInput -: cannot run network-get: \"--help\" is not the name",
     ];
     check(&logged, &wanted);
+}
+
+#[test]
+fn addresses_have_their_interfaces_and_subnets() {
+    let networks = json!({"networks": [{
+        "binding_name": "client",
+        "bind_addresses": [
+            {"interface_name": "eth0", "addresses": [
+                {"value": "10.1.0.7", "cidr": "10.1.0.0/24"},
+                {"value": "fd00::7"},
+                {"value": "web.internal"},
+            ]},
+            {"interface_name": "", "addresses": [{"value": "10.2.0.7", "cidr": "10.2.0.0/24"}]},
+        ],
+    }]});
+    let (_, logged) = run(
+        state_with(networks),
+        "3.6.28",
+        json!([{"do": "network", "binding": "client"}]),
+    );
+    let wanted = "network: eth0 10.1.0.7 10.1.0.0/24, eth0 fd00::7 fd00::7/128, \
+        eth0 web.internal -, - 10.2.0.7 10.2.0.0/24; 10.1.0.7; ; ";
+    assert_eq!(logged, [wanted]);
 }
 
 #[test]

@@ -114,7 +114,10 @@ fn perform(step: &Step, secrets: &mut BTreeMap<String, Secret>) -> Result<String
     if let Some(seen) = about_model(step)? {
         return Ok(seen);
     }
-    let secret = match (&step.id, &step.label, secrets.get(&step.secret)) {
+    let named = secrets
+        .get(&step.secret)
+        .filter(|_| !step.secret.is_empty());
+    let secret = match (&step.id, &step.label, named) {
         (_, _, Some(secret)) => secret.clone(),
         (Some(id), None, None) => Secret::with_id(id),
         (Some(id), Some(label), None) => Secret::labelled(id, label),
