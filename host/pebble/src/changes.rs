@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::client::{checked, with_query};
 use crate::http::{MAX_ANSWER, MAX_LIST};
+use crate::pace::{is_late, until};
 use crate::{Change, Client, Error};
 
 /// One request waits for a change for this fraction of the time that the daemon
@@ -109,6 +110,7 @@ impl Client {
     ) -> Result<Waited, Error> {
         let id = checked(id)?;
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut forgiven = false;
         loop {
             let start = Instant::now();
             let left = end.map(|end| end.saturating_duration_since(start));
@@ -120,7 +122,11 @@ impl Client {
                 return Ok(Waited::Ready(Box::new(change)));
             }
             if end.is_some_and(|end| Instant::now() >= end) {
-                return Ok(Waited::Limit);
+                // The change may have ended while this program did not run.
+                if forgiven || !is_late(start + slice) {
+                    return Ok(Waited::Limit);
+                }
+                forgiven = true;
             }
             // The daemon may respond before the slice is over.
             sleep_until(start + slice).await;
@@ -137,11 +143,17 @@ impl Client {
         let path = format!("/v1/changes/{id}/wait?timeout={:.3}s", slice.as_secs_f64());
         let answer = self.get_within::<Change>(&path, slice, MAX_ANSWER);
         let limit = left.map_or(Duration::MAX, |left| left.saturating_add(GRACE));
-        match timeout(limit, answer).await {
-            Ok(Ok(answer)) => Ok(Some(answer.result).filter(|change| change.ready)),
-            Ok(Err(Error::Api { status: 504, .. })) => Ok(None),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(Error::Silent {
+        // A deadline that does not exist is far away.
+        let deadline = Instant::now().checked_add(limit);
+        let answer = match deadline {
+            Some(deadline) => until(deadline, GRACE, answer).await,
+            None => Some(answer.await),
+        };
+        match answer {
+            Some(Ok(answer)) => Ok(Some(answer.result).filter(|change| change.ready)),
+            Some(Err(Error::Api { status: 504, .. })) => Ok(None),
+            Some(Err(error)) => Err(error),
+            None => Err(Error::Silent {
                 doing: format!("finish change {id}"),
                 limit,
                 change: None,

@@ -106,6 +106,12 @@ pub enum Error {
         /// The daemon's version, for example `v1.10.2`.
         found: String,
     },
+    /// The stream was closed before, or the command has ended.
+    #[error("{0}")]
+    Closed(String),
+    /// The caller's budget of memory is used up; the text names its limit.
+    #[error("{0}")]
+    Memory(String),
     /// The daemon's response is not Pebble's protocol, or exceeds its limits.
     #[error("cannot read the response from Pebble: {0}")]
     Protocol(String),

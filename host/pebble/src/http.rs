@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::connect::{Connect, HttpConnector};
 use crate::error::innermost;
-use crate::pace::{Pace, Silence};
+use crate::pace::{Pace, Silence, until};
+use crate::queue::Queue;
 use crate::{CHUNK, Error};
 
 /// The largest JSON response, in bytes; lists of files may be larger.
@@ -66,7 +66,7 @@ impl Taken {
         self.last.store(elapsed, Ordering::Relaxed);
     }
 
-    fn last(&self) -> Instant {
+    pub fn last(&self) -> Instant {
         self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 }
@@ -78,9 +78,9 @@ pub struct BodyAborted;
 
 enum Source {
     Whole(Bytes),
-    /// Reads from a pipe. The writer must set the flag before it drops its end:
-    /// without the flag, half a file would pass for a complete one.
-    Pipe(DuplexStream, Arc<AtomicBool>),
+    /// Ends when the writer ends the queue: without that, half a file would pass
+    /// for a complete one.
+    Queue(Arc<Queue<Bytes>>),
 }
 
 /// The body of a request.
@@ -97,9 +97,9 @@ impl Outgoing {
         }
     }
 
-    pub fn pipe(pipe: DuplexStream, finished: Arc<AtomicBool>) -> Self {
+    pub fn queue(queue: Arc<Queue<Bytes>>) -> Self {
         Outgoing {
-            source: Source::Pipe(pipe, finished),
+            source: Source::Queue(queue),
             taken: Taken::new(),
         }
     }
@@ -119,17 +119,10 @@ impl Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
         let chunk = match &mut self.source {
             Source::Whole(rest) => rest.split_to(rest.len().min(CHUNK)),
-            Source::Pipe(pipe, finished) => {
-                let mut space = vec![0; CHUNK];
-                let mut chunk = ReadBuf::new(&mut space);
-                let read = ready!(Pin::new(pipe).poll_read(cx, &mut chunk));
-                let length = chunk.filled().len();
-                if read.is_err() || (length == 0 && !finished.load(Ordering::Acquire)) {
-                    return Poll::Ready(Some(Err(BodyAborted)));
-                }
-                space.truncate(length);
-                space.into()
-            }
+            Source::Queue(queue) => match ready!(queue.poll_read(cx, CHUNK)) {
+                Ok(chunk) => chunk,
+                Err(_) => return Poll::Ready(Some(Err(BodyAborted))),
+            },
         };
         self.taken.now();
         Poll::Ready(match chunk.is_empty() {
@@ -145,7 +138,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
-            Source::Pipe(..) => SizeHint::default(),
+            Source::Queue(_) => SizeHint::default(),
         }
     }
 }
@@ -306,10 +299,11 @@ impl Http {
         let start = Instant::now();
         loop {
             let since = taken.last().max(start);
-            match timeout_at(since + due + self.silence, work.as_mut()).await {
-                Ok(done) => return Ok(done),
-                Err(_) if taken.last() > since => {}
-                Err(_) => return Err(Silence(self.silence)),
+            let deadline = since + due + self.silence;
+            match until(deadline, self.silence, work.as_mut()).await {
+                Some(done) => return Ok(done),
+                None if taken.last() > since => {}
+                None => return Err(Silence(self.silence)),
             }
         }
     }
@@ -422,10 +416,15 @@ impl Http {
         let Some(frame) = frame.map_err(|silence| silent(doing, silence))? else {
             return Ok(None);
         };
-        let frame = frame.map_err(|error| self.failed(&error))?;
-        let chunk = frame.into_data().unwrap_or_default();
+        let chunk = self.data(frame)?;
         pace.add(chunk.len());
         Ok(Some(chunk))
+    }
+
+    /// The data of a frame of a body.
+    pub fn data(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Bytes, Error> {
+        let frame = frame.map_err(|error| self.failed(&error))?;
+        Ok(frame.into_data().unwrap_or_default())
     }
 }
 

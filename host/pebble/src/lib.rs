@@ -19,8 +19,14 @@
 //! # Memory
 //!
 //! JSON responses, headers, trailers, messages and queues have a maximum size.
-//! [`Process::CAPACITY`], [`Push::CAPACITY`] and [`Pull::CAPACITY`] are the most
-//! bytes that one handle buffers.
+//! [`Process::CAPACITY`] and those of the other streams are the most bytes that one
+//! handle buffers. What has no maximum counts against a [`Budget`] of the caller.
+//!
+//! # Waiting
+//!
+//! Each stream is driven by a task of the runtime, which goes on while the caller
+//! waits for anything else. [`poll`] waits for several of them: a command can be fed
+//! while it prints.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), charmhost_pebble::Error> {
@@ -31,6 +37,7 @@
 //! # }
 //! ```
 
+mod budget;
 mod change;
 mod changes;
 mod checks;
@@ -42,13 +49,18 @@ mod files;
 mod health;
 mod http;
 mod identities;
+mod logs;
 mod metrics;
 mod multipart;
+mod notice_watch;
 mod notices;
 mod pace;
 mod plan;
+mod queue;
+mod readiness;
 mod services;
 mod signals;
+mod socket;
 mod system_info;
 mod time;
 mod version;
@@ -56,17 +68,22 @@ mod warnings;
 mod websocket;
 mod wire;
 
+pub use budget::Budget;
 pub use change::{Change, Progress, Task};
 pub use changes::ChangeSelection;
 pub use checks::{CheckInfo, CheckLevel, CheckRefresh, CheckStartup, CheckStatus};
 pub use client::Client;
 pub use connect::{ByteStream, Connect, Connecting, UnixSocket};
 pub use error::{Error, PathFailure, PathProblem};
-pub use exec::{Collected, Exec, Process};
+pub use exec::{Collected, Exec, Process, TerminalSize};
 pub use files::{FileInfo, FileKind, FileOptions, Pull, Pulled, Push};
 pub use identities::{Identity, IdentityAccess};
+pub use logs::{LogEntry, Logs};
+pub use notice_watch::NoticeWatch;
 pub use notices::{Notice, NoticeFilter};
+pub use readiness::{Readiness, poll};
 pub use services::{ServiceInfo, ServiceStartup, ServiceStatus};
+pub use socket::Connection;
 pub use system_info::SystemInfo;
 pub use time::Timestamp;
 pub use warnings::Warning;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Bytes per second; a peer that delivers less over its limit is silent.
 const MIN_RATE: f64 = 1024.0;
@@ -14,6 +14,29 @@ const LATE: Duration = Duration::from_millis(500);
 /// The peer was silent for this long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence(pub Duration);
+
+/// Waits for the peer until a point in time; none if that passes. If the timer is
+/// late, the peer's answer may be there unread, and it has `again` as long.
+pub async fn until<T>(
+    deadline: Instant,
+    again: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, work.as_mut()).await {
+        return Some(done);
+    }
+    match is_late(deadline) {
+        true => timeout(again, work).await.ok(),
+        false => None,
+    }
+}
+
+/// Whether a point in time has passed for so long that this program did not run
+/// then.
+pub fn is_late(deadline: Instant) -> bool {
+    deadline.elapsed() > LATE
+}
 
 /// The time that is left for a transfer: waiting uses it up, and every byte adds
 /// the time that it takes at the minimum rate, up to the limit.
@@ -109,6 +132,20 @@ mod tests {
         pace.add(1 << 30);
         let start = Instant::now();
         assert_eq!(pace.wait(pending::<()>()).await, Err(Silence(LIMIT)));
+        assert_eq!(start.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_timer_is_forgiven_once() {
+        let start = Instant::now();
+        // Nothing else runs for a minute: the timer fires late.
+        let stalled = async {
+            tokio::time::advance(Duration::from_secs(60)).await;
+            sleep(Duration::from_secs(1)).await;
+        };
+        assert_eq!(until(start + LIMIT, LIMIT, stalled).await, Some(()));
+        let start = Instant::now();
+        assert_eq!(until(start + LIMIT, LIMIT, pending::<()>()).await, None);
         assert_eq!(start.elapsed().as_secs(), 5);
     }
 

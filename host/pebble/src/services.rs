@@ -123,8 +123,8 @@ impl Client {
             .collect();
         if !running.is_empty() {
             // A service that is still stopping cannot be started (pebble §9).
-            let patience = wait.filter(|wait| !wait.is_zero());
-            self.act("stop", &running, patience).await?;
+            let limit = wait.filter(|wait| !wait.is_zero());
+            self.act("stop", &running, limit).await?;
         }
         let left = match wait {
             Some(wait) if wait.is_zero() => wait,

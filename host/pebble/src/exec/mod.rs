@@ -45,9 +45,20 @@ pub struct Exec {
     pub group: Option<String>,
     /// Whether its standard error comes with its standard output.
     pub combine_stderr: bool,
-    /// All of its input, which stays in memory until the process is dropped;
-    /// without it, [`Process::write_input`] adds input.
+    /// All of its input, which stays in memory until it is sent; without it,
+    /// [`Process::write_stdin`] adds input.
     pub input: Option<Bytes>,
+    /// Runs it on a terminal of this size, which is its input and all its output.
+    pub terminal: Option<TerminalSize>,
+}
+
+/// The size of a terminal. 0 means Pebble's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TerminalSize {
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
 }
 
 #[derive(Serialize)]
@@ -63,6 +74,17 @@ struct Request<'a> {
     group_id: Option<u32>,
     group: Option<&'a str>,
     split_stderr: bool,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    terminal: Option<Terminal>,
+}
+
+/// A command without a controlling terminal would not notice its size.
+#[derive(Serialize)]
+struct Terminal {
+    terminal: bool,
+    interactive: bool,
+    #[serde(flatten)]
+    size: TerminalSize,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +98,11 @@ impl Exec {
         let timeout = self.timeout.filter(|timeout| !timeout.is_zero())?;
         // For Pebble, 0 is no limit.
         Some(timeout.max(Duration::from_millis(1)))
+    }
+
+    /// Whether its standard error is a stream of its own.
+    fn splits_stderr(&self) -> bool {
+        !self.combine_stderr && self.terminal.is_none()
     }
 
     fn request(&self) -> Request<'_> {
@@ -93,7 +120,12 @@ impl Exec {
             user: self.user.as_deref(),
             group_id: self.group_id,
             group: self.group.as_deref(),
-            split_stderr: !self.combine_stderr,
+            split_stderr: self.splits_stderr(),
+            terminal: self.terminal.map(|size| Terminal {
+                terminal: true,
+                interactive: true,
+                size,
+            }),
         }
     }
 }
@@ -130,9 +162,9 @@ impl Client {
         Ok(Streams {
             control: websocket::connect(self.http(), task, "control").await?,
             stdio: websocket::connect(self.http(), task, "stdio").await?,
-            stderr: match exec.combine_stderr {
-                true => None,
-                false => Some(websocket::connect(self.http(), task, "stderr").await?.1),
+            stderr: match exec.splits_stderr() {
+                true => Some(websocket::connect(self.http(), task, "stderr").await?.1),
+                false => None,
             },
         })
     }
@@ -172,6 +204,23 @@ mod tests {
                 "working-dir": null, "timeout": "1.500s", "user-id": 0, "user": null,
                 "group-id": null, "group": null, "split-stderr": true})
         );
+    }
+
+    #[test]
+    fn a_terminal_is_the_only_stream() {
+        let terminal = TerminalSize {
+            width: 100,
+            height: 0,
+        };
+        let exec = Exec {
+            terminal: Some(terminal),
+            ..Exec::default()
+        };
+        let request = request(&exec);
+        assert_eq!(request["terminal"], true);
+        assert_eq!(request["interactive"], true);
+        assert_eq!(request["width"], 100);
+        assert_eq!(request["split-stderr"], false);
     }
 
     #[test]

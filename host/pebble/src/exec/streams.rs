@@ -1,15 +1,22 @@
 //! Input and output of a command, each with its own task (`pebble §11.2`).
 
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
 use tokio::task::JoinHandle;
 
+use super::watch::Ended;
+use crate::budget::{Account, Budget};
 use crate::http::silent;
 use crate::pace::Pace;
+use crate::queue::{Queue, closed};
+use crate::readiness::Readiness;
 use crate::websocket::{Receiver, Sender};
-use crate::{CHUNK, Error, QUEUE};
+use crate::{CHUNK, Error};
 
 /// The most bytes of one stream that may come after the command has exited. They
 /// were sent before, so they are in the buffers of the sockets.
@@ -17,120 +24,107 @@ const MAX_REST: usize = 16 << 20;
 /// The message that ends input.
 const END: &str = r#"{"command":"end"}"#;
 
-/// Input of a command. It ends when this is dropped.
-pub struct Input(DuplexStream);
+/// Input of a command.
+pub struct Input {
+    queue: Arc<Queue<Bytes>>,
+    task: JoinHandle<()>,
+}
 
 impl Input {
     /// The task sends the input and its end. If it is aborted, it sends no end:
     /// half of the input must not pass for all of it.
-    pub fn new(sender: Sender) -> (Self, JoinHandle<()>) {
-        let (queue, unsent) = duplex(QUEUE);
-        (Input(queue), tokio::spawn(send(unsent, sender)))
+    pub fn new(sender: Sender, ended: Ended) -> Self {
+        let queue = Queue::new();
+        let task = tokio::spawn(send(queue.clone(), sender, ended));
+        Input { queue, task }
     }
 
-    /// Queues some of the bytes and returns how many; an error when the stream
-    /// is closed.
-    pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).await
+    /// Input that is complete.
+    pub fn whole(input: Bytes, sender: Sender, ended: Ended) -> Self {
+        let stream = Input::new(sender, ended);
+        if !input.is_empty() {
+            stream.queue.add(input);
+        }
+        stream.queue.end(Ok(()));
+        stream
+    }
+
+    /// Queues as many bytes as there is room for, at least one.
+    pub async fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
+        self.queue.write(bytes).await
+    }
+
+    /// Ends the input.
+    pub fn finish(&self) -> Result<(), Error> {
+        if self.queue.has_ended() {
+            return Err(closed());
+        }
+        self.queue.end(Ok(()));
+        Ok(())
+    }
+
+    pub fn readiness(&self) -> Readiness {
+        self.queue.writable()
     }
 }
 
-async fn send(mut unsent: DuplexStream, mut sender: Sender) {
-    let mut chunk = BytesMut::new();
-    loop {
-        chunk.reserve(CHUNK);
-        match unsent.read_buf(&mut (&mut chunk).limit(CHUNK)).await {
-            Ok(1..) => {}
-            // If the end does not arrive, the command has exited anyway.
-            _ => return drop(sender.command(END).await),
-        }
-        if sender.data(chunk.split().freeze()).await.is_err() {
-            return;
-        }
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.queue.close(closed());
     }
 }
 
-/// Sends all input of a command, and its end.
-pub async fn send_all(mut input: Bytes, mut sender: Sender) {
-    while !input.is_empty() {
-        let chunk = input.split_to(input.len().min(CHUNK));
-        if sender.data(chunk).await.is_err() {
-            return;
+async fn send(queue: Arc<Queue<Bytes>>, mut sender: Sender, mut ended: Ended) {
+    let sending = async {
+        // A command that takes no more input may still run.
+        while let Ok(chunk) = queue.read(CHUNK).await {
+            let sent = match chunk.is_empty() {
+                true => sender.command(END).await,
+                false => sender.data(chunk.clone()).await,
+            };
+            if chunk.is_empty() || sent.is_err() {
+                break;
+            }
         }
-    }
-    drop(sender.command(END).await);
+        pending::<()>().await;
+    };
+    let end = match select(pin!(sending), pin!(ended.wait())).await {
+        Either::Left(_) => return,
+        Either::Right((end, _)) => end,
+    };
+    queue.close(match end {
+        Ok(_) => Error::Closed("cannot write to a command that has ended".to_owned()),
+        Err(error) => error,
+    });
 }
 
 /// Output of a command.
 pub struct Output {
-    queue: DuplexStream,
-    task: JoinHandle<Result<(), Error>>,
-    /// The result of the stream, once it has ended.
-    ended: Option<Result<(), Error>>,
-    /// Once the command has exited: the time for the rest, and the most bytes that
-    /// it may have.
-    rest: Option<(Pace, usize)>,
+    queue: Arc<Queue<Bytes>>,
+    task: JoinHandle<()>,
 }
 
 impl Output {
-    pub fn new(receiver: Receiver) -> Self {
-        let (unread, queue) = duplex(QUEUE);
-        Output {
-            queue,
-            task: tokio::spawn(receive(receiver, Some(unread))),
-            ended: None,
-            rest: None,
-        }
-    }
-
-    /// Stops receiving.
-    pub fn abort(&self) {
-        self.task.abort();
-    }
-
-    /// Limits the rest of the output, after the command has exited.
-    pub fn command_has_exited(&mut self, silence: Duration) {
-        self.rest
-            .get_or_insert_with(|| (Pace::new(silence), MAX_REST));
+    /// `silence` limits how long the daemon may be silent once the command has
+    /// exited.
+    pub fn new(receiver: Receiver, ended: Ended, silence: Duration) -> Self {
+        let queue = Queue::new();
+        let received = queue.clone();
+        let task = tokio::spawn(async move {
+            let result = receive(receiver, &received, ended, silence).await;
+            received.end(result);
+        });
+        Output { queue, task }
     }
 
     /// Returns the next bytes, at most `max`; none at the end.
-    pub async fn read(&mut self, max: usize) -> Result<Bytes, Error> {
-        if max == 0 {
-            return Ok(Bytes::new());
-        }
-        if let Some(ended) = &self.ended {
-            return ended.clone().map(|()| Bytes::new());
-        }
-        let mut chunk = BytesMut::new();
-        chunk.reserve(max.min(CHUNK));
-        let mut limited = (&mut chunk).limit(max.min(CHUNK));
-        let read = self.queue.read_buf(&mut limited);
-        let read = match &mut self.rest {
-            None => read.await,
-            Some((pace, left)) => {
-                let doing = "read the rest of a command's output";
-                let read = pace.wait(read).await;
-                let read = read.map_err(|silence| silent(doing, silence))?;
-                let count = *read.as_ref().unwrap_or(&0);
-                pace.add(count);
-                *left = left.checked_sub(count).ok_or_else(endless)?;
-                read
-            }
-        };
-        if matches!(read, Ok(1..)) {
-            return Ok(chunk.freeze());
-        }
-        let ended = match (&mut self.task).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Error::Protocol("its output was stopped".to_owned())),
-        };
-        self.ended = Some(ended.clone());
-        ended.map(|()| Bytes::new())
+    pub async fn read(&self, max: usize) -> Result<Bytes, Error> {
+        self.queue.read(max).await
     }
 
     /// Reads to the end, and captures up to `max` bytes.
-    pub async fn collect(&mut self, max: usize, captured: &mut Captured) -> Result<(), Error> {
+    pub async fn collect(&self, max: usize, captured: &mut Captured) -> Result<(), Error> {
         loop {
             let chunk = self.read(CHUNK).await?;
             if chunk.is_empty() {
@@ -139,38 +133,86 @@ impl Output {
             let room = max.saturating_sub(captured.bytes.len());
             captured.truncated |= chunk.len() > room;
             let wanted = chunk.get(..room).unwrap_or(&chunk);
+            captured.held.hold(wanted.len())?;
             captured.bytes.extend_from_slice(wanted);
         }
     }
 
-    /// Discards all further output.
-    pub fn discard(&mut self) {
-        // The task sees that the other end of its queue is dropped.
-        self.queue = duplex(1).0;
+    /// Discards all further output, so that the command does not wait.
+    pub fn discard(&self) {
+        self.queue.close(closed());
+    }
+
+    pub fn readiness(&self) -> Readiness {
+        self.queue.readable()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.discard();
+    }
+}
+
+/// The captured output of a stream.
+pub struct Captured {
+    pub bytes: Vec<u8>,
+    /// Whether there was more.
+    pub truncated: bool,
+    held: Account,
+}
+
+impl Captured {
+    pub fn new(budget: &Arc<dyn Budget>) -> Self {
+        Captured {
+            bytes: Vec::new(),
+            truncated: false,
+            held: Account::new(budget.clone()),
+        }
+    }
+}
+
+/// Receives a stream to its end. Once the command has exited, the rest of it is
+/// limited; if the command is given up, the stream is too.
+async fn receive(
+    mut receiver: Receiver,
+    queue: &Queue<Bytes>,
+    mut ended: Ended,
+    silence: Duration,
+) -> Result<(), Error> {
+    let mut pace = Pace::new(silence);
+    let mut rest = None;
+    loop {
+        if rest.is_none()
+            && let Some(end) = ended.now()
+        {
+            end?;
+            rest = Some(MAX_REST);
+        }
+        let chunk = match &mut rest {
+            None => match select(pin!(receiver.next()), pin!(ended.wait())).await {
+                Either::Left((chunk, _)) => chunk?,
+                Either::Right(_) => continue,
+            },
+            Some(left) => {
+                let chunk = pace.wait(receiver.next()).await;
+                let doing = "read the rest of a command's output";
+                let chunk = chunk.map_err(|silence| silent(doing, silence))??;
+                let count = chunk.as_ref().map_or(0, Bytes::len);
+                pace.add(count);
+                *left = left.checked_sub(count).ok_or_else(endless)?;
+                chunk
+            }
+        };
+        let Some(chunk) = chunk else { return Ok(()) };
+        // Without a reader the rest is discarded.
+        if queue.room().await.is_ok() {
+            queue.add(chunk);
+        }
     }
 }
 
 fn endless() -> Error {
     Error::Protocol("the output of a command that has exited does not end".to_owned())
-}
-
-/// The captured output of a stream.
-#[derive(Default)]
-pub struct Captured {
-    pub bytes: Vec<u8>,
-    /// Whether there was more.
-    pub truncated: bool,
-}
-
-/// Receives a stream to its end. Discards the data once the reader is dropped, so
-/// that the command does not block.
-async fn receive(mut receiver: Receiver, mut unread: Option<DuplexStream>) -> Result<(), Error> {
-    while let Some(chunk) = receiver.next().await? {
-        if let Some(queue) = &mut unread
-            && queue.write_all(&chunk).await.is_err()
-        {
-            unread = None;
-        }
-    }
-    Ok(())
 }

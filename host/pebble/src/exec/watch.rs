@@ -1,124 +1,109 @@
-//! Waiting for a command as long as the daemon responds (`pebble §11.3`).
+//! Waiting for the end of a command as long as the daemon responds (`pebble §11.3`).
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use tokio::time::{Instant, timeout};
+use futures_util::future::select;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::changes::Waited;
 use crate::{Change, Client, Error};
 
 /// How much longer than the timeout of a command to wait for it, as in Pebble's own
 /// client (`pebble §11.3`).
-pub const GRACE: Duration = Duration::from_secs(1);
-/// How long a stream may have no data before the daemon is asked about the command.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long a command runs before the daemon is asked about it. One that ends
+/// sooner costs no request before its end.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// The change of a command, and its time limit.
+/// How a command ended: its change, or why it is given up.
+type End = Result<Box<Change>, Error>;
+
+/// Waits for the end of a command, in a task.
 pub struct Watch {
-    pub client: Client,
-    pub change: String,
-    timeout: Option<Duration>,
+    change: String,
+    /// The timeout of the command.
+    limit: Option<Duration>,
     started: Instant,
-    /// The change, once the command has exited.
-    exited: Option<Box<Change>>,
+    ended: Ended,
+    /// Wakes the task before [`QUIET`] is over.
+    asked: Arc<Notify>,
+    task: JoinHandle<()>,
 }
 
-/// The result of [`Watch::while_running`].
-pub enum While<T> {
-    /// The work has finished.
-    Finished(T),
-    /// The command has exited before the work finished.
-    Exited,
+/// The end of a command, for the tasks of its streams.
+#[derive(Clone)]
+pub struct Ended(watch::Receiver<Option<End>>);
+
+impl Ended {
+    /// How the command ended, if it has.
+    pub fn now(&self) -> Option<End> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for the end.
+    pub async fn wait(&mut self) -> End {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(end) => end.clone().unwrap_or_else(|| Err(stopped())),
+            Err(_) => Err(stopped()),
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::Closed("nothing waits for the command any more".to_owned())
 }
 
 impl Watch {
-    pub fn new(client: Client, change: String, timeout: Option<Duration>) -> Self {
+    pub fn new(client: Client, change: String, limit: Option<Duration>) -> Self {
+        let asked = Arc::new(Notify::new());
+        let (sender, receiver) = watch::channel(None);
+        let started = Instant::now();
+        let whole = limit.map(|limit| limit.saturating_add(GRACE));
+        let (id, begin) = (change.clone(), asked.clone());
+        let task = tokio::spawn(async move {
+            select(pin!(sleep(QUIET)), pin!(begin.notified())).await;
+            let left = whole.map(|whole| whole.saturating_sub(started.elapsed()));
+            let end = match client.wait_ready(&id, left).await {
+                Ok(Waited::Ready(change)) => Ok(change),
+                Ok(Waited::Limit) => Err(too_long(id, limit)),
+                Err(error) => Err(error),
+            };
+            sender.send_replace(Some(end));
+        });
         Watch {
-            client,
             change,
-            timeout,
-            started: Instant::now(),
-            exited: None,
+            limit,
+            started,
+            ended: Ended(receiver),
+            asked,
+            task,
         }
     }
 
-    pub fn has_exited(&self) -> bool {
-        self.exited.is_some()
+    pub fn change(&self) -> &str {
+        &self.change
     }
 
-    /// How long to wait for the exit of the command, from now on.
-    pub fn whole(&self) -> Option<Duration> {
-        Some(self.timeout?.saturating_add(GRACE))
+    pub fn ended(&self) -> Ended {
+        self.ended.clone()
     }
 
-    /// How long to wait for its streams, from now on: a grandchild may keep them
-    /// open long after the command has exited.
-    pub fn left(&self) -> Option<Duration> {
-        let left = self.whole()?.saturating_sub(self.started.elapsed());
-        Some(left.max(GRACE))
-    }
-
-    /// Waits for work as long as the command runs, the daemon responds, and the
-    /// limit has not passed.
-    pub async fn while_running<T>(
-        &mut self,
-        limit: Option<Duration>,
-        work: impl Future<Output = T>,
-    ) -> Result<While<T>, Error> {
-        if self.has_exited() {
-            return Ok(While::Exited);
-        }
-        if self.is_overdue() {
-            let waited = self.client.wait_ready(&self.change, Some(GRACE)).await?;
-            return self.note(waited).map(|()| While::Exited);
-        }
-        let mut work = pin!(work);
-        if let Ok(done) = timeout(QUIET, work.as_mut()).await {
-            return Ok(While::Finished(done));
-        }
-        let waited = {
-            let exit = pin!(self.client.wait_ready(&self.change, limit));
-            match select(work, exit).await {
-                Either::Left((done, _)) => return Ok(While::Finished(done)),
-                Either::Right((waited, _)) => waited?,
-            }
-        };
-        self.note(waited).map(|()| While::Exited)
-    }
-
-    /// Stores the change of a command that has exited.
-    fn note(&mut self, waited: Waited) -> Result<(), Error> {
-        match waited {
-            Waited::Ready(change) => {
-                self.exited = Some(change);
-                Ok(())
-            }
-            Waited::Limit => Err(self.too_long()),
-        }
-    }
-
-    /// Whether Pebble must have killed the command by now. Open streams do not mean
-    /// that it runs: a grandchild may keep them open.
-    fn is_overdue(&self) -> bool {
-        let whole = self.whole();
-        whole.is_some_and(|whole| self.started.elapsed() > whole)
-    }
-
-    /// Waits until the command exits and returns its exit code.
-    pub async fn end(&mut self, limit: Option<Duration>) -> Result<i32, Error> {
-        let change = match self.exited.take() {
-            Some(change) => change,
-            None => match self.client.wait_ready(&self.change, limit).await? {
-                Waited::Ready(change) => change,
-                Waited::Limit => return Err(self.too_long()),
-            },
-        };
+    /// Waits until the command exits and returns its exit code. A command with a
+    /// timeout is given up a second after it: a grandchild may keep its streams
+    /// open, and then the daemon goes on to report that it runs.
+    pub async fn exit_code(&mut self) -> Result<i32, Error> {
+        self.asked.notify_one();
+        let change = self.ended.wait().await?;
         let code = change.tasks.first().and_then(|task| task.exit_code());
         match (code, &change.err) {
             (Some(code), None) => Ok(code),
-            (Some(-1), Some(_)) if self.had_time() => Err(self.too_long()),
+            (Some(-1), Some(_)) if self.had_time() => {
+                Err(too_long(self.change.clone(), self.limit))
+            }
             (_, Some(_)) => Err(Error::Change(change)),
             (None, None) => {
                 let detail = "a command has exited without an exit code";
@@ -127,24 +112,30 @@ impl Watch {
         }
     }
 
-    /// Asks the daemon whether the command has exited; no without a response within
-    /// a second.
-    pub async fn ask_for_exit(&self) -> bool {
-        let change = timeout(GRACE, self.client.change(&self.change)).await;
-        self.has_exited() || change.is_ok_and(|change| change.is_ok_and(|change| change.ready))
+    /// Waits a second for the news that the command has exited.
+    pub async fn has_exited(&mut self) -> bool {
+        self.asked.notify_one();
+        let end = timeout(GRACE, self.ended.wait()).await;
+        matches!(end, Ok(Ok(_)))
     }
 
     /// Whether the command may have been killed by its timeout.
     fn had_time(&self) -> bool {
-        self.timeout
-            .is_some_and(|timeout| self.started.elapsed() >= timeout)
+        self.limit
+            .is_some_and(|limit| self.started.elapsed() >= limit)
     }
+}
 
-    fn too_long(&self) -> Error {
-        Error::Timeout {
-            doing: "finish a command".to_owned(),
-            limit: self.timeout.unwrap_or_default(),
-            change: Some(self.change.clone()),
-        }
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn too_long(change: String, limit: Option<Duration>) -> Error {
+    Error::Timeout {
+        doing: "finish a command".to_owned(),
+        limit: limit.unwrap_or_default(),
+        change: Some(change),
     }
 }

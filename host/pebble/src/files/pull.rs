@@ -1,5 +1,6 @@
 //! Reading a file (`pebble §10.1`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,45 +8,43 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
+use tokio::task::JoinHandle;
 
 use super::{MAX_RESULTS, PathResults, check_path};
 use crate::client::with_query;
 use crate::http::{Answer, CONNECTION, Http, Outgoing, silent};
 use crate::multipart::{MAX_HEADERS, Parser, Token, boundary_of};
 use crate::pace::Pace;
-use crate::{CHUNK, Client, Error};
+use crate::queue::{Queue, closed};
+use crate::readiness::Readiness;
+use crate::{CHUNK, Client, Error, QUEUE};
 
 /// A file that is being read. Pebble sends the result for the file at its end: a
 /// failure in the middle is an error of the last read.
+///
+/// A task of the runtime receives it while the caller waits for anything else.
 pub struct Pull {
-    doing: String,
-    http: Http,
-    body: Incoming,
-    parser: Parser,
-    /// Received, and not yet read by the caller.
-    data: Bytes,
-    /// Whether Pebble has reported that the file is complete.
-    ended: bool,
-    pace: Pace,
+    queue: Arc<Queue<Bytes>>,
+    task: JoinHandle<()>,
 }
 
 impl Client {
     /// Opens a file to read it.
     pub async fn pull(&self, path: &str) -> Result<Pull, Error> {
-        let mut pull = self.open(&[path], format!("read {path}")).await?;
+        let mut transfer = self.open(&[path], format!("read {path}")).await?;
         // A file that cannot be opened has no part.
-        match pull.token().await? {
-            Token::Part(name) if name == "files" => Ok(pull),
+        match transfer.token().await? {
+            Token::Part(name) if name == "files" => Ok(Pull::new(transfer)),
             Token::Part(name) if name == "response" => {
-                check_path(pull.results(MAX_RESULTS).await?)?;
-                Err(pull.malformed("it has no content"))
+                check_path(transfer.results(MAX_RESULTS).await?)?;
+                Err(transfer.malformed("it has no content"))
             }
-            _ => Err(pull.malformed("it does not begin with a part")),
+            _ => Err(transfer.malformed("it does not begin with a part")),
         }
     }
 
     /// Opens files, to read one after the other.
-    pub(super) async fn open(&self, paths: &[&str], doing: String) -> Result<Pull, Error> {
+    pub(super) async fn open(&self, paths: &[&str], doing: String) -> Result<Transfer, Error> {
         let paths = paths.iter().map(|path| ("path", *path));
         let query = with_query("/v1/files", [("action", "read")].into_iter().chain(paths));
         let headers = [("Accept", "multipart/form-data")];
@@ -67,13 +66,11 @@ impl Client {
                 "a file has the content type {kind:?}"
             )));
         };
-        Ok(Pull {
+        Ok(Transfer {
             doing,
             http: http.clone(),
             body: response.into_body(),
             parser: Parser::new(&boundary),
-            data: Bytes::new(),
-            ended: false,
             pace: Pace::new(self.silence()),
         })
     }
@@ -81,25 +78,61 @@ impl Client {
 
 impl Pull {
     /// The most bytes that one handle buffers.
-    pub const CAPACITY: usize = CONNECTION + 2 * CHUNK + MAX_HEADERS + MAX_RESULTS;
+    pub const CAPACITY: usize = CONNECTION + QUEUE + 2 * CHUNK + MAX_HEADERS + MAX_RESULTS;
 
-    /// Returns the next chunk, of at most `max` bytes; an empty one at the end.
-    pub async fn read(&mut self, max: usize) -> Result<Bytes, Error> {
-        while self.data.is_empty() && !self.ended {
+    fn new(mut transfer: Transfer) -> Self {
+        let queue = Queue::new();
+        let received = queue.clone();
+        let task = tokio::spawn(async move {
+            let result = transfer.content(&received).await;
+            received.end(result);
+        });
+        Pull { queue, task }
+    }
+
+    /// Returns the content that is there, at most `max` bytes of it; none at the end.
+    /// Waits until there is some.
+    pub async fn read(&self, max: usize) -> Result<Bytes, Error> {
+        self.queue.read(max).await
+    }
+
+    /// When [`Pull::read`] would not wait.
+    pub fn readiness(&self) -> Readiness {
+        self.queue.readable()
+    }
+}
+
+impl Drop for Pull {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.queue.close(closed());
+    }
+}
+
+/// Receives files.
+pub(super) struct Transfer {
+    doing: String,
+    http: Http,
+    body: Incoming,
+    parser: Parser,
+    pace: Pace,
+}
+
+impl Transfer {
+    /// Receives the content, and the result for the file.
+    async fn content(&mut self, queue: &Queue<Bytes>) -> Result<(), Error> {
+        loop {
+            queue.room().await?;
             match self.token().await? {
-                Token::Data(data) => self.data = data,
-                Token::PartEnd => match self.token().await? {
-                    Token::Part(name) if name == "response" => {
-                        check_path(self.results(MAX_RESULTS).await?)?;
-                        self.ended = true;
-                    }
-                    _ => return Err(self.malformed("an unknown part comes after the content")),
-                },
+                Token::Data(data) => queue.add(data),
+                Token::PartEnd => break,
                 _ => return Err(self.malformed("it ends early")),
             }
         }
-        let count = self.data.len().min(max);
-        Ok(self.data.split_to(count))
+        match self.token().await? {
+            Token::Part(name) if name == "response" => check_path(self.results(MAX_RESULTS).await?),
+            _ => Err(self.malformed("an unknown part comes after the content")),
+        }
     }
 
     /// Returns the next token of the body; an error if the body ends before.

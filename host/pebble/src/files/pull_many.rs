@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::pull::Pull;
+use super::pull::{Pull, Transfer};
 use super::{MAX_RESULTS, PathResult};
 use crate::multipart::Token;
 use crate::{Client, Error, PathFailure};
@@ -61,33 +61,36 @@ impl Client {
         }
         let names: Vec<&str> = paths.iter().map(String::as_str).collect();
         let doing = format!("read {} files", paths.len());
-        let mut pull = self.open(&names, doing).await?;
+        let mut transfer = self.open(&names, doing).await?;
         let mut parts = VecDeque::new();
         loop {
-            match pull.token().await? {
+            match transfer.token().await? {
                 Token::Part(name) if name == "files" => {
-                    let filename = pull.filename().to_owned();
-                    let content = content(&mut pull, &mut hold).await?;
+                    let filename = transfer.filename().to_owned();
+                    let content = content(&mut transfer, &mut hold).await?;
                     parts.push_back(Part { filename, content });
                 }
                 Token::Part(name) if name == "response" => break,
-                _ => return Err(pull.malformed("it has a part of another kind").into()),
+                _ => return Err(transfer.malformed("it has a part of another kind").into()),
             }
         }
-        let results = pull.results(results_size(paths)).await?.unwrap_or_default();
+        let results = transfer
+            .results(results_size(paths))
+            .await?
+            .unwrap_or_default();
         let pulled = assigned(paths, results, parts);
-        pulled.map_err(|detail| pull.malformed(detail).into())
+        pulled.map_err(|detail| transfer.malformed(detail).into())
     }
 }
 
 /// Reads one part to its end.
 async fn content<E: From<Error>>(
-    pull: &mut Pull,
+    transfer: &mut Transfer,
     hold: &mut impl FnMut(usize) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
     let mut content = Vec::new();
     loop {
-        match pull.token().await? {
+        match transfer.token().await? {
             Token::Data(data) => {
                 let free = content.capacity() - content.len();
                 if free < data.len() {
@@ -99,7 +102,7 @@ async fn content<E: From<Error>>(
                 content.extend_from_slice(&data);
             }
             Token::PartEnd => return Ok(content),
-            _ => return Err(pull.malformed("it ends early").into()),
+            _ => return Err(transfer.malformed("it ends early").into()),
         }
     }
 }
@@ -200,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(
                 assign(results, parts).as_deref(),
-                wanted.as_ref().map(|w| *w).map_err(|e| e),
+                wanted.as_ref().map(|w| *w),
                 "{results:?}"
             );
         }

@@ -1,19 +1,22 @@
 //! Writing a file (`pebble §10.2`).
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use hyper::Method;
+use hyper::{Method, Request};
 use serde::Serialize;
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::{FileOptions, MAX_RESULTS, NewPath, PathResults, check_path};
-use crate::http::{Answer, CONNECTION, Http, Outgoing, Taken, silent};
+use super::{FileOptions, MAX_RESULTS, NewPath, check_path};
+use crate::http::{CONNECTION, Http, Outgoing, Taken, silent};
 use crate::multipart::{boundary, disposition};
+use crate::pace::{Silence, until};
+use crate::queue::Queue;
+use crate::readiness::Readiness;
 use crate::{CHUNK, Client, Error, QUEUE};
 
 #[derive(Serialize)]
@@ -24,21 +27,23 @@ struct Write<'a> {
 
 /// A file that is being written. If it is dropped before [`Push::finish`], an
 /// existing file does not change.
+///
+/// A task of the runtime sends it while the caller waits for anything else.
 pub struct Push {
     doing: String,
-    http: Http,
     boundary: String,
-    /// Bytes that wait to be sent; none after the end of the file or an error.
-    queue: Option<DuplexStream>,
-    /// Whether the end of the queue is the end of the file.
-    finished: Arc<AtomicBool>,
-    taken: Taken,
-    answer: JoinHandle<Result<Answer<PathResults>, Error>>,
+    queue: Arc<Queue<Bytes>>,
+    task: JoinHandle<Result<(), Error>>,
 }
 
 impl Client {
-    /// Opens a file to write it. Errors may come later, up to [`Push::finish`].
+    /// Opens a file to write it. Returns [`Error::Invalid`] for a path that is not
+    /// absolute; other errors come later, up to [`Push::finish`].
     pub async fn push(&self, path: &str, options: &FileOptions) -> Result<Push, Error> {
+        if !path.starts_with('/') {
+            let detail = format!("cannot write {path:?}: the path is not absolute");
+            return Err(Error::Invalid(detail));
+        }
         let boundary = boundary();
         let file = NewPath {
             make_dirs: Some(options.make_parents),
@@ -55,34 +60,30 @@ impl Client {
             "--{boundary}\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n{request}\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n{}\r\n\r\n",
             disposition(path)
         );
-        let (queue, unsent) = duplex(QUEUE);
-        let finished = Arc::new(AtomicBool::new(false));
-        let body = Outgoing::pipe(unsent, finished.clone());
-        let taken = body.taken();
+        let queue = Queue::new();
+        queue.add(head.into());
+        let body = Outgoing::queue(queue.clone());
         let kind = format!("multipart/form-data; boundary=\"{boundary}\"");
         let headers = [
             ("Accept", "application/json"),
             ("Content-Type", kind.as_str()),
         ];
         let http = self.http().clone();
+        let taken = body.taken();
         let request = http.request(Method::POST, "/v1/files", &headers, body)?;
-        let sender = http.clone();
-        let reading = doing.clone();
-        let answer = tokio::spawn(async move {
-            let response = sender.send(request).await?;
-            sender.answer(response, MAX_RESULTS, &reading).await
-        });
-        let mut push = Push {
-            doing,
+        let transfer = Transfer {
+            doing: doing.clone(),
             http,
-            boundary,
-            queue: Some(queue),
-            finished,
+            queue: queue.clone(),
             taken,
-            answer,
         };
-        push.write(head).await?;
-        Ok(push)
+        let task = tokio::spawn(transfer.run(request));
+        Ok(Push {
+            doing,
+            boundary,
+            queue,
+            task,
+        })
     }
 }
 
@@ -90,82 +91,93 @@ impl Push {
     /// The most bytes that one handle buffers.
     pub const CAPACITY: usize = CONNECTION + QUEUE + 2 * CHUNK + MAX_RESULTS;
 
-    /// Adds a chunk of any size. An error is final: nothing can be written
-    /// afterwards, and an existing file does not change.
-    pub async fn write(&mut self, chunk: impl Into<Bytes>) -> Result<(), Error> {
-        // After an error, or if this future is dropped, there is no queue.
-        let Some(mut queue) = self.queue.take() else {
-            let detail = format!("cannot {}: it failed before", self.doing);
-            return Err(Error::Invalid(detail));
-        };
-        let mut rest = chunk.into();
-        while !rest.is_empty() {
-            let written = Box::pin(queue.write(&rest));
-            let work = select(written, &mut self.answer);
-            match self
-                .http
-                .while_taken(&self.taken, Duration::ZERO, work)
-                .await
-            {
-                Ok(Either::Left((Ok(count), _))) => {
-                    rest = rest.split_off(count);
-                }
-                // The daemon has responded, or closed, before it read everything.
-                Ok(Either::Left((Err(_), answer))) => {
-                    let answered = self.http.while_taken(&self.taken, Duration::ZERO, answer);
-                    let answer = answered
-                        .await
-                        .map_err(|silence| silent(&self.doing, silence))?;
-                    return Err(self.early(answer));
-                }
-                Ok(Either::Right((answer, _))) => return Err(self.early(answer)),
-                Err(silence) => return Err(silent(&self.doing, silence)),
-            }
-        }
-        self.queue = Some(queue);
-        Ok(())
+    /// Adds as much of a chunk as there is room for, at least one byte, and returns
+    /// how much. Waits until there is room. An error is final: nothing can be
+    /// written afterwards, and an existing file does not change.
+    pub async fn write(&self, chunk: &[u8]) -> Result<usize, Error> {
+        self.queue.write(chunk).await
     }
 
-    /// Completes the file, which replaces an existing one.
-    pub async fn finish(mut self) -> Result<(), Error> {
-        self.write(format!("\r\n--{}--\r\n", self.boundary)).await?;
-        self.finished.store(true, Ordering::Release);
-        self.queue = None;
-        let answer = self
-            .http
-            .while_taken(&self.taken, Duration::ZERO, &mut self.answer);
-        match answer.await {
-            Ok(Ok(answer)) => check_path(answer?.result),
-            Ok(Err(_)) => Err(self.stopped()),
-            Err(silence) => Err(silent(&self.doing, silence)),
-        }
+    /// When [`Push::write`] would not wait.
+    pub fn readiness(&self) -> Readiness {
+        self.queue.writable()
     }
 
-    /// The error of a response that came before the whole file was sent.
-    fn early(
-        &self,
-        answer: Result<Result<Answer<PathResults>, Error>, tokio::task::JoinError>,
-    ) -> Error {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(_) => return self.stopped(),
-        };
-        match answer.and_then(|answer| check_path(answer.result)) {
-            Ok(()) => Error::Protocol(format!(
-                "cannot {}: Pebble accepted only a part of it",
-                self.doing
-            )),
-            Err(error) => error,
+    /// Completes the file, which replaces an existing one. Returns
+    /// [`Error::Closed`] if it was completed before.
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        if self.queue.has_ended() {
+            let detail = format!("cannot {}: the file was closed before", self.doing);
+            return Err(Error::Closed(detail));
         }
-    }
-
-    fn stopped(&self) -> Error {
-        Error::Protocol(format!("cannot {}: the transfer was stopped", self.doing))
+        let end = format!("\r\n--{}--\r\n", self.boundary);
+        self.queue.add(end.into());
+        self.queue.end(Ok(()));
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(_) => Err(stopped(&self.doing)),
+        }
     }
 }
 
 impl Drop for Push {
     fn drop(&mut self) {
-        self.answer.abort();
+        self.task.abort();
+        self.queue.end(Err(stopped(&self.doing)));
+        self.queue.close(stopped(&self.doing));
+    }
+}
+
+fn stopped(doing: &str) -> Error {
+    Error::Protocol(format!("cannot {doing}: the transfer was stopped"))
+}
+
+/// Sends a file, and receives the result for it.
+struct Transfer {
+    doing: String,
+    http: Http,
+    queue: Arc<Queue<Bytes>>,
+    taken: Taken,
+}
+
+impl Transfer {
+    async fn run(self, request: Request<Outgoing>) -> Result<(), Error> {
+        let answer = async {
+            let response = self.http.send(request).await?;
+            let answer = self.http.answer(response, MAX_RESULTS, &self.doing);
+            check_path(answer.await?.result)
+        };
+        let mut result = self.while_fed(answer).await;
+        if result.is_ok() && !self.queue.has_ended() {
+            let detail = format!("cannot {}: Pebble accepted only a part of it", self.doing);
+            result = Err(Error::Protocol(detail));
+        }
+        if let Err(error) = &result {
+            self.queue.close(error.clone());
+        }
+        result
+    }
+
+    /// Waits for work as long as the daemon takes what the caller writes.
+    async fn while_fed<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut work = pin!(work);
+        let mut since = Instant::now();
+        loop {
+            if self.queue.is_idle() {
+                // The time of the caller does not count.
+                let fed = pin!(poll_fn(|cx| self.queue.poll_fed(cx)));
+                if let Either::Left((done, _)) = select(work.as_mut(), fed).await {
+                    return done;
+                }
+                since = Instant::now();
+            }
+            since = since.max(self.taken.last());
+            let deadline = since + self.http.silence;
+            match until(deadline, self.http.silence, work.as_mut()).await {
+                Some(done) => return done,
+                None if self.taken.last() > since || self.queue.is_idle() => {}
+                None => return Err(silent(&self.doing, Silence(self.http.silence))),
+            }
+        }
     }
 }

@@ -74,40 +74,48 @@ fn the_error_for_silence_names_its_limit() {
 fn a_timeout_names_the_limit_of_the_command_not_the_rest_of_it() {
     let limit = Duration::from_secs(1);
     with("stdio", Fault::NoRead, async |client| {
-        let mut process = command(&client, Some(limit)).await;
+        let process = command(&client, Some(limit)).await;
         tokio::time::sleep(Duration::from_millis(700)).await;
-        let error = process.read_output(10).await.unwrap_err();
-        let Error::Timeout {
-            doing,
-            limit: named,
-            change,
-        } = error
-        else {
-            panic!("another error: {error:?}");
-        };
-        assert_eq!((doing.as_str(), named), ("finish a command", limit));
-        assert!(change.is_some());
+        let error = process.read_stdout(10).await.unwrap_err();
+        assert_eq!(
+            error,
+            Error::Timeout {
+                doing: "finish a command".to_owned(),
+                limit,
+                change: Some("1".to_owned()),
+            }
+        );
     });
 }
 
 #[test]
 fn a_command_without_a_timeout_runs_while_the_daemon_responds() {
     with("stdio", Fault::NoRead, async |client| {
-        let mut process = command(&client, None).await;
-        let read = process.read_output(10);
+        let process = command(&client, None).await;
+        let read = process.read_stdout(10);
         let waited = tokio::time::timeout(SILENCE * 8, read).await;
         assert!(waited.is_err(), "{waited:?}");
     });
+}
+
+/// Writes until that fails.
+async fn fill(process: &Process) -> Error {
+    loop {
+        if let Err(error) = process.write_stdin(&[0; 65536]).await {
+            return error;
+        }
+    }
 }
 
 #[test]
 fn nothing_can_be_written_after_an_error() {
     with("stdio", Fault::NoRead, async |client| {
         let mut process = command(&client, Some(Duration::from_millis(100))).await;
-        let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
+        let error = fill(&process).await;
         assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
-        assert_eq!(process.write_input("more").await, Err(error.clone()));
-        process.close_input();
+        assert_eq!(process.write_stdin(b"more").await, Err(error.clone()));
+        assert_eq!(process.close_stdin(), Ok(()));
+        assert!(matches!(process.close_stdin(), Err(Error::Closed(_))));
         assert_eq!(process.wait().await, Err(error));
     });
 }
@@ -115,11 +123,9 @@ fn nothing_can_be_written_after_an_error() {
 #[test]
 fn only_the_end_of_the_change_ends_a_write() {
     with("stdio", Fault::Stalls(Point::Before), async |client| {
-        let mut process = command(&client, None).await;
-        let error = process.write_input(vec![0; 8 << 20]).await.unwrap_err();
+        let error = fill(&command(&client, None).await).await;
         assert!(matches!(error, Error::Silent { .. }), "{error:?}");
     });
-    // The command has exited: input that it does not read is no error.
     let script = Script {
         target: "stdio",
         fault: Fault::NoRead,
@@ -128,14 +134,31 @@ fn only_the_end_of_the_change_ends_a_write() {
     };
     with_script(script, async |client| {
         let mut process = command(&client, None).await;
-        process.write_input(vec![0; 8 << 20]).await.unwrap();
-        process.write_input("more").await.unwrap();
+        let error = fill(&process).await;
+        assert!(matches!(error, Error::Closed(_)), "{error:?}");
+        assert_eq!(process.wait().await, Ok(3));
         assert_eq!(process.wait().await, Ok(3));
     });
 }
 
+/// What waits for the daemon in the background must not count the time in which
+/// nothing runs.
 #[test]
-fn a_signal_to_a_command_that_has_exited_is_invalid() {
+fn a_busy_caller_is_not_a_silent_daemon() {
+    with("GET /nothing", Fault::None, async |client| {
+        let mut process = command(&client, None).await;
+        for _ in 0..3 {
+            tokio::time::sleep(SILENCE).await;
+            std::thread::sleep(SILENCE * 5);
+        }
+        let read = tokio::time::timeout(SILENCE * 2, process.read_stdout(10));
+        assert!(read.await.is_err(), "the command still runs");
+        process.send_signal("SIGTERM").await.unwrap();
+    });
+}
+
+#[test]
+fn a_signal_to_a_command_that_has_exited_is_an_error() {
     let script = Script {
         target: "control",
         fault: Fault::Closes(Point::Before),
@@ -149,7 +172,7 @@ fn a_signal_to_a_command_that_has_exited_is_invalid() {
         for _ in 0..10 {
             error = process.send_signal("SIGTERM").await;
         }
-        assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+        assert!(matches!(error, Err(Error::Closed(_))), "{error:?}");
     });
 }
 
@@ -157,10 +180,27 @@ fn a_signal_to_a_command_that_has_exited_is_invalid() {
 fn a_write_to_a_stalled_daemon_fails() {
     with("POST /v1/files", Fault::NoRead, async |client| {
         let mut push = client.push("/a", &FileOptions::default()).await.unwrap();
-        let error = push.write(vec![0; 8 << 20]).await.unwrap_err();
+        let error = loop {
+            if let Err(error) = push.write(&[0; 65536]).await {
+                break error;
+            }
+        };
         assert!(matches!(error, Error::Silent { .. }), "{error:?}");
-        let error = push.finish().await.unwrap_err();
-        assert!(matches!(error, Error::Invalid(_)), "{error:?}");
+        assert_eq!(push.write(b"more").await, Err(error.clone()));
+        assert_eq!(push.finish().await, Err(error));
+    });
+}
+
+#[test]
+fn a_writer_that_waits_for_its_caller_is_not_silent() {
+    with("GET /nothing", Fault::None, async |client| {
+        let mut push = client.push("/a", &FileOptions::default()).await.unwrap();
+        for _ in 0..2 {
+            tokio::time::sleep(SILENCE * 3).await;
+            assert_eq!(push.write(b"some").await, Ok(4));
+            std::thread::sleep(SILENCE * 3);
+        }
+        assert_eq!(push.finish().await, Ok(()));
     });
 }
 
@@ -175,7 +215,7 @@ fn headers_and_results_of_a_file_are_limited() {
         };
         with_script(script, async |client| {
             let read = async {
-                let mut pull = client.pull("/a").await?;
+                let pull = client.pull("/a").await?;
                 while !pull.read(65536).await?.is_empty() {}
                 Ok(())
             };

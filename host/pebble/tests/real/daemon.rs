@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use charmhost_pebble::{Client, Error};
+use charmhost_pebble::{Budget, Client, Error};
 use tempfile::TempDir;
 
 /// A running daemon. All of its files are in its directory.
@@ -94,6 +96,41 @@ pub fn with<T>(test: impl AsyncFnOnce(&mut Daemon, Client) -> T) -> T {
         let client = daemon.client();
         test(&mut daemon, client).await
     })
+}
+
+/// A budget of so many bytes.
+pub struct Limit {
+    limit: usize,
+    held: AtomicUsize,
+}
+
+impl Limit {
+    pub fn of(limit: usize) -> Arc<Self> {
+        let held = AtomicUsize::new(0);
+        Arc::new(Limit { limit, held })
+    }
+
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+impl Budget for Limit {
+    fn hold(&self, bytes: usize) -> Result<(), String> {
+        if self.held() + bytes > self.limit {
+            return Err("the limit of the test".to_owned());
+        }
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+pub fn no_limit() -> Arc<dyn Budget> {
+    Limit::of(usize::MAX / 2)
 }
 
 /// The status and the message of an error response.

@@ -1,8 +1,9 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use charmhost_pebble::{Client, Collected, Error, Exec, Process};
+use charmhost_pebble::{Budget, Client, Collected, Error, Exec, Process};
 
-use crate::daemon::{error_response, with};
+use crate::daemon::{Limit, error_response, no_limit, with};
 
 fn sh(script: &str) -> Exec {
     Exec {
@@ -11,12 +12,19 @@ fn sh(script: &str) -> Exec {
     }
 }
 
+async fn write_all(process: &Process, mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        bytes = &bytes[process.write_stdin(bytes).await?..];
+    }
+    Ok(())
+}
+
 async fn start(client: &Client, script: &str) -> Process {
     client.exec(&sh(script)).await.unwrap()
 }
 
 async fn collect(client: &Client, exec: &Exec) -> Result<Collected, Error> {
-    client.exec(exec).await?.collect(1 << 30).await
+    client.exec(exec).await?.collect(1 << 30, &no_limit()).await
 }
 
 #[test]
@@ -62,13 +70,13 @@ fn environment_directory_and_user_are_set() {
 }
 
 #[test]
-fn input_is_streamed_and_unread_input_is_dropped() {
+fn input_is_streamed_until_the_command_ends() {
     with(async |_, client| {
         let mut process = start(&client, "wc -c").await;
         for _ in 0..100 {
-            process.write_input(vec![b'x'; 65536]).await.unwrap();
+            write_all(&process, &[b'x'; 65536]).await.unwrap();
         }
-        let left = process.collect(100).await.unwrap();
+        let left = process.collect(100, &no_limit()).await.unwrap();
         assert_eq!(left.stdout.trim_ascii(), b"6553600");
         let exec = Exec {
             input: Some(vec![b'x'; 3_000_000].into()),
@@ -77,10 +85,13 @@ fn input_is_streamed_and_unread_input_is_dropped() {
         let left = collect(&client, &exec).await.unwrap();
         assert_eq!(left.stdout.len(), 3_000_000);
         let mut process = start(&client, "exec true").await;
-        for _ in 0..800 {
-            process.write_input(vec![b'x'; 65536]).await.unwrap();
-        }
-        assert_eq!(process.wait().await.unwrap(), 0);
+        let error = loop {
+            if let Err(error) = process.write_stdin(&[b'x'; 65536]).await {
+                break error;
+            }
+        };
+        assert!(matches!(error, Error::Closed(_)), "{error:?}");
+        assert_eq!(process.wait().await, Ok(0));
     });
 }
 
@@ -89,7 +100,11 @@ fn unread_output_does_not_block_the_exit() {
     with(async |_, client| {
         let much = "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; exit 5";
         assert_eq!(start(&client, much).await.wait().await.unwrap(), 5);
-        let left = start(&client, much).await.collect(1000).await.unwrap();
+        let left = start(&client, much)
+            .await
+            .collect(1000, &no_limit())
+            .await
+            .unwrap();
         assert_eq!(
             (
                 left.code,
@@ -103,17 +118,40 @@ fn unread_output_does_not_block_the_exit() {
 }
 
 #[test]
+fn output_that_is_collected_counts_against_the_budget() {
+    with(async |_, client| {
+        let printed = "head -c 500000 /dev/zero; head -c 500000 /dev/zero >&2";
+        let budget = Limit::of(800_000);
+        let mut process = start(&client, printed).await;
+        let error = process
+            .collect(1 << 20, &(budget.clone() as Arc<dyn Budget>))
+            .await
+            .unwrap_err();
+        assert_eq!(error, Error::Memory("the limit of the test".to_owned()));
+        assert_eq!(budget.held(), 0);
+        let left = start(&client, printed)
+            .await
+            .collect(300_000, &(budget.clone() as Arc<dyn Budget>))
+            .await;
+        assert_eq!(left.unwrap().stdout.len(), 300_000);
+        assert_eq!(budget.held(), 0);
+    });
+}
+
+#[test]
 fn input_and_output_alternate() {
     with(async |_, client| {
         let mut process = start(&client, "while read line; do echo \"got $line\"; done").await;
         for word in ["one", "two"] {
-            process.write_input(format!("{word}\n")).await.unwrap();
-            let answer = process.read_output(100).await.unwrap();
+            write_all(&process, format!("{word}\n").as_bytes())
+                .await
+                .unwrap();
+            let answer = process.read_stdout(100).await.unwrap();
             assert_eq!(answer, format!("got {word}\n"));
         }
-        process.close_input();
-        assert!(process.read_output(100).await.unwrap().is_empty());
-        assert!(process.read_error_output(100).await.unwrap().is_empty());
+        process.close_stdin().unwrap();
+        assert!(process.read_stdout(100).await.unwrap().is_empty());
+        assert!(process.read_stderr(100).await.unwrap().is_empty());
         assert_eq!(process.wait().await.unwrap(), 0);
     });
 }
@@ -126,7 +164,7 @@ fn signals_arrive() {
             "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done",
         )
         .await;
-        assert_eq!(process.read_output(100).await.unwrap(), "ready\n");
+        assert_eq!(process.read_stdout(100).await.unwrap(), "ready\n");
         process.send_signal("SIGTERM").await.unwrap();
         assert_eq!(process.wait().await.unwrap(), 42);
     });
@@ -160,12 +198,12 @@ fn a_command_is_killed_after_its_timeout() {
 fn a_command_is_killed_when_its_handle_is_dropped() {
     with(async |daemon, client| {
         let file = daemon.path("pid");
-        let mut process = start(
+        let process = start(
             &client,
             &format!("echo $$ > {file}; echo ready; exec sleep 60"),
         )
         .await;
-        process.read_output(100).await.unwrap();
+        process.read_stdout(100).await.unwrap();
         let pid = std::fs::read_to_string(&file).unwrap();
         drop(process);
         let proc = format!("/proc/{}/stat", pid.trim());
@@ -212,10 +250,10 @@ fn commands_that_cannot_run_have_an_error() {
 #[test]
 fn incomplete_output_is_an_error() {
     with(async |daemon, client| {
-        let mut process = start(&client, "echo begun; exec sleep 60").await;
-        assert_eq!(process.read_output(100).await.unwrap(), "begun\n");
+        let process = start(&client, "echo begun; exec sleep 60").await;
+        assert_eq!(process.read_stdout(100).await.unwrap(), "begun\n");
         daemon.stop();
-        let error = process.read_output(100).await.unwrap_err();
+        let error = process.read_stdout(100).await.unwrap_err();
         assert!(matches!(error, Error::NotReady { .. }), "{error:?}");
     });
 }

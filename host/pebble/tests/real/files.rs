@@ -1,19 +1,26 @@
 use std::time::UNIX_EPOCH;
 
-use charmhost_pebble::{Client, Error, FileKind, FileOptions, PathProblem};
+use charmhost_pebble::{Client, Error, FileKind, FileOptions, PathProblem, Push};
 
 use crate::daemon::with;
+
+async fn write_all(push: &Push, mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        bytes = &bytes[push.write(bytes).await?..];
+    }
+    Ok(())
+}
 
 async fn push(client: &Client, path: &str, content: &[u8]) -> Result<(), Error> {
     let mut push = client.push(path, &FileOptions::default()).await?;
     for piece in content.chunks(1000) {
-        push.write(piece.to_vec()).await?;
+        write_all(&push, piece).await?;
     }
     push.finish().await
 }
 
 async fn pull(client: &Client, path: &str) -> Result<Vec<u8>, Error> {
-    let mut pull = client.pull(path).await?;
+    let pull = client.pull(path).await?;
     let mut all = Vec::new();
     loop {
         let piece = pull.read(777).await?;
@@ -66,8 +73,11 @@ fn options_are_applied() {
             ..FileOptions::default()
         };
         let mut push = client.push(&path, &options).await.unwrap();
-        push.write(&b"x"[..]).await.unwrap();
+        write_all(&push, b"x").await.unwrap();
         push.finish().await.unwrap();
+        for closed in [push.finish().await, push.write(b"y").await.map(drop)] {
+            assert!(matches!(closed, Err(Error::Closed(_))), "{closed:?}");
+        }
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let options = FileOptions {
@@ -93,10 +103,8 @@ fn errors_of_paths_have_their_problem() {
             problem(pull(&client, &daemon.path("")).await),
             PathProblem::Generic
         );
-        assert_eq!(
-            problem(push(&client, "relative", b"").await),
-            PathProblem::Generic
-        );
+        let relative = push(&client, "relative", b"").await;
+        assert!(matches!(relative, Err(Error::Invalid(_))), "{relative:?}");
         assert_eq!(
             problem(push(&client, &daemon.path("no/dir"), b"x").await),
             PathProblem::NotFound
@@ -124,8 +132,8 @@ fn an_aborted_write_leaves_the_old_file() {
     with(async |daemon, client| {
         let path = daemon.path("file");
         push(&client, &path, b"old").await.unwrap();
-        let mut half = client.push(&path, &FileOptions::default()).await.unwrap();
-        half.write(vec![b'x'; 100_000]).await.unwrap();
+        let half = client.push(&path, &FileOptions::default()).await.unwrap();
+        write_all(&half, &[b'x'; 100_000]).await.unwrap();
         drop(half);
         client.system_info().await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -273,10 +281,10 @@ fn memory_does_not_grow_with_a_file() {
         let mut push = client.push(&path, &FileOptions::default()).await.unwrap();
         let piece = bytes::Bytes::from(vec![7_u8; 64 * 1024]);
         for _ in 0..4096 {
-            push.write(piece.clone()).await.unwrap();
+            write_all(&push, &piece).await.unwrap();
         }
         push.finish().await.unwrap();
-        let mut pull = client.pull(&path).await.unwrap();
+        let pull = client.pull(&path).await.unwrap();
         let mut size = 0;
         loop {
             let piece = pull.read(64 * 1024).await.unwrap();
