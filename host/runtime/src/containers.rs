@@ -5,8 +5,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use charmhost_juju::Metadata;
-use charmhost_pebble::{Client, Connect, Process, Pull, Push};
-use charmhost_sandbox::Reservation;
+use charmhost_pebble::{Client, Connect};
 
 /// Finds the Pebble of a container.
 pub trait PebbleConnector: Send {
@@ -42,27 +41,23 @@ impl Containers {
         if let Some(client) = self.clients.get_mut(name) {
             return Ok(client.get_or_insert_with(connect).clone());
         }
+        Err(self.unknown(name))
+    }
+
+    /// Connects to a container without a client. Errors as [`Containers::get`].
+    pub fn connector(&self, name: &str) -> Result<Arc<dyn Connect>, String> {
+        match self.clients.contains_key(name) {
+            true => Ok(self.pebble.connector(name)),
+            false => Err(self.unknown(name)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
         let names: Vec<&str> = self.clients.keys().map(String::as_str).collect();
         let known = match names.is_empty() {
             true => "none".to_owned(),
             false => names.join(", "),
         };
-        Err(format!(
-            "there is no container {name:?}: the charm has {known}"
-        ))
+        format!("there is no container {name:?}: the charm has {known}")
     }
 }
-
-/// A file that a guest reads, and the memory reserved for it.
-pub struct PullHandle {
-    pub(crate) pull: Pull,
-    pub(crate) _reserved: Reservation,
-}
-
-/// A file that a guest writes, and the memory reserved for it; none once it is
-/// closed.
-pub struct PushHandle(pub(crate) Option<(Push, Reservation)>);
-
-/// A command of a guest, and the memory reserved for it; none once it has been
-/// waited for.
-pub struct ProcessHandle(pub(crate) Option<(Process, Reservation)>);

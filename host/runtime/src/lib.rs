@@ -16,6 +16,7 @@ mod guest_tools;
 mod session;
 mod settings;
 mod state;
+mod streams;
 mod wit;
 mod world;
 

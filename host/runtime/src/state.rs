@@ -7,6 +7,7 @@ use std::sync::Arc;
 use charmhost_framework::{Effects, Framework};
 use charmhost_hook_tools::{Policy, ToolError};
 use charmhost_juju::{Environment, Level, Metadata, Model, Scope, StatusValue, Stderr};
+use charmhost_pebble::Budget;
 use charmhost_sandbox::{
     FilesView, HostMemory, HostMemoryExceeded, LateRoots, Limiter, Limits, NetworkView, Sandbox,
     SandboxView,
@@ -17,6 +18,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::containers::Containers;
 use crate::failure::Reported;
+use crate::streams::ConnectionBudget;
 
 /// Memory that an entry of the host's lists takes beside its texts, in bytes.
 pub(crate) const ENTRY: usize = 128;
@@ -29,6 +31,8 @@ pub(crate) struct State {
     pub sandbox: Sandbox,
     /// Memory that the host holds for the guest.
     pub memory: HostMemory,
+    /// The part of it that Pebble has sent over connections of the guest.
+    pub connections: Arc<dyn Budget>,
     /// Sizes in bytes of snapshots to be saved, by path.
     snapshots: HashMap<String, usize>,
     /// Sizes in bytes of emitted events that are not settled, by delivery.
@@ -80,8 +84,10 @@ impl State {
     pub fn new(charm: CharmState, limits: Limits, memory: HostMemory, sandbox: Sandbox) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles());
+        let connections = ConnectionBudget::new(&memory, &limits);
         State {
             charm,
+            connections: Arc::new(connections),
             limiter: Limiter::new(limits),
             table,
             sandbox,

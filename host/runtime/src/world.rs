@@ -20,7 +20,7 @@ const PACKAGES: &str = "charmhost:";
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
 /// Interfaces of a charm's world, sorted.
-pub const OFFERED: [&str; 20] = [
+pub const OFFERED: [&str; 22] = [
     "charmhost:actions/actions@0.2.0",
     "charmhost:config/config@0.2.0",
     "charmhost:context/context@0.2.0",
@@ -31,8 +31,10 @@ pub const OFFERED: [&str; 20] = [
     "charmhost:metadata/metadata@0.2.0",
     "charmhost:model/model@0.2.0",
     "charmhost:network-bindings/network-bindings@0.2.0",
+    "charmhost:pebble-socket/pebble-socket@0.2.0",
     "charmhost:pebble/pebble@0.2.0",
     "charmhost:ports/ports@0.2.0",
+    "charmhost:readiness/readiness@0.2.0",
     "charmhost:relations/relations@0.2.0",
     "charmhost:resources/resources@0.2.0",
     "charmhost:secrets/secrets@0.2.0",

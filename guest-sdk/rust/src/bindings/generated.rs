@@ -6379,6 +6379,7 @@ pub mod charmhost {
       pub type PebbleError = super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError;
       pub type ChangeInfo = super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo;
       pub type PathFailure = super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure;
+      pub type Pollable = super::super::super::charmhost::readiness::readiness::Pollable;
       /// What Pebble says about itself.
       #[derive(Clone)]
       pub struct SystemInfo {
@@ -6722,6 +6723,20 @@ pub mod charmhost {
           f.debug_struct("PulledFile").field("path", &self.path).field("content", &self.content).finish()
         }
       }
+      /// The size of a terminal.
+      #[repr(C)]
+      #[derive(Clone, Copy)]
+      pub struct TerminalSize {
+        /// Columns; 0 for Pebble's default.
+        pub width: u16,
+        /// Rows; 0 for Pebble's default.
+        pub height: u16,
+      }
+      impl ::core::fmt::Debug for TerminalSize {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("TerminalSize").field("width", &self.width).field("height", &self.height).finish()
+        }
+      }
       /// How a command is run.
       #[derive(Clone)]
       pub struct ExecOptions {
@@ -6747,12 +6762,59 @@ pub mod charmhost {
         /// All of its standard input. Without it the stream is open for
         /// `process.write-stdin`.
         pub stdin: ::core::option::Option<_rt::Vec::<u8>>,
+        /// Runs the command on a terminal of this size, which is its standard input and
+        /// combines its output streams.
+        pub terminal: ::core::option::Option<TerminalSize>,
       }
       impl ::core::fmt::Debug for ExecOptions {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-          f.debug_struct("ExecOptions").field("service-context", &self.service_context).field("environment", &self.environment).field("working-dir", &self.working_dir).field("timeout", &self.timeout).field("user-id", &self.user_id).field("user", &self.user).field("group-id", &self.group_id).field("group", &self.group).field("combine-stderr", &self.combine_stderr).field("stdin", &self.stdin).finish()
+          f.debug_struct("ExecOptions").field("service-context", &self.service_context).field("environment", &self.environment).field("working-dir", &self.working_dir).field("timeout", &self.timeout).field("user-id", &self.user_id).field("user", &self.user).field("group-id", &self.group_id).field("group", &self.group).field("combine-stderr", &self.combine_stderr).field("stdin", &self.stdin).field("terminal", &self.terminal).finish()
         }
       }
+      /// A standard stream of a command.
+      #[repr(u8)]
+      #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+      pub enum StandardStream {
+        /// Its standard input.
+        Stdin,
+        /// Its standard output.
+        Stdout,
+        /// Its standard error.
+        Stderr,
+      }
+      impl ::core::fmt::Debug for StandardStream {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          match self {
+            StandardStream::Stdin => {
+              f.debug_tuple("StandardStream::Stdin").finish()
+            }
+            StandardStream::Stdout => {
+              f.debug_tuple("StandardStream::Stdout").finish()
+            }
+            StandardStream::Stderr => {
+              f.debug_tuple("StandardStream::Stderr").finish()
+            }
+          }
+        }
+      }
+
+      impl StandardStream{
+        #[doc(hidden)]
+        pub unsafe fn _lift(val: u8) -> StandardStream{
+          if !cfg!(debug_assertions) {
+            return unsafe { ::core::mem::transmute(val) };
+          }
+
+          match val {
+            0 => StandardStream::Stdin,
+            1 => StandardStream::Stdout,
+            2 => StandardStream::Stderr,
+
+            _ => panic!("invalid enum discriminant"),
+          }
+        }
+      }
+
       /// What a command left.
       #[derive(Clone)]
       pub struct CommandOutput {
@@ -6770,6 +6832,21 @@ pub mod charmhost {
       impl ::core::fmt::Debug for CommandOutput {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
           f.debug_struct("CommandOutput").field("exit-code", &self.exit_code).field("stdout", &self.stdout).field("stderr", &self.stderr).field("stdout-truncated", &self.stdout_truncated).field("stderr-truncated", &self.stderr_truncated).finish()
+        }
+      }
+      /// A line that a service printed.
+      #[derive(Clone)]
+      pub struct LogEntry {
+        /// When: seconds since 1970-01-01 UTC.
+        pub time: f64,
+        /// The service.
+        pub service: _rt::String,
+        /// The line without its end.
+        pub message: _rt::String,
+      }
+      impl ::core::fmt::Debug for LogEntry {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("LogEntry").field("time", &self.time).field("service", &self.service).field("message", &self.message).finish()
         }
       }
       /// Which changes are listed.
@@ -7037,7 +7114,9 @@ pub mod charmhost {
       /// A command that runs in a container. Drop it before it has ended to kill it.
       ///
       /// A stream that is not read fills up, and then the command waits: poll its
-      /// streams (`readiness.poll`), or use `wait-output`.
+      /// streams (`readiness.poll`), or use `wait-output`. A command with a `timeout`
+      /// is given up one second after it, even if another process still holds its
+      /// streams open: every call and source then ends with `timeout`.
 
       #[derive(Debug)]
       #[repr(transparent)]
@@ -7083,11 +7162,105 @@ pub mod charmhost {
         }
       }
       
+      /// Lines of services, as they come.
+
+      #[derive(Debug)]
+      #[repr(transparent)]
+      pub struct LogReader{
+        handle: _rt::Resource<LogReader>,
+      }
+
+      impl LogReader{
+        #[doc(hidden)]
+        pub unsafe fn from_handle(handle: u32) -> Self {
+          Self {
+            handle: unsafe { _rt::Resource::from_handle(handle) },
+          }
+        }
+
+        #[doc(hidden)]
+        pub fn take_handle(&self) -> u32 {
+          _rt::Resource::take_handle(&self.handle)
+        }
+
+        #[doc(hidden)]
+        pub fn handle(&self) -> u32 {
+          _rt::Resource::handle(&self.handle)
+        }
+      }
+      
+
+      unsafe impl _rt::WasmResource for LogReader{
+        #[inline]
+        unsafe fn drop(_handle: u32) {
+          
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "[resource-drop]log-reader"]
+            fn drop(_: i32, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
+          
+          unsafe { drop(_handle as i32); }
+        }
+      }
+      
+      /// Notices, as they occur.
+
+      #[derive(Debug)]
+      #[repr(transparent)]
+      pub struct NoticeReader{
+        handle: _rt::Resource<NoticeReader>,
+      }
+
+      impl NoticeReader{
+        #[doc(hidden)]
+        pub unsafe fn from_handle(handle: u32) -> Self {
+          Self {
+            handle: unsafe { _rt::Resource::from_handle(handle) },
+          }
+        }
+
+        #[doc(hidden)]
+        pub fn take_handle(&self) -> u32 {
+          _rt::Resource::take_handle(&self.handle)
+        }
+
+        #[doc(hidden)]
+        pub fn handle(&self) -> u32 {
+          _rt::Resource::handle(&self.handle)
+        }
+      }
+      
+
+      unsafe impl _rt::WasmResource for NoticeReader{
+        #[inline]
+        unsafe fn drop(_handle: u32) {
+          
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "[resource-drop]notice-reader"]
+            fn drop(_: i32, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
+          
+          unsafe { drop(_handle as i32); }
+        }
+      }
+      
       impl FileReader {
         #[allow(unused_unsafe, clippy::all)]
-        /// Returns the next chunk of at most `max` bytes; an empty one at the end.
+        /// Returns what is there, at most `max` bytes; none at the end. Waits until
+        /// there is some.
         ///
-        /// Errors: `path` if the file cannot be read to its end.
+        /// Errors: `path` if the file cannot be read to its end; `invalid-input` if
+        /// `max` is 0.
         #[allow(async_fn_in_trait)]
         pub fn read(&self,max: u32,) -> ::core::result::Result<_rt::Vec::<u8>,PebbleError>{
           unsafe {
@@ -7445,12 +7618,34 @@ pub mod charmhost {
           }
         }
       }
+      impl FileReader {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns a source that is ready when `read` would not block.
+        #[allow(async_fn_in_trait)]
+        pub fn subscribe(&self,) -> Pollable{
+          unsafe {
+
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]file-reader.subscribe"]
+              fn wit_import0(_: i32, ) -> i32;
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import0(_: i32, ) -> i32 { crate::bindings::no_host() }
+            let ret = wit_import0((self).handle() as i32);
+            super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
+          }
+        }
+      }
       impl FileWriter {
         #[allow(unused_unsafe, clippy::all)]
         /// Writes as much as can be taken now, at least one byte, and returns how
         /// much. Waits until something can be taken.
         ///
-        /// Errors: `path` if the file cannot be written.
+        /// Errors: `path` if the file cannot be written; `other` with code `closed` if
+        /// it was closed before.
         #[allow(async_fn_in_trait)]
         pub fn write(&self,chunk: &[u8],) -> ::core::result::Result<u32,PebbleError>{
           unsafe {
@@ -8163,6 +8358,27 @@ pub mod charmhost {
               _ => _rt::invalid_enum_discriminant(),
             };
             result102
+          }
+        }
+      }
+      impl FileWriter {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns a source that is ready when `write` would not block.
+        #[allow(async_fn_in_trait)]
+        pub fn subscribe(&self,) -> Pollable{
+          unsafe {
+
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]file-writer.subscribe"]
+              fn wit_import0(_: i32, ) -> i32;
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import0(_: i32, ) -> i32 { crate::bindings::no_host() }
+            let ret = wit_import0((self).handle() as i32);
+            super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
           }
         }
       }
@@ -8920,10 +9136,11 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Returns the next chunk of its standard output of at most `max` bytes; an
-        /// empty one at the end.
+        /// Returns the standard output that is there, at most `max` bytes; none at the
+        /// end. Waits until there is some.
         ///
-        /// Errors: none but the common ones.
+        /// Errors: `timeout` if it ran longer than its `timeout`; `invalid-input` if
+        /// `max` is 0.
         #[allow(async_fn_in_trait)]
         pub fn read_stdout(&self,max: u32,) -> ::core::result::Result<_rt::Vec::<u8>,PebbleError>{
           unsafe {
@@ -9283,10 +9500,10 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Returns the next chunk of its standard error; an empty one at the end, and
-        /// if that is combined with its standard output.
+        /// Returns the standard error that is there, at most `max` bytes; none at the
+        /// end, and if it is combined with its standard output.
         ///
-        /// Errors: none but the common ones.
+        /// Errors: those of `read-stdout`.
         #[allow(async_fn_in_trait)]
         pub fn read_stderr(&self,max: u32,) -> ::core::result::Result<_rt::Vec::<u8>,PebbleError>{
           unsafe {
@@ -9646,7 +9863,7 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Sends it a signal, for example `SIGTERM`.
+        /// Sends it a signal, for example `SIGTERM`. Pebble ignores unknown names.
         ///
         /// Errors: `other` with code `closed` if it has ended.
         #[allow(async_fn_in_trait)]
@@ -10005,9 +10222,390 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Waits until it ends and returns its exit code: 128 and the signal's number
-        /// if it was killed. Its remaining output is discarded. Without a `timeout`
-        /// among its options it waits as long as the command runs.
+        /// Sets the size of its terminal.
+        ///
+        /// Errors: `invalid-input` if it has no terminal; `other` with code `closed`
+        /// if it has ended.
+        #[allow(async_fn_in_trait)]
+        pub fn resize(&self,size: TerminalSize,) -> ::core::result::Result<(),PebbleError>{
+          unsafe {
+
+            #[repr(align(8))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 40+16*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+16*::core::mem::size_of::<*const u8>()]);
+            let TerminalSize{ width:width0, height:height0, } = size;
+            let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]process.resize"]
+              fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import2((self).handle() as i32, _rt::as_i32(width0), _rt::as_i32(height0), ptr1);
+            let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+            let result103 = match l3 {
+              0 => {
+                let e = ();
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l4 = i32::from(*ptr1.add(8).cast::<u8>());
+                  use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V102;
+                  let v102 = match l4 {
+                    0 => {
+                      let e102 = {
+                        let l5 = *ptr1.add(16).cast::<*mut u8>();
+                        let l6 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len7 = l6;
+                        let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+
+                        _rt::string_lift(bytes7)
+                      };
+                      V102::UnknownContainer(e102)
+                    }
+                    1 => {
+                      let e102 = {
+                        let l8 = *ptr1.add(16).cast::<*mut u8>();
+                        let l9 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len10 = l9;
+                        let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                        _rt::string_lift(bytes10)
+                      };
+                      V102::NotReady(e102)
+                    }
+                    2 => {
+                      let e102 = {
+                        let l11 = i32::from(*ptr1.add(16).cast::<u16>());
+                        let l12 = i32::from(*ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l16 = *ptr1.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l17 = *ptr1.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len18 = l17;
+                        let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
+                          status: l11 as u16,
+                          kind: match l12 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l13 = *ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l14 = *ptr1.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len15 = l14;
+                                let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                                _rt::string_lift(bytes15)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          message: _rt::string_lift(bytes18),
+                        }
+                      };
+                      V102::Api(e102)
+                    }
+                    3 => {
+                      let e102 = {
+                        let l19 = i32::from(*ptr1.add(16).cast::<u8>());
+                        let l20 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l21 = *ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
+                          kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l19 as u8),
+                          message: _rt::string_lift(bytes22),
+                        }
+                      };
+                      V102::Path(e102)
+                    }
+                    4 => {
+                      let e102 = {
+                        let l23 = *ptr1.add(16).cast::<*mut u8>();
+                        let l24 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+                        let l26 = *ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l27 = *ptr1.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len28 = l27;
+                        let bytes28 = _rt::Vec::from_raw_parts(l26.cast(), len28, len28);
+                        let l29 = *ptr1.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr1.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len31 = l30;
+                        let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+                        let l32 = *ptr1.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l33 = *ptr1.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len34 = l33;
+                        let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+                        let l35 = i32::from(*ptr1.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l36 = i32::from(*ptr1.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l40 = *ptr1.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                        let l41 = i32::from(*ptr1.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l43 = *ptr1.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l44 = *ptr1.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base73 = l43;
+                        let len73 = l44;
+                        let mut result73 = _rt::Vec::with_capacity(len73);
+                        for i in 0..len73 {
+                          let base = base73.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                          let e73 = {
+                            let l45 = *base.add(0).cast::<*mut u8>();
+                            let l46 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len47 = l46;
+                            let bytes47 = _rt::Vec::from_raw_parts(l45.cast(), len47, len47);
+                            let l48 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l49 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len50 = l49;
+                            let bytes50 = _rt::Vec::from_raw_parts(l48.cast(), len50, len50);
+                            let l51 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l52 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len53 = l52;
+                            let bytes53 = _rt::Vec::from_raw_parts(l51.cast(), len53, len53);
+                            let l54 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l55 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len56 = l55;
+                            let bytes56 = _rt::Vec::from_raw_parts(l54.cast(), len56, len56);
+                            let l57 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l58 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let base62 = l57;
+                            let len62 = l58;
+                            let mut result62 = _rt::Vec::with_capacity(len62);
+                            for i in 0..len62 {
+                              let base = base62.add(i * (2*::core::mem::size_of::<*const u8>()));
+                              let e62 = {
+                                let l59 = *base.add(0).cast::<*mut u8>();
+                                let l60 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len61 = l60;
+                                let bytes61 = _rt::Vec::from_raw_parts(l59.cast(), len61, len61);
+
+                                _rt::string_lift(bytes61)
+                              };
+                              result62.push(e62);
+                            }
+                            _rt::cabi_dealloc(base62, len62 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                            let l63 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l64 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len65 = l64;
+                            let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
+                            let l66 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l67 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l68 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                            let l69 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                            let l71 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                            super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
+                              id: _rt::string_lift(bytes47),
+                              kind: _rt::string_lift(bytes50),
+                              summary: _rt::string_lift(bytes53),
+                              status: _rt::string_lift(bytes56),
+                              log: result62,
+                              progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
+                                label: _rt::string_lift(bytes65),
+                                done: l66 as u32,
+                                total: l67 as u32,
+                              },
+                              spawn_time: l68,
+                              ready_time: match l69 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l70 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                    l70
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                              exit_code: match l71 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l72 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                    l72
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                            }
+                          };
+                          result73.push(e73);
+                        }
+                        _rt::cabi_dealloc(base73, len73 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                        let l74 = *ptr1.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l75 = *ptr1.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len76 = l75;
+                        let bytes76 = _rt::Vec::from_raw_parts(l74.cast(), len76, len76);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
+                          id: _rt::string_lift(bytes25),
+                          kind: _rt::string_lift(bytes28),
+                          summary: _rt::string_lift(bytes31),
+                          status: _rt::string_lift(bytes34),
+                          ready: _rt::bool_lift(l35 as u8),
+                          err: match l36 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l37 = *ptr1.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l38 = *ptr1.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len39 = l38;
+                                let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
+
+                                _rt::string_lift(bytes39)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          spawn_time: l40,
+                          ready_time: match l41 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l42 = *ptr1.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                l42
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          tasks: result73,
+                          data: _rt::string_lift(bytes76),
+                        }
+                      };
+                      V102::Change(e102)
+                    }
+                    5 => {
+                      let e102 = {
+                        let l77 = *ptr1.add(16).cast::<*mut u8>();
+                        let l78 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len79 = l78;
+                        let bytes79 = _rt::Vec::from_raw_parts(l77.cast(), len79, len79);
+                        let l80 = i32::from(*ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
+                          message: _rt::string_lift(bytes79),
+                          change_id: match l80 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l81 = *ptr1.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l82 = *ptr1.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len83 = l82;
+                                let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
+
+                                _rt::string_lift(bytes83)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V102::Timeout(e102)
+                    }
+                    6 => {
+                      let e102 = {
+                        let l84 = *ptr1.add(16).cast::<*mut u8>();
+                        let l85 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len86 = l85;
+                        let bytes86 = _rt::Vec::from_raw_parts(l84.cast(), len86, len86);
+
+                        _rt::string_lift(bytes86)
+                      };
+                      V102::InvalidInput(e102)
+                    }
+                    7 => {
+                      let e102 = {
+                        let l87 = *ptr1.add(16).cast::<*mut u8>();
+                        let l88 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len89 = l88;
+                        let bytes89 = _rt::Vec::from_raw_parts(l87.cast(), len89, len89);
+                        let l90 = *ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l91 = *ptr1.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len92 = l91;
+                        let bytes92 = _rt::Vec::from_raw_parts(l90.cast(), len92, len92);
+                        let l93 = *ptr1.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l94 = *ptr1.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len95 = l94;
+                        let bytes95 = _rt::Vec::from_raw_parts(l93.cast(), len95, len95);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
+                          message: _rt::string_lift(bytes89),
+                          needed: _rt::string_lift(bytes92),
+                          found: _rt::string_lift(bytes95),
+                        }
+                      };
+                      V102::Unsupported(e102)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 8, "invalid enum discriminant");
+                      let e102 = {
+                        let l96 = *ptr1.add(16).cast::<*mut u8>();
+                        let l97 = *ptr1.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len98 = l97;
+                        let bytes98 = _rt::Vec::from_raw_parts(l96.cast(), len98, len98);
+                        let l99 = *ptr1.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l100 = *ptr1.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len101 = l100;
+                        let bytes101 = _rt::Vec::from_raw_parts(l99.cast(), len101, len101);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes98),
+                          message: _rt::string_lift(bytes101),
+                        }
+                      };
+                      V102::Other(e102)
+                    }
+                  };
+
+                  v102
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result103
+          }
+        }
+      }
+      impl Process {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns a source that is ready when the call for this stream would not
+        /// block.
+        #[allow(async_fn_in_trait)]
+        pub fn subscribe(&self,stream: StandardStream,) -> Pollable{
+          unsafe {
+
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]process.subscribe"]
+              fn wit_import0(_: i32, _: i32, ) -> i32;
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import0(_: i32, _: i32, ) -> i32 { crate::bindings::no_host() }
+            let ret = wit_import0((self).handle() as i32, stream.clone() as i32);
+            super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
+          }
+        }
+      }
+      impl Process {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Ends its standard input, waits until it ends and returns its exit code: 128
+        /// and the signal's number if it was killed. Its remaining output is discarded.
+        /// Without a `timeout` among its options it waits as long as the command runs.
+        /// A further call returns the same.
         ///
         /// Errors: `timeout` if it ran longer than its `timeout`; `change` if it could
         /// not be run at all.
@@ -10368,8 +10966,8 @@ pub mod charmhost {
       }
       impl Process {
         #[allow(unused_unsafe, clippy::all)]
-        /// Reads its output streams to their end and waits until it ends. Returns up
-        /// to `max` bytes of each stream.
+        /// Ends its standard input, reads its output streams to their end and waits
+        /// until it ends. Returns up to `max` bytes of each stream.
         ///
         /// Errors: those of `wait`; `other` with code `host-memory`.
         #[allow(async_fn_in_trait)]
@@ -10738,6 +11336,895 @@ pub mod charmhost {
               _ => _rt::invalid_enum_discriminant(),
             };
             result111
+          }
+        }
+      }
+      impl LogReader {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns up to `max` lines, as soon as there are any; none at the end.
+        ///
+        /// Errors: `invalid-input` if `max` is 0.
+        #[allow(async_fn_in_trait)]
+        pub fn read(&self,max: u32,) -> ::core::result::Result<_rt::Vec::<LogEntry>,PebbleError>{
+          unsafe {
+
+            #[repr(align(8))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 40+16*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+16*::core::mem::size_of::<*const u8>()]);
+            let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]log-reader.read"]
+              fn wit_import1(_: i32, _: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import1((self).handle() as i32, _rt::as_i32(&max), ptr0);
+            let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+            let result112 = match l2 {
+              0 => {
+                let e = {
+                  let l3 = *ptr0.add(8).cast::<*mut u8>();
+                  let l4 = *ptr0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let base12 = l3;
+                  let len12 = l4;
+                  let mut result12 = _rt::Vec::with_capacity(len12);
+                  for i in 0..len12 {
+                    let base = base12.add(i * (8+4*::core::mem::size_of::<*const u8>()));
+                    let e12 = {
+                      let l5 = *base.add(0).cast::<f64>();
+                      let l6 = *base.add(8).cast::<*mut u8>();
+                      let l7 = *base.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len8 = l7;
+                      let bytes8 = _rt::Vec::from_raw_parts(l6.cast(), len8, len8);
+                      let l9 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l10 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len11 = l10;
+                      let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+
+                      LogEntry{
+                        time: l5,
+                        service: _rt::string_lift(bytes8),
+                        message: _rt::string_lift(bytes11),
+                      }
+                    };
+                    result12.push(e12);
+                  }
+                  _rt::cabi_dealloc(base12, len12 * (8+4*::core::mem::size_of::<*const u8>()), 8);
+
+                  result12
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l13 = i32::from(*ptr0.add(8).cast::<u8>());
+                  use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V111;
+                  let v111 = match l13 {
+                    0 => {
+                      let e111 = {
+                        let l14 = *ptr0.add(16).cast::<*mut u8>();
+                        let l15 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len16 = l15;
+                        let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                        _rt::string_lift(bytes16)
+                      };
+                      V111::UnknownContainer(e111)
+                    }
+                    1 => {
+                      let e111 = {
+                        let l17 = *ptr0.add(16).cast::<*mut u8>();
+                        let l18 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len19 = l18;
+                        let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                        _rt::string_lift(bytes19)
+                      };
+                      V111::NotReady(e111)
+                    }
+                    2 => {
+                      let e111 = {
+                        let l20 = i32::from(*ptr0.add(16).cast::<u16>());
+                        let l21 = i32::from(*ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l25 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l26 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len27 = l26;
+                        let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
+                          status: l20 as u16,
+                          kind: match l21 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l22 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l23 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len24 = l23;
+                                let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                                _rt::string_lift(bytes24)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          message: _rt::string_lift(bytes27),
+                        }
+                      };
+                      V111::Api(e111)
+                    }
+                    3 => {
+                      let e111 = {
+                        let l28 = i32::from(*ptr0.add(16).cast::<u8>());
+                        let l29 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l30 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len31 = l30;
+                        let bytes31 = _rt::Vec::from_raw_parts(l29.cast(), len31, len31);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
+                          kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l28 as u8),
+                          message: _rt::string_lift(bytes31),
+                        }
+                      };
+                      V111::Path(e111)
+                    }
+                    4 => {
+                      let e111 = {
+                        let l32 = *ptr0.add(16).cast::<*mut u8>();
+                        let l33 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len34 = l33;
+                        let bytes34 = _rt::Vec::from_raw_parts(l32.cast(), len34, len34);
+                        let l35 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l36 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len37 = l36;
+                        let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+                        let l38 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l39 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len40 = l39;
+                        let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+                        let l41 = *ptr0.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l42 = *ptr0.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len43 = l42;
+                        let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+                        let l44 = i32::from(*ptr0.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l45 = i32::from(*ptr0.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l49 = *ptr0.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                        let l50 = i32::from(*ptr0.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l52 = *ptr0.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l53 = *ptr0.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base82 = l52;
+                        let len82 = l53;
+                        let mut result82 = _rt::Vec::with_capacity(len82);
+                        for i in 0..len82 {
+                          let base = base82.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                          let e82 = {
+                            let l54 = *base.add(0).cast::<*mut u8>();
+                            let l55 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len56 = l55;
+                            let bytes56 = _rt::Vec::from_raw_parts(l54.cast(), len56, len56);
+                            let l57 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l58 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len59 = l58;
+                            let bytes59 = _rt::Vec::from_raw_parts(l57.cast(), len59, len59);
+                            let l60 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l61 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len62 = l61;
+                            let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
+                            let l63 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l64 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len65 = l64;
+                            let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
+                            let l66 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l67 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let base71 = l66;
+                            let len71 = l67;
+                            let mut result71 = _rt::Vec::with_capacity(len71);
+                            for i in 0..len71 {
+                              let base = base71.add(i * (2*::core::mem::size_of::<*const u8>()));
+                              let e71 = {
+                                let l68 = *base.add(0).cast::<*mut u8>();
+                                let l69 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len70 = l69;
+                                let bytes70 = _rt::Vec::from_raw_parts(l68.cast(), len70, len70);
+
+                                _rt::string_lift(bytes70)
+                              };
+                              result71.push(e71);
+                            }
+                            _rt::cabi_dealloc(base71, len71 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                            let l72 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l73 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len74 = l73;
+                            let bytes74 = _rt::Vec::from_raw_parts(l72.cast(), len74, len74);
+                            let l75 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l76 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l77 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                            let l78 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                            let l80 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                            super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
+                              id: _rt::string_lift(bytes56),
+                              kind: _rt::string_lift(bytes59),
+                              summary: _rt::string_lift(bytes62),
+                              status: _rt::string_lift(bytes65),
+                              log: result71,
+                              progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
+                                label: _rt::string_lift(bytes74),
+                                done: l75 as u32,
+                                total: l76 as u32,
+                              },
+                              spawn_time: l77,
+                              ready_time: match l78 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l79 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                    l79
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                              exit_code: match l80 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l81 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                    l81
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                            }
+                          };
+                          result82.push(e82);
+                        }
+                        _rt::cabi_dealloc(base82, len82 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                        let l83 = *ptr0.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l84 = *ptr0.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len85 = l84;
+                        let bytes85 = _rt::Vec::from_raw_parts(l83.cast(), len85, len85);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
+                          id: _rt::string_lift(bytes34),
+                          kind: _rt::string_lift(bytes37),
+                          summary: _rt::string_lift(bytes40),
+                          status: _rt::string_lift(bytes43),
+                          ready: _rt::bool_lift(l44 as u8),
+                          err: match l45 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l46 = *ptr0.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l47 = *ptr0.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len48 = l47;
+                                let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+
+                                _rt::string_lift(bytes48)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          spawn_time: l49,
+                          ready_time: match l50 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l51 = *ptr0.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                l51
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          tasks: result82,
+                          data: _rt::string_lift(bytes85),
+                        }
+                      };
+                      V111::Change(e111)
+                    }
+                    5 => {
+                      let e111 = {
+                        let l86 = *ptr0.add(16).cast::<*mut u8>();
+                        let l87 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len88 = l87;
+                        let bytes88 = _rt::Vec::from_raw_parts(l86.cast(), len88, len88);
+                        let l89 = i32::from(*ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
+                          message: _rt::string_lift(bytes88),
+                          change_id: match l89 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l90 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l91 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len92 = l91;
+                                let bytes92 = _rt::Vec::from_raw_parts(l90.cast(), len92, len92);
+
+                                _rt::string_lift(bytes92)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V111::Timeout(e111)
+                    }
+                    6 => {
+                      let e111 = {
+                        let l93 = *ptr0.add(16).cast::<*mut u8>();
+                        let l94 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len95 = l94;
+                        let bytes95 = _rt::Vec::from_raw_parts(l93.cast(), len95, len95);
+
+                        _rt::string_lift(bytes95)
+                      };
+                      V111::InvalidInput(e111)
+                    }
+                    7 => {
+                      let e111 = {
+                        let l96 = *ptr0.add(16).cast::<*mut u8>();
+                        let l97 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len98 = l97;
+                        let bytes98 = _rt::Vec::from_raw_parts(l96.cast(), len98, len98);
+                        let l99 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l100 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len101 = l100;
+                        let bytes101 = _rt::Vec::from_raw_parts(l99.cast(), len101, len101);
+                        let l102 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l103 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len104 = l103;
+                        let bytes104 = _rt::Vec::from_raw_parts(l102.cast(), len104, len104);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
+                          message: _rt::string_lift(bytes98),
+                          needed: _rt::string_lift(bytes101),
+                          found: _rt::string_lift(bytes104),
+                        }
+                      };
+                      V111::Unsupported(e111)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 8, "invalid enum discriminant");
+                      let e111 = {
+                        let l105 = *ptr0.add(16).cast::<*mut u8>();
+                        let l106 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len107 = l106;
+                        let bytes107 = _rt::Vec::from_raw_parts(l105.cast(), len107, len107);
+                        let l108 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l109 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len110 = l109;
+                        let bytes110 = _rt::Vec::from_raw_parts(l108.cast(), len110, len110);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes107),
+                          message: _rt::string_lift(bytes110),
+                        }
+                      };
+                      V111::Other(e111)
+                    }
+                  };
+
+                  v111
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result112
+          }
+        }
+      }
+      impl LogReader {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns a source that is ready when `read` would not block.
+        #[allow(async_fn_in_trait)]
+        pub fn subscribe(&self,) -> Pollable{
+          unsafe {
+
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]log-reader.subscribe"]
+              fn wit_import0(_: i32, ) -> i32;
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import0(_: i32, ) -> i32 { crate::bindings::no_host() }
+            let ret = wit_import0((self).handle() as i32);
+            super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
+          }
+        }
+      }
+      impl NoticeReader {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns the notices that occurred or repeated since the last call, at least
+        /// one, in the order of `last-repeated`. Waits until there is one. A notice
+        /// that repeats before the host sees it comes once.
+        ///
+        /// Errors: none but the common ones.
+        #[allow(async_fn_in_trait)]
+        pub fn read(&self,) -> ::core::result::Result<_rt::Vec::<NoticeInfo>,PebbleError>{
+          unsafe {
+
+            #[repr(align(8))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 40+16*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+16*::core::mem::size_of::<*const u8>()]);
+            let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]notice-reader.read"]
+              fn wit_import1(_: i32, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import1((self).handle() as i32, ptr0);
+            let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+            let result133 = match l2 {
+              0 => {
+                let e = {
+                  let l3 = *ptr0.add(8).cast::<*mut u8>();
+                  let l4 = *ptr0.add(8+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let base33 = l3;
+                  let len33 = l4;
+                  let mut result33 = _rt::Vec::with_capacity(len33);
+                  for i in 0..len33 {
+                    let base = base33.add(i * (72+8*::core::mem::size_of::<*const u8>()));
+                    let e33 = {
+                      let l5 = *base.add(0).cast::<*mut u8>();
+                      let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len7 = l6;
+                      let bytes7 = _rt::Vec::from_raw_parts(l5.cast(), len7, len7);
+                      let l8 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l10 = *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l11 = *base.add(8+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len12 = l11;
+                      let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+                      let l13 = *base.add(8+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l14 = *base.add(8+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len15 = l14;
+                      let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+                      let l16 = *base.add(8+6*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                      let l17 = *base.add(16+6*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                      let l18 = *base.add(24+6*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                      let l19 = *base.add(32+6*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                      let l20 = *base.add(32+7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l21 = *base.add(32+8*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let base28 = l20;
+                      let len28 = l21;
+                      let mut result28 = _rt::Vec::with_capacity(len28);
+                      for i in 0..len28 {
+                        let base = base28.add(i * (4*::core::mem::size_of::<*const u8>()));
+                        let e28 = {
+                          let l22 = *base.add(0).cast::<*mut u8>();
+                          let l23 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len24 = l23;
+                          let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+                          let l25 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l26 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len27 = l26;
+                          let bytes27 = _rt::Vec::from_raw_parts(l25.cast(), len27, len27);
+
+                          (_rt::string_lift(bytes24), _rt::string_lift(bytes27))
+                        };
+                        result28.push(e28);
+                      }
+                      _rt::cabi_dealloc(base28, len28 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                      let l29 = i32::from(*base.add(40+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l31 = i32::from(*base.add(56+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      NoticeInfo{
+                        id: _rt::string_lift(bytes7),
+                        user_id: match l8 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l9 = *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                              l9 as u32
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        kind: _rt::string_lift(bytes12),
+                        key: _rt::string_lift(bytes15),
+                        first_occurred: l16,
+                        last_occurred: l17,
+                        last_repeated: l18,
+                        occurrences: l19 as u32,
+                        last_data: result28,
+                        repeat_after: match l29 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l30 = *base.add(48+8*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                              l30
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        expire_after: match l31 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l32 = *base.add(64+8*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                              l32
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    result33.push(e33);
+                  }
+                  _rt::cabi_dealloc(base33, len33 * (72+8*::core::mem::size_of::<*const u8>()), 8);
+
+                  result33
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l34 = i32::from(*ptr0.add(8).cast::<u8>());
+                  use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V132;
+                  let v132 = match l34 {
+                    0 => {
+                      let e132 = {
+                        let l35 = *ptr0.add(16).cast::<*mut u8>();
+                        let l36 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len37 = l36;
+                        let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
+
+                        _rt::string_lift(bytes37)
+                      };
+                      V132::UnknownContainer(e132)
+                    }
+                    1 => {
+                      let e132 = {
+                        let l38 = *ptr0.add(16).cast::<*mut u8>();
+                        let l39 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len40 = l39;
+                        let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+
+                        _rt::string_lift(bytes40)
+                      };
+                      V132::NotReady(e132)
+                    }
+                    2 => {
+                      let e132 = {
+                        let l41 = i32::from(*ptr0.add(16).cast::<u16>());
+                        let l42 = i32::from(*ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l46 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l47 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len48 = l47;
+                        let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
+                          status: l41 as u16,
+                          kind: match l42 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l43 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l44 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len45 = l44;
+                                let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
+
+                                _rt::string_lift(bytes45)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          message: _rt::string_lift(bytes48),
+                        }
+                      };
+                      V132::Api(e132)
+                    }
+                    3 => {
+                      let e132 = {
+                        let l49 = i32::from(*ptr0.add(16).cast::<u8>());
+                        let l50 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l51 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len52 = l51;
+                        let bytes52 = _rt::Vec::from_raw_parts(l50.cast(), len52, len52);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
+                          kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l49 as u8),
+                          message: _rt::string_lift(bytes52),
+                        }
+                      };
+                      V132::Path(e132)
+                    }
+                    4 => {
+                      let e132 = {
+                        let l53 = *ptr0.add(16).cast::<*mut u8>();
+                        let l54 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len55 = l54;
+                        let bytes55 = _rt::Vec::from_raw_parts(l53.cast(), len55, len55);
+                        let l56 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l57 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len58 = l57;
+                        let bytes58 = _rt::Vec::from_raw_parts(l56.cast(), len58, len58);
+                        let l59 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l60 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len61 = l60;
+                        let bytes61 = _rt::Vec::from_raw_parts(l59.cast(), len61, len61);
+                        let l62 = *ptr0.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l63 = *ptr0.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len64 = l63;
+                        let bytes64 = _rt::Vec::from_raw_parts(l62.cast(), len64, len64);
+                        let l65 = i32::from(*ptr0.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l66 = i32::from(*ptr0.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l70 = *ptr0.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                        let l71 = i32::from(*ptr0.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l73 = *ptr0.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l74 = *ptr0.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base103 = l73;
+                        let len103 = l74;
+                        let mut result103 = _rt::Vec::with_capacity(len103);
+                        for i in 0..len103 {
+                          let base = base103.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                          let e103 = {
+                            let l75 = *base.add(0).cast::<*mut u8>();
+                            let l76 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len77 = l76;
+                            let bytes77 = _rt::Vec::from_raw_parts(l75.cast(), len77, len77);
+                            let l78 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l79 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len80 = l79;
+                            let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
+                            let l81 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l82 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len83 = l82;
+                            let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
+                            let l84 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l85 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len86 = l85;
+                            let bytes86 = _rt::Vec::from_raw_parts(l84.cast(), len86, len86);
+                            let l87 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l88 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let base92 = l87;
+                            let len92 = l88;
+                            let mut result92 = _rt::Vec::with_capacity(len92);
+                            for i in 0..len92 {
+                              let base = base92.add(i * (2*::core::mem::size_of::<*const u8>()));
+                              let e92 = {
+                                let l89 = *base.add(0).cast::<*mut u8>();
+                                let l90 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len91 = l90;
+                                let bytes91 = _rt::Vec::from_raw_parts(l89.cast(), len91, len91);
+
+                                _rt::string_lift(bytes91)
+                              };
+                              result92.push(e92);
+                            }
+                            _rt::cabi_dealloc(base92, len92 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                            let l93 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l94 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len95 = l94;
+                            let bytes95 = _rt::Vec::from_raw_parts(l93.cast(), len95, len95);
+                            let l96 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l97 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l98 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                            let l99 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                            let l101 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                            super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
+                              id: _rt::string_lift(bytes77),
+                              kind: _rt::string_lift(bytes80),
+                              summary: _rt::string_lift(bytes83),
+                              status: _rt::string_lift(bytes86),
+                              log: result92,
+                              progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
+                                label: _rt::string_lift(bytes95),
+                                done: l96 as u32,
+                                total: l97 as u32,
+                              },
+                              spawn_time: l98,
+                              ready_time: match l99 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l100 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                    l100
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                              exit_code: match l101 {
+                                0 => None,
+                                1 => {
+                                  let e = {
+                                    let l102 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                    l102
+                                  };
+                                  Some(e)
+                                }
+                                _ => _rt::invalid_enum_discriminant(),
+                              },
+                            }
+                          };
+                          result103.push(e103);
+                        }
+                        _rt::cabi_dealloc(base103, len103 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                        let l104 = *ptr0.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l105 = *ptr0.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len106 = l105;
+                        let bytes106 = _rt::Vec::from_raw_parts(l104.cast(), len106, len106);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
+                          id: _rt::string_lift(bytes55),
+                          kind: _rt::string_lift(bytes58),
+                          summary: _rt::string_lift(bytes61),
+                          status: _rt::string_lift(bytes64),
+                          ready: _rt::bool_lift(l65 as u8),
+                          err: match l66 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l67 = *ptr0.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l68 = *ptr0.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len69 = l68;
+                                let bytes69 = _rt::Vec::from_raw_parts(l67.cast(), len69, len69);
+
+                                _rt::string_lift(bytes69)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          spawn_time: l70,
+                          ready_time: match l71 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l72 = *ptr0.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                l72
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                          tasks: result103,
+                          data: _rt::string_lift(bytes106),
+                        }
+                      };
+                      V132::Change(e132)
+                    }
+                    5 => {
+                      let e132 = {
+                        let l107 = *ptr0.add(16).cast::<*mut u8>();
+                        let l108 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len109 = l108;
+                        let bytes109 = _rt::Vec::from_raw_parts(l107.cast(), len109, len109);
+                        let l110 = i32::from(*ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
+                          message: _rt::string_lift(bytes109),
+                          change_id: match l110 {
+                            0 => None,
+                            1 => {
+                              let e = {
+                                let l111 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l112 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len113 = l112;
+                                let bytes113 = _rt::Vec::from_raw_parts(l111.cast(), len113, len113);
+
+                                _rt::string_lift(bytes113)
+                              };
+                              Some(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                          },
+                        }
+                      };
+                      V132::Timeout(e132)
+                    }
+                    6 => {
+                      let e132 = {
+                        let l114 = *ptr0.add(16).cast::<*mut u8>();
+                        let l115 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len116 = l115;
+                        let bytes116 = _rt::Vec::from_raw_parts(l114.cast(), len116, len116);
+
+                        _rt::string_lift(bytes116)
+                      };
+                      V132::InvalidInput(e132)
+                    }
+                    7 => {
+                      let e132 = {
+                        let l117 = *ptr0.add(16).cast::<*mut u8>();
+                        let l118 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len119 = l118;
+                        let bytes119 = _rt::Vec::from_raw_parts(l117.cast(), len119, len119);
+                        let l120 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l121 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len122 = l121;
+                        let bytes122 = _rt::Vec::from_raw_parts(l120.cast(), len122, len122);
+                        let l123 = *ptr0.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l124 = *ptr0.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len125 = l124;
+                        let bytes125 = _rt::Vec::from_raw_parts(l123.cast(), len125, len125);
+
+                        super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
+                          message: _rt::string_lift(bytes119),
+                          needed: _rt::string_lift(bytes122),
+                          found: _rt::string_lift(bytes125),
+                        }
+                      };
+                      V132::Unsupported(e132)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 8, "invalid enum discriminant");
+                      let e132 = {
+                        let l126 = *ptr0.add(16).cast::<*mut u8>();
+                        let l127 = *ptr0.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len128 = l127;
+                        let bytes128 = _rt::Vec::from_raw_parts(l126.cast(), len128, len128);
+                        let l129 = *ptr0.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l130 = *ptr0.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len131 = l130;
+                        let bytes131 = _rt::Vec::from_raw_parts(l129.cast(), len131, len131);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes128),
+                          message: _rt::string_lift(bytes131),
+                        }
+                      };
+                      V132::Other(e132)
+                    }
+                  };
+
+                  v132
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result133
+          }
+        }
+      }
+      impl NoticeReader {
+        #[allow(unused_unsafe, clippy::all)]
+        /// Returns a source that is ready when `read` would not block.
+        #[allow(async_fn_in_trait)]
+        pub fn subscribe(&self,) -> Pollable{
+          unsafe {
+
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[method]notice-reader.subscribe"]
+              fn wit_import0(_: i32, ) -> i32;
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import0(_: i32, ) -> i32 { crate::bindings::no_host() }
+            let ret = wit_import0((self).handle() as i32);
+            super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
           }
         }
       }
@@ -15684,6 +17171,388 @@ pub mod charmhost {
             _ => _rt::invalid_enum_discriminant(),
           };
           result106
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Reads what services print: the last `count` lines, none with 0, all that
+      /// Pebble has without it; with `follow` also those to come. All services if none
+      /// is named; services that were never started have no lines, and are not
+      /// followed.
+      ///
+      /// Errors: none but the common ones.
+      #[allow(async_fn_in_trait)]
+      pub fn logs(container: &str,services: &[_rt::String],count: ::core::option::Option<u32>,follow: bool,) -> ::core::result::Result<LogReader,PebbleError>{
+        unsafe {
+
+          #[repr(align(8))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 40+16*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+16*::core::mem::size_of::<*const u8>()]);
+          let vec0 = container;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let vec2 = services;
+          let len2 = vec2.len();
+          let layout2 = _rt::alloc::Layout::from_size_align(vec2.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+          let (result2, _cleanup2) = wit_bindgen::rt::Cleanup::new(layout2);for (i, e) in vec2.into_iter().enumerate() {
+            let base = result2.add(i * (2*::core::mem::size_of::<*const u8>()));
+            {
+              let vec1 = e;
+              let ptr1 = vec1.as_ptr().cast::<u8>();
+              let len1 = vec1.len();
+              *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len1;
+              *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+            }
+          }
+          let (result3_0,result3_1,) = match count {
+            Some(e) => (1i32, _rt::as_i32(e)),
+            None => {
+              (0i32, 0i32)
+            },
+          };let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "logs"]
+            fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn wit_import5(_: *mut u8, _: usize, _: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, ) { crate::bindings::no_host() }
+          wit_import5(ptr0.cast_mut(), len0, result2, len2, result3_0, result3_1, match &follow { true => 1, false => 0 }, ptr4);
+          let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+          let result107 = match l6 {
+            0 => {
+              let e = {
+                let l7 = *ptr4.add(8).cast::<i32>();
+
+                LogReader::from_handle(l7 as u32)
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l8 = i32::from(*ptr4.add(8).cast::<u8>());
+                use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V106;
+                let v106 = match l8 {
+                  0 => {
+                    let e106 = {
+                      let l9 = *ptr4.add(16).cast::<*mut u8>();
+                      let l10 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len11 = l10;
+                      let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+
+                      _rt::string_lift(bytes11)
+                    };
+                    V106::UnknownContainer(e106)
+                  }
+                  1 => {
+                    let e106 = {
+                      let l12 = *ptr4.add(16).cast::<*mut u8>();
+                      let l13 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len14 = l13;
+                      let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
+
+                      _rt::string_lift(bytes14)
+                    };
+                    V106::NotReady(e106)
+                  }
+                  2 => {
+                    let e106 = {
+                      let l15 = i32::from(*ptr4.add(16).cast::<u16>());
+                      let l16 = i32::from(*ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l20 = *ptr4.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l21 = *ptr4.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len22 = l21;
+                      let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
+                        status: l15 as u16,
+                        kind: match l16 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l17 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l18 = *ptr4.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len19 = l18;
+                              let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                              _rt::string_lift(bytes19)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        message: _rt::string_lift(bytes22),
+                      }
+                    };
+                    V106::Api(e106)
+                  }
+                  3 => {
+                    let e106 = {
+                      let l23 = i32::from(*ptr4.add(16).cast::<u8>());
+                      let l24 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l25 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len26 = l25;
+                      let bytes26 = _rt::Vec::from_raw_parts(l24.cast(), len26, len26);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
+                        kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l23 as u8),
+                        message: _rt::string_lift(bytes26),
+                      }
+                    };
+                    V106::Path(e106)
+                  }
+                  4 => {
+                    let e106 = {
+                      let l27 = *ptr4.add(16).cast::<*mut u8>();
+                      let l28 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len29 = l28;
+                      let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+                      let l30 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l31 = *ptr4.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len32 = l31;
+                      let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                      let l33 = *ptr4.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l34 = *ptr4.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len35 = l34;
+                      let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+                      let l36 = *ptr4.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l37 = *ptr4.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len38 = l37;
+                      let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+                      let l39 = i32::from(*ptr4.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l40 = i32::from(*ptr4.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l44 = *ptr4.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                      let l45 = i32::from(*ptr4.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l47 = *ptr4.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l48 = *ptr4.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let base77 = l47;
+                      let len77 = l48;
+                      let mut result77 = _rt::Vec::with_capacity(len77);
+                      for i in 0..len77 {
+                        let base = base77.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                        let e77 = {
+                          let l49 = *base.add(0).cast::<*mut u8>();
+                          let l50 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len51 = l50;
+                          let bytes51 = _rt::Vec::from_raw_parts(l49.cast(), len51, len51);
+                          let l52 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l53 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len54 = l53;
+                          let bytes54 = _rt::Vec::from_raw_parts(l52.cast(), len54, len54);
+                          let l55 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l56 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len57 = l56;
+                          let bytes57 = _rt::Vec::from_raw_parts(l55.cast(), len57, len57);
+                          let l58 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l59 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len60 = l59;
+                          let bytes60 = _rt::Vec::from_raw_parts(l58.cast(), len60, len60);
+                          let l61 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l62 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let base66 = l61;
+                          let len66 = l62;
+                          let mut result66 = _rt::Vec::with_capacity(len66);
+                          for i in 0..len66 {
+                            let base = base66.add(i * (2*::core::mem::size_of::<*const u8>()));
+                            let e66 = {
+                              let l63 = *base.add(0).cast::<*mut u8>();
+                              let l64 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len65 = l64;
+                              let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
+
+                              _rt::string_lift(bytes65)
+                            };
+                            result66.push(e66);
+                          }
+                          _rt::cabi_dealloc(base66, len66 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                          let l67 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l68 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len69 = l68;
+                          let bytes69 = _rt::Vec::from_raw_parts(l67.cast(), len69, len69);
+                          let l70 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                          let l71 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                          let l72 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                          let l73 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                          let l75 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
+                            id: _rt::string_lift(bytes51),
+                            kind: _rt::string_lift(bytes54),
+                            summary: _rt::string_lift(bytes57),
+                            status: _rt::string_lift(bytes60),
+                            log: result66,
+                            progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
+                              label: _rt::string_lift(bytes69),
+                              done: l70 as u32,
+                              total: l71 as u32,
+                            },
+                            spawn_time: l72,
+                            ready_time: match l73 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l74 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                  l74
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                            exit_code: match l75 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l76 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                  l76
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        result77.push(e77);
+                      }
+                      _rt::cabi_dealloc(base77, len77 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                      let l78 = *ptr4.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l79 = *ptr4.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len80 = l79;
+                      let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
+                        id: _rt::string_lift(bytes29),
+                        kind: _rt::string_lift(bytes32),
+                        summary: _rt::string_lift(bytes35),
+                        status: _rt::string_lift(bytes38),
+                        ready: _rt::bool_lift(l39 as u8),
+                        err: match l40 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l41 = *ptr4.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l42 = *ptr4.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len43 = l42;
+                              let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+
+                              _rt::string_lift(bytes43)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        spawn_time: l44,
+                        ready_time: match l45 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l46 = *ptr4.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                              l46
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        tasks: result77,
+                        data: _rt::string_lift(bytes80),
+                      }
+                    };
+                    V106::Change(e106)
+                  }
+                  5 => {
+                    let e106 = {
+                      let l81 = *ptr4.add(16).cast::<*mut u8>();
+                      let l82 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len83 = l82;
+                      let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
+                      let l84 = i32::from(*ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
+                        message: _rt::string_lift(bytes83),
+                        change_id: match l84 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l85 = *ptr4.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l86 = *ptr4.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len87 = l86;
+                              let bytes87 = _rt::Vec::from_raw_parts(l85.cast(), len87, len87);
+
+                              _rt::string_lift(bytes87)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V106::Timeout(e106)
+                  }
+                  6 => {
+                    let e106 = {
+                      let l88 = *ptr4.add(16).cast::<*mut u8>();
+                      let l89 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len90 = l89;
+                      let bytes90 = _rt::Vec::from_raw_parts(l88.cast(), len90, len90);
+
+                      _rt::string_lift(bytes90)
+                    };
+                    V106::InvalidInput(e106)
+                  }
+                  7 => {
+                    let e106 = {
+                      let l91 = *ptr4.add(16).cast::<*mut u8>();
+                      let l92 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len93 = l92;
+                      let bytes93 = _rt::Vec::from_raw_parts(l91.cast(), len93, len93);
+                      let l94 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l95 = *ptr4.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len96 = l95;
+                      let bytes96 = _rt::Vec::from_raw_parts(l94.cast(), len96, len96);
+                      let l97 = *ptr4.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l98 = *ptr4.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len99 = l98;
+                      let bytes99 = _rt::Vec::from_raw_parts(l97.cast(), len99, len99);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
+                        message: _rt::string_lift(bytes93),
+                        needed: _rt::string_lift(bytes96),
+                        found: _rt::string_lift(bytes99),
+                      }
+                    };
+                    V106::Unsupported(e106)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 8, "invalid enum discriminant");
+                    let e106 = {
+                      let l100 = *ptr4.add(16).cast::<*mut u8>();
+                      let l101 = *ptr4.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len102 = l101;
+                      let bytes102 = _rt::Vec::from_raw_parts(l100.cast(), len102, len102);
+                      let l103 = *ptr4.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l104 = *ptr4.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len105 = l104;
+                      let bytes105 = _rt::Vec::from_raw_parts(l103.cast(), len105, len105);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes102),
+                        message: _rt::string_lift(bytes105),
+                      }
+                    };
+                    V106::Other(e106)
+                  }
+                };
+
+                v106
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result107
         }
       }
       #[allow(unused_unsafe, clippy::all)]
@@ -20961,6 +22830,399 @@ pub mod charmhost {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
+      /// Reads notices as they occur, from now on.
+      ///
+      /// Errors: those of `notices`.
+      #[allow(async_fn_in_trait)]
+      pub fn watch_notices(container: &str,filter: &NoticeFilter,) -> ::core::result::Result<NoticeReader,PebbleError>{
+        unsafe {
+
+          #[repr(align(8))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 40+16*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+16*::core::mem::size_of::<*const u8>()]);
+          let vec0 = container;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let NoticeFilter{ all_users:all_users1, user_id:user_id1, kinds:kinds1, keys:keys1, } = filter;
+          let (result2_0,result2_1,) = match user_id1 {
+            Some(e) => (1i32, _rt::as_i32(e)),
+            None => {
+              (0i32, 0i32)
+            },
+          };let vec4 = kinds1;
+          let len4 = vec4.len();
+          let layout4 = _rt::alloc::Layout::from_size_align(vec4.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+          let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);for (i, e) in vec4.into_iter().enumerate() {
+            let base = result4.add(i * (2*::core::mem::size_of::<*const u8>()));
+            {
+              let vec3 = e;
+              let ptr3 = vec3.as_ptr().cast::<u8>();
+              let len3 = vec3.len();
+              *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
+              *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+            }
+          }
+          let vec6 = keys1;
+          let len6 = vec6.len();
+          let layout6 = _rt::alloc::Layout::from_size_align(vec6.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+          let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);for (i, e) in vec6.into_iter().enumerate() {
+            let base = result6.add(i * (2*::core::mem::size_of::<*const u8>()));
+            {
+              let vec5 = e;
+              let ptr5 = vec5.as_ptr().cast::<u8>();
+              let len5 = vec5.len();
+              *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len5;
+              *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+            }
+          }
+          let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
+          unsafe extern "C" {
+            #[link_name = "watch-notices"]
+            fn wit_import8(_: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C-unwind" fn wit_import8(_: *mut u8, _: usize, _: i32, _: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { crate::bindings::no_host() }
+          wit_import8(ptr0.cast_mut(), len0, match all_users1 { true => 1, false => 0 }, result2_0, result2_1, result4, len4, result6, len6, ptr7);
+          let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+          let result110 = match l9 {
+            0 => {
+              let e = {
+                let l10 = *ptr7.add(8).cast::<i32>();
+
+                NoticeReader::from_handle(l10 as u32)
+              };
+              Ok(e)
+            }
+            1 => {
+              let e = {
+                let l11 = i32::from(*ptr7.add(8).cast::<u8>());
+                use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V109;
+                let v109 = match l11 {
+                  0 => {
+                    let e109 = {
+                      let l12 = *ptr7.add(16).cast::<*mut u8>();
+                      let l13 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len14 = l13;
+                      let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
+
+                      _rt::string_lift(bytes14)
+                    };
+                    V109::UnknownContainer(e109)
+                  }
+                  1 => {
+                    let e109 = {
+                      let l15 = *ptr7.add(16).cast::<*mut u8>();
+                      let l16 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len17 = l16;
+                      let bytes17 = _rt::Vec::from_raw_parts(l15.cast(), len17, len17);
+
+                      _rt::string_lift(bytes17)
+                    };
+                    V109::NotReady(e109)
+                  }
+                  2 => {
+                    let e109 = {
+                      let l18 = i32::from(*ptr7.add(16).cast::<u16>());
+                      let l19 = i32::from(*ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l23 = *ptr7.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l24 = *ptr7.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len25 = l24;
+                      let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
+                        status: l18 as u16,
+                        kind: match l19 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l20 = *ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l21 = *ptr7.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len22 = l21;
+                              let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+
+                              _rt::string_lift(bytes22)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        message: _rt::string_lift(bytes25),
+                      }
+                    };
+                    V109::Api(e109)
+                  }
+                  3 => {
+                    let e109 = {
+                      let l26 = i32::from(*ptr7.add(16).cast::<u8>());
+                      let l27 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l28 = *ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len29 = l28;
+                      let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
+                        kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l26 as u8),
+                        message: _rt::string_lift(bytes29),
+                      }
+                    };
+                    V109::Path(e109)
+                  }
+                  4 => {
+                    let e109 = {
+                      let l30 = *ptr7.add(16).cast::<*mut u8>();
+                      let l31 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len32 = l31;
+                      let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                      let l33 = *ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l34 = *ptr7.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len35 = l34;
+                      let bytes35 = _rt::Vec::from_raw_parts(l33.cast(), len35, len35);
+                      let l36 = *ptr7.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l37 = *ptr7.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len38 = l37;
+                      let bytes38 = _rt::Vec::from_raw_parts(l36.cast(), len38, len38);
+                      let l39 = *ptr7.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l40 = *ptr7.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len41 = l40;
+                      let bytes41 = _rt::Vec::from_raw_parts(l39.cast(), len41, len41);
+                      let l42 = i32::from(*ptr7.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l43 = i32::from(*ptr7.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l47 = *ptr7.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                      let l48 = i32::from(*ptr7.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let l50 = *ptr7.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l51 = *ptr7.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let base80 = l50;
+                      let len80 = l51;
+                      let mut result80 = _rt::Vec::with_capacity(len80);
+                      for i in 0..len80 {
+                        let base = base80.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                        let e80 = {
+                          let l52 = *base.add(0).cast::<*mut u8>();
+                          let l53 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len54 = l53;
+                          let bytes54 = _rt::Vec::from_raw_parts(l52.cast(), len54, len54);
+                          let l55 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l56 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len57 = l56;
+                          let bytes57 = _rt::Vec::from_raw_parts(l55.cast(), len57, len57);
+                          let l58 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l59 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len60 = l59;
+                          let bytes60 = _rt::Vec::from_raw_parts(l58.cast(), len60, len60);
+                          let l61 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l62 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len63 = l62;
+                          let bytes63 = _rt::Vec::from_raw_parts(l61.cast(), len63, len63);
+                          let l64 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l65 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let base69 = l64;
+                          let len69 = l65;
+                          let mut result69 = _rt::Vec::with_capacity(len69);
+                          for i in 0..len69 {
+                            let base = base69.add(i * (2*::core::mem::size_of::<*const u8>()));
+                            let e69 = {
+                              let l66 = *base.add(0).cast::<*mut u8>();
+                              let l67 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len68 = l67;
+                              let bytes68 = _rt::Vec::from_raw_parts(l66.cast(), len68, len68);
+
+                              _rt::string_lift(bytes68)
+                            };
+                            result69.push(e69);
+                          }
+                          _rt::cabi_dealloc(base69, len69 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                          let l70 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l71 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len72 = l71;
+                          let bytes72 = _rt::Vec::from_raw_parts(l70.cast(), len72, len72);
+                          let l73 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                          let l74 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                          let l75 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                          let l76 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                          let l78 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                          super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
+                            id: _rt::string_lift(bytes54),
+                            kind: _rt::string_lift(bytes57),
+                            summary: _rt::string_lift(bytes60),
+                            status: _rt::string_lift(bytes63),
+                            log: result69,
+                            progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
+                              label: _rt::string_lift(bytes72),
+                              done: l73 as u32,
+                              total: l74 as u32,
+                            },
+                            spawn_time: l75,
+                            ready_time: match l76 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l77 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                                  l77
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                            exit_code: match l78 {
+                              0 => None,
+                              1 => {
+                                let e = {
+                                  let l79 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                  l79
+                                };
+                                Some(e)
+                              }
+                              _ => _rt::invalid_enum_discriminant(),
+                            },
+                          }
+                        };
+                        result80.push(e80);
+                      }
+                      _rt::cabi_dealloc(base80, len80 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                      let l81 = *ptr7.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l82 = *ptr7.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len83 = l82;
+                      let bytes83 = _rt::Vec::from_raw_parts(l81.cast(), len83, len83);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
+                        id: _rt::string_lift(bytes32),
+                        kind: _rt::string_lift(bytes35),
+                        summary: _rt::string_lift(bytes38),
+                        status: _rt::string_lift(bytes41),
+                        ready: _rt::bool_lift(l42 as u8),
+                        err: match l43 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l44 = *ptr7.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l45 = *ptr7.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len46 = l45;
+                              let bytes46 = _rt::Vec::from_raw_parts(l44.cast(), len46, len46);
+
+                              _rt::string_lift(bytes46)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        spawn_time: l47,
+                        ready_time: match l48 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l49 = *ptr7.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+
+                              l49
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                        tasks: result80,
+                        data: _rt::string_lift(bytes83),
+                      }
+                    };
+                    V109::Change(e109)
+                  }
+                  5 => {
+                    let e109 = {
+                      let l84 = *ptr7.add(16).cast::<*mut u8>();
+                      let l85 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len86 = l85;
+                      let bytes86 = _rt::Vec::from_raw_parts(l84.cast(), len86, len86);
+                      let l87 = i32::from(*ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
+                        message: _rt::string_lift(bytes86),
+                        change_id: match l87 {
+                          0 => None,
+                          1 => {
+                            let e = {
+                              let l88 = *ptr7.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                              let l89 = *ptr7.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                              let len90 = l89;
+                              let bytes90 = _rt::Vec::from_raw_parts(l88.cast(), len90, len90);
+
+                              _rt::string_lift(bytes90)
+                            };
+                            Some(e)
+                          }
+                          _ => _rt::invalid_enum_discriminant(),
+                        },
+                      }
+                    };
+                    V109::Timeout(e109)
+                  }
+                  6 => {
+                    let e109 = {
+                      let l91 = *ptr7.add(16).cast::<*mut u8>();
+                      let l92 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len93 = l92;
+                      let bytes93 = _rt::Vec::from_raw_parts(l91.cast(), len93, len93);
+
+                      _rt::string_lift(bytes93)
+                    };
+                    V109::InvalidInput(e109)
+                  }
+                  7 => {
+                    let e109 = {
+                      let l94 = *ptr7.add(16).cast::<*mut u8>();
+                      let l95 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len96 = l95;
+                      let bytes96 = _rt::Vec::from_raw_parts(l94.cast(), len96, len96);
+                      let l97 = *ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l98 = *ptr7.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len99 = l98;
+                      let bytes99 = _rt::Vec::from_raw_parts(l97.cast(), len99, len99);
+                      let l100 = *ptr7.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l101 = *ptr7.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len102 = l101;
+                      let bytes102 = _rt::Vec::from_raw_parts(l100.cast(), len102, len102);
+
+                      super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
+                        message: _rt::string_lift(bytes96),
+                        needed: _rt::string_lift(bytes99),
+                        found: _rt::string_lift(bytes102),
+                      }
+                    };
+                    V109::Unsupported(e109)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 8, "invalid enum discriminant");
+                    let e109 = {
+                      let l103 = *ptr7.add(16).cast::<*mut u8>();
+                      let l104 = *ptr7.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len105 = l104;
+                      let bytes105 = _rt::Vec::from_raw_parts(l103.cast(), len105, len105);
+                      let l106 = *ptr7.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l107 = *ptr7.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len108 = l107;
+                      let bytes108 = _rt::Vec::from_raw_parts(l106.cast(), len108, len108);
+
+                      super::super::super::charmhost::errors::errors::OtherFailure{
+                        code: _rt::string_lift(bytes105),
+                        message: _rt::string_lift(bytes108),
+                      }
+                    };
+                    V109::Other(e109)
+                  }
+                };
+
+                v109
+              };
+              Err(e)
+            }
+            _ => _rt::invalid_enum_discriminant(),
+          };
+          result110
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
       /// Returns the warnings that were not acknowledged, or all of them.
       ///
       /// Errors: `unsupported` from Pebble v1.16 on, which has notices instead.
@@ -25951,8 +28213,8 @@ pub mod charmhost {
           unsafe {
 
             #[repr(align(8))]
-            struct RetArea([::core::mem::MaybeUninit::<u8>; 32+22*::core::mem::size_of::<*const u8>()]);
-            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 32+22*::core::mem::size_of::<*const u8>()]);
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 40+22*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 40+22*::core::mem::size_of::<*const u8>()]);
             let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();let vec1 = container;
             let ptr1 = vec1.as_ptr().cast::<u8>();
             let len1 = vec1.len();
@@ -25973,7 +28235,7 @@ pub mod charmhost {
             }
             *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
             *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result3;
-            let ExecOptions{ service_context:service_context4, environment:environment4, working_dir:working_dir4, timeout:timeout4, user_id:user_id4, user:user4, group_id:group_id4, group:group4, combine_stderr:combine_stderr4, stdin:stdin4, } = options;
+            let ExecOptions{ service_context:service_context4, environment:environment4, working_dir:working_dir4, timeout:timeout4, user_id:user_id4, user:user4, group_id:group_id4, group:group4, combine_stderr:combine_stderr4, stdin:stdin4, terminal:terminal4, } = options;
             match service_context4 {
               Some(e) => {
                 *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
@@ -26096,205 +28358,217 @@ pub mod charmhost {
                   *ptr0.add(32+19*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                 }
               },
-            };let ptr14 = ret_area.0.as_mut_ptr().cast::<u8>();
+            };match terminal4 {
+              Some(e) => {
+                *ptr0.add(32+22*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                let TerminalSize{ width:width14, height:height14, } = e;
+                *ptr0.add(34+22*::core::mem::size_of::<*const u8>()).cast::<u16>() = (_rt::as_i32(width14)) as u16;
+                *ptr0.add(36+22*::core::mem::size_of::<*const u8>()).cast::<u16>() = (_rt::as_i32(height14)) as u16;
+              },
+              None => {
+                {
+                  *ptr0.add(32+22*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                }
+              },
+            };let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
             #[cfg(target_arch = "wasm32")]
             #[link(wasm_import_module = "charmhost:pebble/pebble@0.2.0")]
             unsafe extern "C" {
               #[link_name = "exec"]
-              fn wit_import15(_: *mut u8, _: *mut u8, );
+              fn wit_import16(_: *mut u8, _: *mut u8, );
             }
 
             #[cfg(not(target_arch = "wasm32"))]
-            unsafe extern "C-unwind" fn wit_import15(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
-            wit_import15(ptr0, ptr14);
-            let l16 = i32::from(*ptr14.add(0).cast::<u8>());
-            let result117 = match l16 {
+            unsafe extern "C-unwind" fn wit_import16(_: *mut u8, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import16(ptr0, ptr15);
+            let l17 = i32::from(*ptr15.add(0).cast::<u8>());
+            let result118 = match l17 {
               0 => {
                 let e = {
-                  let l17 = *ptr14.add(8).cast::<i32>();
+                  let l18 = *ptr15.add(8).cast::<i32>();
 
-                  Process::from_handle(l17 as u32)
+                  Process::from_handle(l18 as u32)
                 };
                 Ok(e)
               }
               1 => {
                 let e = {
-                  let l18 = i32::from(*ptr14.add(8).cast::<u8>());
-                  use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V116;
-                  let v116 = match l18 {
+                  let l19 = i32::from(*ptr15.add(8).cast::<u8>());
+                  use super::super::super::charmhost::pebble_errors::pebble_errors::PebbleError as V117;
+                  let v117 = match l19 {
                     0 => {
-                      let e116 = {
-                        let l19 = *ptr14.add(16).cast::<*mut u8>();
-                        let l20 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len21 = l20;
-                        let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+                      let e117 = {
+                        let l20 = *ptr15.add(16).cast::<*mut u8>();
+                        let l21 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len22 = l21;
+                        let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
 
-                        _rt::string_lift(bytes21)
+                        _rt::string_lift(bytes22)
                       };
-                      V116::UnknownContainer(e116)
+                      V117::UnknownContainer(e117)
                     }
                     1 => {
-                      let e116 = {
-                        let l22 = *ptr14.add(16).cast::<*mut u8>();
-                        let l23 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len24 = l23;
-                        let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+                      let e117 = {
+                        let l23 = *ptr15.add(16).cast::<*mut u8>();
+                        let l24 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len25 = l24;
+                        let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
 
-                        _rt::string_lift(bytes24)
+                        _rt::string_lift(bytes25)
                       };
-                      V116::NotReady(e116)
+                      V117::NotReady(e117)
                     }
                     2 => {
-                      let e116 = {
-                        let l25 = i32::from(*ptr14.add(16).cast::<u16>());
-                        let l26 = i32::from(*ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                        let l30 = *ptr14.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l31 = *ptr14.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len32 = l31;
-                        let bytes32 = _rt::Vec::from_raw_parts(l30.cast(), len32, len32);
+                      let e117 = {
+                        let l26 = i32::from(*ptr15.add(16).cast::<u16>());
+                        let l27 = i32::from(*ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l31 = *ptr15.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l32 = *ptr15.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len33 = l32;
+                        let bytes33 = _rt::Vec::from_raw_parts(l31.cast(), len33, len33);
 
                         super::super::super::charmhost::pebble_errors::pebble_errors::ApiFailure{
-                          status: l25 as u16,
-                          kind: match l26 {
+                          status: l26 as u16,
+                          kind: match l27 {
                             0 => None,
                             1 => {
                               let e = {
-                                let l27 = *ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                                let l28 = *ptr14.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                                let len29 = l28;
-                                let bytes29 = _rt::Vec::from_raw_parts(l27.cast(), len29, len29);
+                                let l28 = *ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l29 = *ptr15.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len30 = l29;
+                                let bytes30 = _rt::Vec::from_raw_parts(l28.cast(), len30, len30);
 
-                                _rt::string_lift(bytes29)
+                                _rt::string_lift(bytes30)
                               };
                               Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                           },
-                          message: _rt::string_lift(bytes32),
+                          message: _rt::string_lift(bytes33),
                         }
                       };
-                      V116::Api(e116)
+                      V117::Api(e117)
                     }
                     3 => {
-                      let e116 = {
-                        let l33 = i32::from(*ptr14.add(16).cast::<u8>());
-                        let l34 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l35 = *ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len36 = l35;
-                        let bytes36 = _rt::Vec::from_raw_parts(l34.cast(), len36, len36);
+                      let e117 = {
+                        let l34 = i32::from(*ptr15.add(16).cast::<u8>());
+                        let l35 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l36 = *ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len37 = l36;
+                        let bytes37 = _rt::Vec::from_raw_parts(l35.cast(), len37, len37);
 
                         super::super::super::charmhost::pebble_errors::pebble_errors::PathFailure{
-                          kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l33 as u8),
-                          message: _rt::string_lift(bytes36),
+                          kind: super::super::super::charmhost::pebble_errors::pebble_errors::PathErrorKind::_lift(l34 as u8),
+                          message: _rt::string_lift(bytes37),
                         }
                       };
-                      V116::Path(e116)
+                      V117::Path(e117)
                     }
                     4 => {
-                      let e116 = {
-                        let l37 = *ptr14.add(16).cast::<*mut u8>();
-                        let l38 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len39 = l38;
-                        let bytes39 = _rt::Vec::from_raw_parts(l37.cast(), len39, len39);
-                        let l40 = *ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l41 = *ptr14.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len42 = l41;
-                        let bytes42 = _rt::Vec::from_raw_parts(l40.cast(), len42, len42);
-                        let l43 = *ptr14.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l44 = *ptr14.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len45 = l44;
-                        let bytes45 = _rt::Vec::from_raw_parts(l43.cast(), len45, len45);
-                        let l46 = *ptr14.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l47 = *ptr14.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len48 = l47;
-                        let bytes48 = _rt::Vec::from_raw_parts(l46.cast(), len48, len48);
-                        let l49 = i32::from(*ptr14.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                        let l50 = i32::from(*ptr14.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                        let l54 = *ptr14.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
-                        let l55 = i32::from(*ptr14.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                        let l57 = *ptr14.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l58 = *ptr14.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let base87 = l57;
-                        let len87 = l58;
-                        let mut result87 = _rt::Vec::with_capacity(len87);
-                        for i in 0..len87 {
-                          let base = base87.add(i * (40+12*::core::mem::size_of::<*const u8>()));
-                          let e87 = {
-                            let l59 = *base.add(0).cast::<*mut u8>();
-                            let l60 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let len61 = l60;
-                            let bytes61 = _rt::Vec::from_raw_parts(l59.cast(), len61, len61);
-                            let l62 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                            let l63 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let len64 = l63;
-                            let bytes64 = _rt::Vec::from_raw_parts(l62.cast(), len64, len64);
-                            let l65 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                            let l66 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let len67 = l66;
-                            let bytes67 = _rt::Vec::from_raw_parts(l65.cast(), len67, len67);
-                            let l68 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                            let l69 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let len70 = l69;
-                            let bytes70 = _rt::Vec::from_raw_parts(l68.cast(), len70, len70);
-                            let l71 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                            let l72 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let base76 = l71;
-                            let len76 = l72;
-                            let mut result76 = _rt::Vec::with_capacity(len76);
-                            for i in 0..len76 {
-                              let base = base76.add(i * (2*::core::mem::size_of::<*const u8>()));
-                              let e76 = {
-                                let l73 = *base.add(0).cast::<*mut u8>();
-                                let l74 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-                                let len75 = l74;
-                                let bytes75 = _rt::Vec::from_raw_parts(l73.cast(), len75, len75);
+                      let e117 = {
+                        let l38 = *ptr15.add(16).cast::<*mut u8>();
+                        let l39 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len40 = l39;
+                        let bytes40 = _rt::Vec::from_raw_parts(l38.cast(), len40, len40);
+                        let l41 = *ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l42 = *ptr15.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len43 = l42;
+                        let bytes43 = _rt::Vec::from_raw_parts(l41.cast(), len43, len43);
+                        let l44 = *ptr15.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l45 = *ptr15.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len46 = l45;
+                        let bytes46 = _rt::Vec::from_raw_parts(l44.cast(), len46, len46);
+                        let l47 = *ptr15.add(16+6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l48 = *ptr15.add(16+7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len49 = l48;
+                        let bytes49 = _rt::Vec::from_raw_parts(l47.cast(), len49, len49);
+                        let l50 = i32::from(*ptr15.add(16+8*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l51 = i32::from(*ptr15.add(16+9*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l55 = *ptr15.add(16+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                        let l56 = i32::from(*ptr15.add(24+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                        let l58 = *ptr15.add(40+12*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l59 = *ptr15.add(40+13*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let base88 = l58;
+                        let len88 = l59;
+                        let mut result88 = _rt::Vec::with_capacity(len88);
+                        for i in 0..len88 {
+                          let base = base88.add(i * (40+12*::core::mem::size_of::<*const u8>()));
+                          let e88 = {
+                            let l60 = *base.add(0).cast::<*mut u8>();
+                            let l61 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len62 = l61;
+                            let bytes62 = _rt::Vec::from_raw_parts(l60.cast(), len62, len62);
+                            let l63 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l64 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len65 = l64;
+                            let bytes65 = _rt::Vec::from_raw_parts(l63.cast(), len65, len65);
+                            let l66 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l67 = *base.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len68 = l67;
+                            let bytes68 = _rt::Vec::from_raw_parts(l66.cast(), len68, len68);
+                            let l69 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l70 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len71 = l70;
+                            let bytes71 = _rt::Vec::from_raw_parts(l69.cast(), len71, len71);
+                            let l72 = *base.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l73 = *base.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let base77 = l72;
+                            let len77 = l73;
+                            let mut result77 = _rt::Vec::with_capacity(len77);
+                            for i in 0..len77 {
+                              let base = base77.add(i * (2*::core::mem::size_of::<*const u8>()));
+                              let e77 = {
+                                let l74 = *base.add(0).cast::<*mut u8>();
+                                let l75 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len76 = l75;
+                                let bytes76 = _rt::Vec::from_raw_parts(l74.cast(), len76, len76);
 
-                                _rt::string_lift(bytes75)
+                                _rt::string_lift(bytes76)
                               };
-                              result76.push(e76);
+                              result77.push(e77);
                             }
-                            _rt::cabi_dealloc(base76, len76 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-                            let l77 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                            let l78 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                            let len79 = l78;
-                            let bytes79 = _rt::Vec::from_raw_parts(l77.cast(), len79, len79);
-                            let l80 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
-                            let l81 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
-                            let l82 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
-                            let l83 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                            let l85 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                            _rt::cabi_dealloc(base77, len77 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                            let l78 = *base.add(10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                            let l79 = *base.add(11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                            let len80 = l79;
+                            let bytes80 = _rt::Vec::from_raw_parts(l78.cast(), len80, len80);
+                            let l81 = *base.add(12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l82 = *base.add(4+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                            let l83 = *base.add(8+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                            let l84 = i32::from(*base.add(16+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                            let l86 = i32::from(*base.add(32+12*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
                             super::super::super::charmhost::pebble_errors::pebble_errors::TaskInfo{
-                              id: _rt::string_lift(bytes61),
-                              kind: _rt::string_lift(bytes64),
-                              summary: _rt::string_lift(bytes67),
-                              status: _rt::string_lift(bytes70),
-                              log: result76,
+                              id: _rt::string_lift(bytes62),
+                              kind: _rt::string_lift(bytes65),
+                              summary: _rt::string_lift(bytes68),
+                              status: _rt::string_lift(bytes71),
+                              log: result77,
                               progress: super::super::super::charmhost::pebble_errors::pebble_errors::TaskProgress{
-                                label: _rt::string_lift(bytes79),
-                                done: l80 as u32,
-                                total: l81 as u32,
+                                label: _rt::string_lift(bytes80),
+                                done: l81 as u32,
+                                total: l82 as u32,
                               },
-                              spawn_time: l82,
-                              ready_time: match l83 {
+                              spawn_time: l83,
+                              ready_time: match l84 {
                                 0 => None,
                                 1 => {
                                   let e = {
-                                    let l84 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                                    let l85 = *base.add(24+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
 
-                                    l84
+                                    l85
                                   };
                                   Some(e)
                                 }
                                 _ => _rt::invalid_enum_discriminant(),
                               },
-                              exit_code: match l85 {
+                              exit_code: match l86 {
                                 0 => None,
                                 1 => {
                                   let e = {
-                                    let l86 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
+                                    let l87 = *base.add(36+12*::core::mem::size_of::<*const u8>()).cast::<i32>();
 
-                                    l86
+                                    l87
                                   };
                                   Some(e)
                                 }
@@ -26302,74 +28576,74 @@ pub mod charmhost {
                               },
                             }
                           };
-                          result87.push(e87);
+                          result88.push(e88);
                         }
-                        _rt::cabi_dealloc(base87, len87 * (40+12*::core::mem::size_of::<*const u8>()), 8);
-                        let l88 = *ptr14.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l89 = *ptr14.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len90 = l89;
-                        let bytes90 = _rt::Vec::from_raw_parts(l88.cast(), len90, len90);
+                        _rt::cabi_dealloc(base88, len88 * (40+12*::core::mem::size_of::<*const u8>()), 8);
+                        let l89 = *ptr15.add(40+14*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l90 = *ptr15.add(40+15*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len91 = l90;
+                        let bytes91 = _rt::Vec::from_raw_parts(l89.cast(), len91, len91);
 
                         super::super::super::charmhost::pebble_errors::pebble_errors::ChangeInfo{
-                          id: _rt::string_lift(bytes39),
-                          kind: _rt::string_lift(bytes42),
-                          summary: _rt::string_lift(bytes45),
-                          status: _rt::string_lift(bytes48),
-                          ready: _rt::bool_lift(l49 as u8),
-                          err: match l50 {
+                          id: _rt::string_lift(bytes40),
+                          kind: _rt::string_lift(bytes43),
+                          summary: _rt::string_lift(bytes46),
+                          status: _rt::string_lift(bytes49),
+                          ready: _rt::bool_lift(l50 as u8),
+                          err: match l51 {
                             0 => None,
                             1 => {
                               let e = {
-                                let l51 = *ptr14.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                                let l52 = *ptr14.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                                let len53 = l52;
-                                let bytes53 = _rt::Vec::from_raw_parts(l51.cast(), len53, len53);
+                                let l52 = *ptr15.add(16+10*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l53 = *ptr15.add(16+11*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len54 = l53;
+                                let bytes54 = _rt::Vec::from_raw_parts(l52.cast(), len54, len54);
 
-                                _rt::string_lift(bytes53)
+                                _rt::string_lift(bytes54)
                               };
                               Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                           },
-                          spawn_time: l54,
-                          ready_time: match l55 {
+                          spawn_time: l55,
+                          ready_time: match l56 {
                             0 => None,
                             1 => {
                               let e = {
-                                let l56 = *ptr14.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
+                                let l57 = *ptr15.add(32+12*::core::mem::size_of::<*const u8>()).cast::<f64>();
 
-                                l56
+                                l57
                               };
                               Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                           },
-                          tasks: result87,
-                          data: _rt::string_lift(bytes90),
+                          tasks: result88,
+                          data: _rt::string_lift(bytes91),
                         }
                       };
-                      V116::Change(e116)
+                      V117::Change(e117)
                     }
                     5 => {
-                      let e116 = {
-                        let l91 = *ptr14.add(16).cast::<*mut u8>();
-                        let l92 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len93 = l92;
-                        let bytes93 = _rt::Vec::from_raw_parts(l91.cast(), len93, len93);
-                        let l94 = i32::from(*ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                      let e117 = {
+                        let l92 = *ptr15.add(16).cast::<*mut u8>();
+                        let l93 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len94 = l93;
+                        let bytes94 = _rt::Vec::from_raw_parts(l92.cast(), len94, len94);
+                        let l95 = i32::from(*ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
                         super::super::super::charmhost::pebble_errors::pebble_errors::TimeoutFailure{
-                          message: _rt::string_lift(bytes93),
-                          change_id: match l94 {
+                          message: _rt::string_lift(bytes94),
+                          change_id: match l95 {
                             0 => None,
                             1 => {
                               let e = {
-                                let l95 = *ptr14.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                                let l96 = *ptr14.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                                let len97 = l96;
-                                let bytes97 = _rt::Vec::from_raw_parts(l95.cast(), len97, len97);
+                                let l96 = *ptr15.add(16+3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l97 = *ptr15.add(16+4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len98 = l97;
+                                let bytes98 = _rt::Vec::from_raw_parts(l96.cast(), len98, len98);
 
-                                _rt::string_lift(bytes97)
+                                _rt::string_lift(bytes98)
                               };
                               Some(e)
                             }
@@ -26377,70 +28651,70 @@ pub mod charmhost {
                           },
                         }
                       };
-                      V116::Timeout(e116)
+                      V117::Timeout(e117)
                     }
                     6 => {
-                      let e116 = {
-                        let l98 = *ptr14.add(16).cast::<*mut u8>();
-                        let l99 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len100 = l99;
-                        let bytes100 = _rt::Vec::from_raw_parts(l98.cast(), len100, len100);
+                      let e117 = {
+                        let l99 = *ptr15.add(16).cast::<*mut u8>();
+                        let l100 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len101 = l100;
+                        let bytes101 = _rt::Vec::from_raw_parts(l99.cast(), len101, len101);
 
-                        _rt::string_lift(bytes100)
+                        _rt::string_lift(bytes101)
                       };
-                      V116::InvalidInput(e116)
+                      V117::InvalidInput(e117)
                     }
                     7 => {
-                      let e116 = {
-                        let l101 = *ptr14.add(16).cast::<*mut u8>();
-                        let l102 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len103 = l102;
-                        let bytes103 = _rt::Vec::from_raw_parts(l101.cast(), len103, len103);
-                        let l104 = *ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l105 = *ptr14.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len106 = l105;
-                        let bytes106 = _rt::Vec::from_raw_parts(l104.cast(), len106, len106);
-                        let l107 = *ptr14.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l108 = *ptr14.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len109 = l108;
-                        let bytes109 = _rt::Vec::from_raw_parts(l107.cast(), len109, len109);
+                      let e117 = {
+                        let l102 = *ptr15.add(16).cast::<*mut u8>();
+                        let l103 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len104 = l103;
+                        let bytes104 = _rt::Vec::from_raw_parts(l102.cast(), len104, len104);
+                        let l105 = *ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l106 = *ptr15.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len107 = l106;
+                        let bytes107 = _rt::Vec::from_raw_parts(l105.cast(), len107, len107);
+                        let l108 = *ptr15.add(16+4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l109 = *ptr15.add(16+5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len110 = l109;
+                        let bytes110 = _rt::Vec::from_raw_parts(l108.cast(), len110, len110);
 
                         super::super::super::charmhost::pebble_errors::pebble_errors::VersionMismatch{
-                          message: _rt::string_lift(bytes103),
-                          needed: _rt::string_lift(bytes106),
-                          found: _rt::string_lift(bytes109),
+                          message: _rt::string_lift(bytes104),
+                          needed: _rt::string_lift(bytes107),
+                          found: _rt::string_lift(bytes110),
                         }
                       };
-                      V116::Unsupported(e116)
+                      V117::Unsupported(e117)
                     }
                     n => {
                       debug_assert_eq!(n, 8, "invalid enum discriminant");
-                      let e116 = {
-                        let l110 = *ptr14.add(16).cast::<*mut u8>();
-                        let l111 = *ptr14.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len112 = l111;
-                        let bytes112 = _rt::Vec::from_raw_parts(l110.cast(), len112, len112);
-                        let l113 = *ptr14.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                        let l114 = *ptr14.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                        let len115 = l114;
-                        let bytes115 = _rt::Vec::from_raw_parts(l113.cast(), len115, len115);
+                      let e117 = {
+                        let l111 = *ptr15.add(16).cast::<*mut u8>();
+                        let l112 = *ptr15.add(16+1*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len113 = l112;
+                        let bytes113 = _rt::Vec::from_raw_parts(l111.cast(), len113, len113);
+                        let l114 = *ptr15.add(16+2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l115 = *ptr15.add(16+3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len116 = l115;
+                        let bytes116 = _rt::Vec::from_raw_parts(l114.cast(), len116, len116);
 
                         super::super::super::charmhost::errors::errors::OtherFailure{
-                          code: _rt::string_lift(bytes112),
-                          message: _rt::string_lift(bytes115),
+                          code: _rt::string_lift(bytes113),
+                          message: _rt::string_lift(bytes116),
                         }
                       };
-                      V116::Other(e116)
+                      V117::Other(e117)
                     }
                   };
 
-                  v116
+                  v117
                 };
                 Err(e)
               }
               _ => _rt::invalid_enum_discriminant(),
             };
-            result117
+            result118
           }
         }
 
@@ -26708,6 +28982,655 @@ pub mod charmhost {
         }
 
         impl ::core::error::Error for PebbleError {}
+
+      }
+
+    }
+    pub mod pebble_socket {
+      /// Connections to the Pebble of a workload container: HTTP and websockets, as
+      /// Pebble speaks them on its socket.
+      ///
+      /// For guests with a Pebble client of their own. While the guest waits for Pebble,
+      /// for time or in `readiness.poll`, the host goes on to read all of its connections,
+      /// up to the limit `host-buffer-mib` for all of them together.
+      ///
+      /// ```text
+      /// let connection = pebble-socket.connect("app", some(5.0))?;
+      /// connection.write("GET /v1/system-info HTTP/1.1\r\n...", none)?;
+      /// let answer = connection.read(65536, some(5.0))?;
+      /// ```
+      #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+      pub mod pebble_socket {
+        #[used]
+        #[doc(hidden)]
+        static __FORCE_SECTION_REF: fn() =
+        super::super::super::__link_custom_section_describing_imports;
+        
+        use super::super::super::_rt;
+        pub type OtherFailure = super::super::super::charmhost::errors::errors::OtherFailure;
+        pub type Pollable = super::super::super::charmhost::readiness::readiness::Pollable;
+        /// Why a call failed.
+        #[derive(Clone)]
+        pub enum SocketError {
+          /// The charm's metadata has no container of this name.
+          UnknownContainer(_rt::String),
+          /// There is no socket, or nobody listens.
+          NotReady(_rt::String),
+          /// It took longer than allowed.
+          Timeout(_rt::String),
+          /// The connection was reset, or this side was finished before.
+          Closed(_rt::String),
+          /// Any other failure. Its code is `host-memory` if the host would hold more
+          /// for the guest than the limit `host-buffer-mib` allows.
+          Other(OtherFailure),
+        }
+        impl ::core::fmt::Debug for SocketError {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              SocketError::UnknownContainer(e) => {
+                f.debug_tuple("SocketError::UnknownContainer").field(e).finish()
+              }
+              SocketError::NotReady(e) => {
+                f.debug_tuple("SocketError::NotReady").field(e).finish()
+              }
+              SocketError::Timeout(e) => {
+                f.debug_tuple("SocketError::Timeout").field(e).finish()
+              }
+              SocketError::Closed(e) => {
+                f.debug_tuple("SocketError::Closed").field(e).finish()
+              }
+              SocketError::Other(e) => {
+                f.debug_tuple("SocketError::Other").field(e).finish()
+              }
+            }
+          }
+        }
+        impl ::core::fmt::Display for SocketError {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            write!(f, "{:?}", self)
+          }
+        }
+
+        impl ::core::error::Error for SocketError {}
+        /// A direction of a connection.
+        #[repr(u8)]
+        #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum Direction {
+          /// From Pebble to the guest.
+          Reading,
+          /// From the guest to Pebble.
+          Writing,
+        }
+        impl ::core::fmt::Debug for Direction {
+          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+              Direction::Reading => {
+                f.debug_tuple("Direction::Reading").finish()
+              }
+              Direction::Writing => {
+                f.debug_tuple("Direction::Writing").finish()
+              }
+            }
+          }
+        }
+
+        impl Direction{
+          #[doc(hidden)]
+          pub unsafe fn _lift(val: u8) -> Direction{
+            if !cfg!(debug_assertions) {
+              return unsafe { ::core::mem::transmute(val) };
+            }
+
+            match val {
+              0 => Direction::Reading,
+              1 => Direction::Writing,
+
+              _ => panic!("invalid enum discriminant"),
+            }
+          }
+        }
+
+        /// An open connection. Drop it to close it.
+
+        #[derive(Debug)]
+        #[repr(transparent)]
+        pub struct Connection{
+          handle: _rt::Resource<Connection>,
+        }
+
+        impl Connection{
+          #[doc(hidden)]
+          pub unsafe fn from_handle(handle: u32) -> Self {
+            Self {
+              handle: unsafe { _rt::Resource::from_handle(handle) },
+            }
+          }
+
+          #[doc(hidden)]
+          pub fn take_handle(&self) -> u32 {
+            _rt::Resource::take_handle(&self.handle)
+          }
+
+          #[doc(hidden)]
+          pub fn handle(&self) -> u32 {
+            _rt::Resource::handle(&self.handle)
+          }
+        }
+        
+
+        unsafe impl _rt::WasmResource for Connection{
+          #[inline]
+          unsafe fn drop(_handle: u32) {
+            
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[resource-drop]connection"]
+              fn drop(_: i32, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
+            
+            unsafe { drop(_handle as i32); }
+          }
+        }
+        
+        impl Connection {
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns up to `max` bytes as soon as there are any; none at the end.
+          /// `timeout` is in seconds, and 0 if it is negative or not a number; without
+          /// one it waits as long as it takes.
+          ///
+          /// Errors: `timeout`; `closed`; `other` with code `host-memory`.
+          #[allow(async_fn_in_trait)]
+          pub fn read(&self,max: u32,timeout: ::core::option::Option<f64>,) -> ::core::result::Result<_rt::Vec::<u8>,SocketError>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+              let (result0_0,result0_1,) = match timeout {
+                Some(e) => (1i32, _rt::as_f64(e)),
+                None => {
+                  (0i32, 0.0f64)
+                },
+              };let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "[method]connection.read"]
+                fn wit_import2(_: i32, _: i32, _: i32, _: f64, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import2(_: i32, _: i32, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import2((self).handle() as i32, _rt::as_i32(&max), result0_0, result0_1, ptr1);
+              let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+              let result27 = match l3 {
+                0 => {
+                  let e = {
+                    let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l5 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len6 = l5;
+
+                    <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                  };
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l7 = i32::from(*ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let v26 = match l7 {
+                      0 => {
+                        let e26 = {
+                          let l8 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l9 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len10 = l9;
+                          let bytes10 = _rt::Vec::from_raw_parts(l8.cast(), len10, len10);
+
+                          _rt::string_lift(bytes10)
+                        };
+                        SocketError::UnknownContainer(e26)
+                      }
+                      1 => {
+                        let e26 = {
+                          let l11 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l12 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len13 = l12;
+                          let bytes13 = _rt::Vec::from_raw_parts(l11.cast(), len13, len13);
+
+                          _rt::string_lift(bytes13)
+                        };
+                        SocketError::NotReady(e26)
+                      }
+                      2 => {
+                        let e26 = {
+                          let l14 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l15 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len16 = l15;
+                          let bytes16 = _rt::Vec::from_raw_parts(l14.cast(), len16, len16);
+
+                          _rt::string_lift(bytes16)
+                        };
+                        SocketError::Timeout(e26)
+                      }
+                      3 => {
+                        let e26 = {
+                          let l17 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l18 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len19 = l18;
+                          let bytes19 = _rt::Vec::from_raw_parts(l17.cast(), len19, len19);
+
+                          _rt::string_lift(bytes19)
+                        };
+                        SocketError::Closed(e26)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                        let e26 = {
+                          let l20 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l21 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len22 = l21;
+                          let bytes22 = _rt::Vec::from_raw_parts(l20.cast(), len22, len22);
+                          let l23 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l24 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len25 = l24;
+                          let bytes25 = _rt::Vec::from_raw_parts(l23.cast(), len25, len25);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes22),
+                            message: _rt::string_lift(bytes25),
+                          }
+                        };
+                        SocketError::Other(e26)
+                      }
+                    };
+
+                    v26
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result27
+            }
+          }
+        }
+        impl Connection {
+          #[allow(unused_unsafe, clippy::all)]
+          /// Writes as much as can be taken without waiting for the other side, at
+          /// least one byte, and returns how much. `timeout` is in seconds; without one
+          /// it waits as long as it takes for the first byte.
+          ///
+          /// Errors: `timeout`; `closed`.
+          #[allow(async_fn_in_trait)]
+          pub fn write(&self,data: &[u8],timeout: ::core::option::Option<f64>,) -> ::core::result::Result<u32,SocketError>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+              let vec0 = data;
+              let ptr0 = vec0.as_ptr().cast::<u8>();
+              let len0 = vec0.len();
+              let (result1_0,result1_1,) = match timeout {
+                Some(e) => (1i32, _rt::as_f64(e)),
+                None => {
+                  (0i32, 0.0f64)
+                },
+              };let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "[method]connection.write"]
+                fn wit_import3(_: i32, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import3(_: i32, _: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import3((self).handle() as i32, ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
+              let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+              let result26 = match l4 {
+                0 => {
+                  let e = {
+                    let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                    l5 as u32
+                  };
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l6 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let v25 = match l6 {
+                      0 => {
+                        let e25 = {
+                          let l7 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l8 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len9 = l8;
+                          let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                          _rt::string_lift(bytes9)
+                        };
+                        SocketError::UnknownContainer(e25)
+                      }
+                      1 => {
+                        let e25 = {
+                          let l10 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l11 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len12 = l11;
+                          let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                          _rt::string_lift(bytes12)
+                        };
+                        SocketError::NotReady(e25)
+                      }
+                      2 => {
+                        let e25 = {
+                          let l13 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l14 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len15 = l14;
+                          let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                          _rt::string_lift(bytes15)
+                        };
+                        SocketError::Timeout(e25)
+                      }
+                      3 => {
+                        let e25 = {
+                          let l16 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l17 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len18 = l17;
+                          let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                          _rt::string_lift(bytes18)
+                        };
+                        SocketError::Closed(e25)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                        let e25 = {
+                          let l19 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l20 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len21 = l20;
+                          let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+                          let l22 = *ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l23 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len24 = l23;
+                          let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes21),
+                            message: _rt::string_lift(bytes24),
+                          }
+                        };
+                        SocketError::Other(e25)
+                      }
+                    };
+
+                    v25
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result26
+            }
+          }
+        }
+        impl Connection {
+          #[allow(unused_unsafe, clippy::all)]
+          /// Ends the writing side.
+          ///
+          /// Errors: `closed` if it was ended before.
+          #[allow(async_fn_in_trait)]
+          pub fn finish(&self,) -> ::core::result::Result<(),SocketError>{
+            unsafe {
+
+              #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+              #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+              struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+              let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+              let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "[method]connection.finish"]
+                fn wit_import1(_: i32, _: *mut u8, );
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, ) { crate::bindings::no_host() }
+              wit_import1((self).handle() as i32, ptr0);
+              let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+              let result23 = match l2 {
+                0 => {
+                  let e = ();
+                  Ok(e)
+                }
+                1 => {
+                  let e = {
+                    let l3 = i32::from(*ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let v22 = match l3 {
+                      0 => {
+                        let e22 = {
+                          let l4 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l5 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len6 = l5;
+                          let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+
+                          _rt::string_lift(bytes6)
+                        };
+                        SocketError::UnknownContainer(e22)
+                      }
+                      1 => {
+                        let e22 = {
+                          let l7 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l8 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len9 = l8;
+                          let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                          _rt::string_lift(bytes9)
+                        };
+                        SocketError::NotReady(e22)
+                      }
+                      2 => {
+                        let e22 = {
+                          let l10 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l11 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len12 = l11;
+                          let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                          _rt::string_lift(bytes12)
+                        };
+                        SocketError::Timeout(e22)
+                      }
+                      3 => {
+                        let e22 = {
+                          let l13 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l14 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len15 = l14;
+                          let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                          _rt::string_lift(bytes15)
+                        };
+                        SocketError::Closed(e22)
+                      }
+                      n => {
+                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                        let e22 = {
+                          let l16 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l17 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len18 = l17;
+                          let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+                          let l19 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                          let l20 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                          let len21 = l20;
+                          let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+
+                          super::super::super::charmhost::errors::errors::OtherFailure{
+                            code: _rt::string_lift(bytes18),
+                            message: _rt::string_lift(bytes21),
+                          }
+                        };
+                        SocketError::Other(e22)
+                      }
+                    };
+
+                    v22
+                  };
+                  Err(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              };
+              result23
+            }
+          }
+        }
+        impl Connection {
+          #[allow(unused_unsafe, clippy::all)]
+          /// Returns a source that is ready when `read` or `write` would not block.
+          #[allow(async_fn_in_trait)]
+          pub fn subscribe(&self,direction: Direction,) -> Pollable{
+            unsafe {
+
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "[method]connection.subscribe"]
+                fn wit_import0(_: i32, _: i32, ) -> i32;
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import0(_: i32, _: i32, ) -> i32 { crate::bindings::no_host() }
+              let ret = wit_import0((self).handle() as i32, direction.clone() as i32);
+              super::super::super::charmhost::readiness::readiness::Pollable::from_handle(ret as u32)
+            }
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Connects to the Pebble of a container. `timeout` is in seconds; without one
+        /// it is 5.
+        ///
+        /// Errors: `unknown-container`; `not-ready`; `timeout`.
+        #[allow(async_fn_in_trait)]
+        pub fn connect(container: &str,timeout: ::core::option::Option<f64>,) -> ::core::result::Result<Connection,SocketError>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+            let vec0 = container;
+            let ptr0 = vec0.as_ptr().cast::<u8>();
+            let len0 = vec0.len();
+            let (result1_0,result1_1,) = match timeout {
+              Some(e) => (1i32, _rt::as_f64(e)),
+              None => {
+                (0i32, 0.0f64)
+              },
+            };let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:pebble-socket/pebble-socket@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "connect"]
+              fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
+            let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+            let result26 = match l4 {
+              0 => {
+                let e = {
+                  let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                  Connection::from_handle(l5 as u32)
+                };
+                Ok(e)
+              }
+              1 => {
+                let e = {
+                  let l6 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                  let v25 = match l6 {
+                    0 => {
+                      let e25 = {
+                        let l7 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l8 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len9 = l8;
+                        let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                        _rt::string_lift(bytes9)
+                      };
+                      SocketError::UnknownContainer(e25)
+                    }
+                    1 => {
+                      let e25 = {
+                        let l10 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l11 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len12 = l11;
+                        let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                        _rt::string_lift(bytes12)
+                      };
+                      SocketError::NotReady(e25)
+                    }
+                    2 => {
+                      let e25 = {
+                        let l13 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l14 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len15 = l14;
+                        let bytes15 = _rt::Vec::from_raw_parts(l13.cast(), len15, len15);
+
+                        _rt::string_lift(bytes15)
+                      };
+                      SocketError::Timeout(e25)
+                    }
+                    3 => {
+                      let e25 = {
+                        let l16 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l17 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len18 = l17;
+                        let bytes18 = _rt::Vec::from_raw_parts(l16.cast(), len18, len18);
+
+                        _rt::string_lift(bytes18)
+                      };
+                      SocketError::Closed(e25)
+                    }
+                    n => {
+                      debug_assert_eq!(n, 4, "invalid enum discriminant");
+                      let e25 = {
+                        let l19 = *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l20 = *ptr2.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len21 = l20;
+                        let bytes21 = _rt::Vec::from_raw_parts(l19.cast(), len21, len21);
+                        let l22 = *ptr2.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l23 = *ptr2.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len24 = l23;
+                        let bytes24 = _rt::Vec::from_raw_parts(l22.cast(), len24, len24);
+
+                        super::super::super::charmhost::errors::errors::OtherFailure{
+                          code: _rt::string_lift(bytes21),
+                          message: _rt::string_lift(bytes24),
+                        }
+                      };
+                      SocketError::Other(e25)
+                    }
+                  };
+
+                  v25
+                };
+                Err(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            };
+            result26
+          }
+        }
 
       }
 
@@ -27779,6 +30702,153 @@ pub mod charmhost {
               _ => _rt::invalid_enum_discriminant(),
             };
             result39
+          }
+        }
+
+      }
+
+    }
+    pub mod readiness {
+      /// Readiness of everything that can block.
+      ///
+      /// A guest has no threads. One that feeds a command while it reads its output,
+      /// or that serves several connections, subscribes to each of them and polls:
+      ///
+      /// ```text
+      /// let sources = [process.subscribe(stdin), process.subscribe(stdout)];
+      /// loop {
+      ///   for index in readiness.poll(sources, some(30.0)) {
+      ///     match index {
+      ///       0 => sent += process.write-stdin(input[sent..])?,
+      ///       1 => output += process.read-stdout(65536)?,
+      ///     }
+      ///   }
+      /// }
+      /// ```
+      #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+      pub mod readiness {
+        #[used]
+        #[doc(hidden)]
+        static __FORCE_SECTION_REF: fn() =
+        super::super::super::__link_custom_section_describing_imports;
+        
+        use super::super::super::_rt;
+        /// Something that becomes ready: a stream that can be read or written, a
+        /// connection, a reader of logs or notices.
+        ///
+        /// A source is ready when the call that it stands for would not block, which
+        /// includes the end of a stream and an error that the call would return.
+
+        #[derive(Debug)]
+        #[repr(transparent)]
+        pub struct Pollable{
+          handle: _rt::Resource<Pollable>,
+        }
+
+        impl Pollable{
+          #[doc(hidden)]
+          pub unsafe fn from_handle(handle: u32) -> Self {
+            Self {
+              handle: unsafe { _rt::Resource::from_handle(handle) },
+            }
+          }
+
+          #[doc(hidden)]
+          pub fn take_handle(&self) -> u32 {
+            _rt::Resource::take_handle(&self.handle)
+          }
+
+          #[doc(hidden)]
+          pub fn handle(&self) -> u32 {
+            _rt::Resource::handle(&self.handle)
+          }
+        }
+        
+
+        unsafe impl _rt::WasmResource for Pollable{
+          #[inline]
+          unsafe fn drop(_handle: u32) {
+            
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:readiness/readiness@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "[resource-drop]pollable"]
+              fn drop(_: i32, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn drop(_: i32, ) { crate::bindings::no_host() }
+            
+            unsafe { drop(_handle as i32); }
+          }
+        }
+        
+        impl Pollable {
+          #[allow(unused_unsafe, clippy::all)]
+          /// Whether it is ready now.
+          #[allow(async_fn_in_trait)]
+          pub fn ready(&self,) -> bool{
+            unsafe {
+
+              #[cfg(target_arch = "wasm32")]
+              #[link(wasm_import_module = "charmhost:readiness/readiness@0.2.0")]
+              unsafe extern "C" {
+                #[link_name = "[method]pollable.ready"]
+                fn wit_import0(_: i32, ) -> i32;
+              }
+
+              #[cfg(not(target_arch = "wasm32"))]
+              unsafe extern "C-unwind" fn wit_import0(_: i32, ) -> i32 { crate::bindings::no_host() }
+              let ret = wit_import0((self).handle() as i32);
+              _rt::bool_lift(ret as u8)
+            }
+          }
+        }
+        #[allow(unused_unsafe, clippy::all)]
+        /// Waits until at least one source is ready, or for `timeout` seconds.
+        ///
+        /// Returns the indices of all sources that are ready, in ascending order;
+        /// none if the time passed, or if the list is empty. Without a timeout it
+        /// waits as long as it takes. A timeout that is negative or not a number
+        /// counts as 0.
+        #[allow(async_fn_in_trait)]
+        pub fn poll(sources: &[&Pollable],timeout: ::core::option::Option<f64>,) -> _rt::Vec::<u32>{
+          unsafe {
+
+            #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+            #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+            struct RetArea([::core::mem::MaybeUninit::<u8>; 2*::core::mem::size_of::<*const u8>()]);
+            let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 2*::core::mem::size_of::<*const u8>()]);
+            let vec0 = sources;
+            let len0 = vec0.len();
+            let layout0 = _rt::alloc::Layout::from_size_align(vec0.len() * 4, 4).unwrap();
+            let (result0, _cleanup0) = wit_bindgen::rt::Cleanup::new(layout0);for (i, e) in vec0.into_iter().enumerate() {
+              let base = result0.add(i * 4);
+              {
+                *base.add(0).cast::<i32>() = (e).handle() as i32;
+              }
+            }
+            let (result1_0,result1_1,) = match timeout {
+              Some(e) => (1i32, _rt::as_f64(e)),
+              None => {
+                (0i32, 0.0f64)
+              },
+            };let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+            #[cfg(target_arch = "wasm32")]
+            #[link(wasm_import_module = "charmhost:readiness/readiness@0.2.0")]
+            unsafe extern "C" {
+              #[link_name = "poll"]
+              fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, );
+            }
+
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe extern "C-unwind" fn wit_import3(_: *mut u8, _: usize, _: i32, _: f64, _: *mut u8, ) { crate::bindings::no_host() }
+            wit_import3(result0, len0, result1_0, result1_1, ptr2);
+            let l4 = *ptr2.add(0).cast::<*mut u8>();
+            let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+            let len6 = l5;
+            let result7 = <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6));
+            result7
           }
         }
 
@@ -35524,8 +38594,8 @@ pub mod charmhost {
           #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm:imports and exports")]
           #[doc(hidden)]
           #[allow(clippy::octal_escapes)]
-          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11750] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xeaZ\x01A\x02\x01A8\x01\
+          pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13126] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcae\x01A\x02\x01A=\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -35669,123 +38739,155 @@ taly\x04\0\x0dtask-progress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds
 ner\x01s\0\x09not-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\
 \0\x07timeout\x01\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05othe\
 r\x01\x01\0\x04\0\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble\
--errors@0.2.0\x05\x13\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchange-info\
-\x02\x03\0\x0f\x0cpath-failure\x01B\xbd\x01\x02\x03\x02\x01\x14\x04\0\x0cpebble-\
-error\x03\0\0\x02\x03\x02\x01\x15\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\
-\x16\x04\0\x0cpath-failure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
-ystem-info\x03\0\x06\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
-\0\x0fservice-startup\x03\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
-f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\
-\x04names\x07startup\x09\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-in\
-fo\x03\0\x0d\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
-evel\x03\0\x0f\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
-check-startup\x03\0\x11\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
-s\0\x04\0\x0ccheck-status\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04na\
-mes\x05level\x15\x07startup\x16\x06status\x14\x09successes\x17\x08failuresy\x09t\
-hresholdy\x09change-id\x18\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05\
-error\x18\x04\0\x0dcheck-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-i\
-d\x17\x04user\x18\x08group-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile\
--options\x03\0\x1d\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
-d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04na\
-mes\x04kind\x20\x04size\x0c\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04\
-user\x18\x08group-id\x17\x05group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\
-\x05\x01r\x02\x04paths\x07content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01\
-k#\x01r\x0a\x0fservice-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\
-\x0c\x07user-id\x17\x04user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\
-\x05stdin)\x04\0\x0cexec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06std\
-err#\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\
-\0,\x01m\x03\x03all\x0bin-progress\x05ready\x04\0\x10change-selection\x03\0.\x01\
-ps\x01r\x04\x09all-users\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-f\
-ilter\x03\01\x01r\x0b\x02ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0d\
-last-occurredu\x0dlast-repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\
-\x0cexpire-after\x0c\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-a\
-ddedu\x0alast-addedu\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\
-\0\x0cwarning-info\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09un\
-trusted\0\0\x05other\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06\
-access8\x0dlocal-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08i\
-dentity\x03\09\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07\
-process\x03\x01\x01h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[m\
-ethod]file-reader.read\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05ch\
-unk#\0\xc2\0\x04\0\x19[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04\
-self\xc1\0\0\xc4\0\x04\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04sel\
-f\xc6\0\0s\x04\0\x19[method]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chu\
-nk#\0\xc2\0\x04\0\x1b[method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\
-\0\x04\0\x1b[method]process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\
-\0\x1b[method]process.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\
-\x01@\x02\x04self\xc6\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01\
-K\x01j\x01z\x01\x01\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\
-\x01M\x01j\x01-\x01\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]\
-process.wait-output\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\
-\0\x0bcan-connect\x01Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\
-\x0fget-system-info\x01S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\
-\0\x06health\x01T\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metr\
-ics\x01V\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\
-\x09add-layer\x01W\x04\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\
-\x09containers\x05names0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04\
-wait\x0c\0\xd5\0\x04\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09contai\
-ners\x05names0\x04wait\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-s\
-ervices\x01\\\x04\0\x10restart-services\x01\\\x01@\x03\x09containers\x06signals\x08\
-services0\0\xc4\0\x04\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\
-\x03\x09containers\x05names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\
-\x01\x01\x01@\x02\x09containers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\
-\0\x0bstop-checks\x01b\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07t\
-imeout\x0c\0\xe3\0\x04\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01\
-@\x03\x09containers\x09selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01\
-j\x01\x03\x01\x01\x01@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01\
-@\x03\x09containers\x02ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\
-\x0cabort-change\x01i\x01@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\
-\0\xd5\0\x04\0\x06notify\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\
-\0\x04\0\x06notice\x01m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06f\
-ilter2\0\xef\0\x04\0\x07notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09co\
-ntainers\x03all\x7f\0\xf2\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05unt\
-ilu\0\xc2\0\x04\0\x14acknowledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\
-\x01\x09containers\0\xf6\0\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aid\
-entities\xf5\0\0\xc4\0\x04\0\x12replace-identities\x01x\x01@\x02\x09containers\x05\
-names0\0\xc4\0\x04\0\x11remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\
-\x02\x09containers\x04paths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\
-\x01@\x02\x09containers\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\
-\x80\x01\x01\x01\x01@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04\
-push\x01\x82\x01\x01j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\
-\0\x04stat\x01\x84\x01\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04\
-paths\x07pattern\x18\0\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09conta\
-iners\x04paths\x07options\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09\
-containers\x04paths\x09recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01\
-i=\x01j\x01\x8a\x01\x01\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\
-\x01\x04\0\x04exec\x01\x8c\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x17\x01\
-B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\
-\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06\
-objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04na\
-mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\
-\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\
-\x18\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0acharm-names\x0amodel-\
-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
-me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
-\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
-t:context/context@0.2.0\x05\x19\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
-\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
-\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
-stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04tools\0\x7f\x04\0\x09available\x01\
-\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x1a\x01B\x1b\x02\x03\x02\x01\
-\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
-\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06exists\x01\x04\x01p}\x01k\x05\x01\
-j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\x0dload-snapshot\x01\x08\x01j\0\x01\
-\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\0\x0dsave-snapshot\x01\x0a\x01@\x01\
-\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\x01ps\x01j\x01\x0c\x01\x01\x01@\0\
-\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\x01j\x01\x0f\x01\x01\x01@\0\0\x10\
-\x04\0\x0clist-notices\x01\x11\x01@\x01\x04item\x03\0\x09\x04\0\x0aadd-notice\x01\
-\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01\
-B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05\
-level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\
-\0\x17charmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07\
-messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\
-\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:\
-crash/crash@0.2.0\x05\x1d\x02\x03\0\x16\x07failure\x01B\x09\x02\x03\x02\x01\x1e\x04\
-\0\x07failure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\0\x0cexit-reque\
-st\x03\0\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exi\
-ted\x01\x04\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\
-\x1bcharmhost:entry/entry@0.2.0\x05\x1f\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\
-\0\x0b\x0b\x01\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
--component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+-errors@0.2.0\x05\x13\x01B\x09\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\
+\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01p\x01\x01ku\x01py\x01@\x02\
+\x07sources\x03\x07timeout\x04\0\x05\x04\0\x04poll\x01\x06\x03\0#charmhost:readi\
+ness/readiness@0.2.0\x05\x14\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchan\
+ge-info\x02\x03\0\x0f\x0cpath-failure\x02\x03\0\x10\x08pollable\x01B\xe5\x01\x02\
+\x03\x02\x01\x15\x04\0\x0cpebble-error\x03\0\0\x02\x03\x02\x01\x16\x04\0\x0bchan\
+ge-info\x03\0\x02\x02\x03\x02\x01\x17\x04\0\x0cpath-failure\x03\0\x04\x02\x03\x02\
+\x01\x18\x04\0\x08pollable\x03\0\x06\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
+ystem-info\x03\0\x08\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
+\0\x0fservice-startup\x03\0\x0a\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
+f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0c\x01ku\x01r\x04\
+\x04names\x07startup\x0b\x07current\x0d\x0dcurrent-since\x0e\x04\0\x0cservice-in\
+fo\x03\0\x0f\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
+evel\x03\0\x11\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
+check-startup\x03\0\x13\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
+s\0\x04\0\x0ccheck-status\x03\0\x15\x01k\x12\x01k\x14\x01ky\x01ks\x01r\x08\x04na\
+mes\x05level\x17\x07startup\x18\x06status\x16\x09successes\x19\x08failuresy\x09t\
+hresholdy\x09change-id\x1a\x04\0\x0acheck-info\x03\0\x1b\x01r\x02\x04info\x1c\x05\
+error\x1a\x04\0\x0dcheck-refresh\x03\0\x1d\x01r\x06\x0bpermissions\x19\x07user-i\
+d\x19\x04user\x1a\x08group-id\x19\x05group\x1a\x0cmake-parents\x7f\x04\0\x0cfile\
+-options\x03\0\x1f\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
+d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0!\x01r\x0a\x04paths\x04names\
+\x04kind\"\x04size\x0e\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x19\x04user\x1a\
+\x08group-id\x19\x05group\x1a\x04\0\x09file-info\x03\0#\x01p}\x01j\x01%\x01\x05\x01\
+r\x02\x04paths\x07content&\x04\0\x0bpulled-file\x03\0'\x01r\x02\x05width{\x06hei\
+ght{\x04\0\x0dterminal-size\x03\0)\x01o\x02ss\x01p+\x01k%\x01k*\x01r\x0b\x0fserv\
+ice-context\x1a\x0benvironment,\x0bworking-dir\x1a\x07timeout\x0e\x07user-id\x19\
+\x04user\x1a\x08group-id\x19\x05group\x1a\x0ecombine-stderr\x7f\x05stdin-\x08ter\
+minal.\x04\0\x0cexec-options\x03\0/\x01m\x03\x05stdin\x06stdout\x06stderr\x04\0\x0f\
+standard-stream\x03\01\x01r\x05\x09exit-codez\x06stdout%\x06stderr%\x10stdout-tr\
+uncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\03\x01r\x03\x04t\
+imeu\x07services\x07messages\x04\0\x09log-entry\x03\05\x01m\x03\x03all\x0bin-pro\
+gress\x05ready\x04\0\x10change-selection\x03\07\x01ps\x01r\x04\x09all-users\x7f\x07\
+user-id\x19\x05kinds9\x04keys9\x04\0\x0dnotice-filter\x03\0:\x01r\x0b\x02ids\x07\
+user-id\x19\x04kinds\x03keys\x0efirst-occurredu\x0dlast-occurredu\x0dlast-repeat\
+edu\x0boccurrencesy\x09last-data,\x0crepeat-after\x0e\x0cexpire-after\x0e\x04\0\x0b\
+notice-info\x03\0<\x01r\x06\x07messages\x0bfirst-addedu\x0alast-addedu\x0alast-s\
+hown\x0e\x0cexpire-after\x0e\x0crepeat-after\x0e\x04\0\x0cwarning-info\x03\0>\x01\
+q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09untrusted\0\0\x05other\x01s\0\x04\
+\0\x0fidentity-access\x03\0@\x01r\x05\x04names\x06access\xc1\0\x0dlocal-user-id\x19\
+\x0ebasic-password\x1a\x0bcertificate\x1a\x04\0\x08identity\x03\0B\x04\0\x0bfile\
+-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07process\x03\x01\x04\0\x0al\
+og-reader\x03\x01\x04\0\x0dnotice-reader\x03\x01\x01hD\x01j\x01%\x01\x01\x01@\x02\
+\x04self\xc9\0\x03maxy\0\xca\0\x04\0\x18[method]file-reader.read\x01K\x01i\x07\x01\
+@\x01\x04self\xc9\0\0\xcc\0\x04\0\x1d[method]file-reader.subscribe\x01M\x01hE\x01\
+j\x01y\x01\x01\x01@\x02\x04self\xce\0\x05chunk%\0\xcf\0\x04\0\x19[method]file-wr\
+iter.write\x01P\x01j\0\x01\x01\x01@\x01\x04self\xce\0\0\xd1\0\x04\0\x19[method]f\
+ile-writer.close\x01R\x01@\x01\x04self\xce\0\0\xcc\0\x04\0\x1d[method]file-write\
+r.subscribe\x01S\x01hF\x01@\x01\x04self\xd4\0\0s\x04\0\x19[method]process.change\
+-id\x01U\x01@\x02\x04self\xd4\0\x05chunk%\0\xcf\0\x04\0\x1b[method]process.write\
+-stdin\x01V\x01@\x01\x04self\xd4\0\0\xd1\0\x04\0\x1b[method]process.close-stdin\x01\
+W\x01@\x02\x04self\xd4\0\x03maxy\0\xca\0\x04\0\x1b[method]process.read-stdout\x01\
+X\x04\0\x1b[method]process.read-stderr\x01X\x01@\x02\x04self\xd4\0\x06signals\0\xd1\
+\0\x04\0\x1b[method]process.send-signal\x01Y\x01@\x02\x04self\xd4\0\x04size*\0\xd1\
+\0\x04\0\x16[method]process.resize\x01Z\x01@\x02\x04self\xd4\0\x06stream2\0\xcc\0\
+\x04\0\x19[method]process.subscribe\x01[\x01j\x01z\x01\x01\x01@\x01\x04self\xd4\0\
+\0\xdc\0\x04\0\x14[method]process.wait\x01]\x01j\x014\x01\x01\x01@\x02\x04self\xd4\
+\0\x03maxy\0\xde\0\x04\0\x1b[method]process.wait-output\x01_\x01hG\x01p6\x01j\x01\
+\xe1\0\x01\x01\x01@\x02\x04self\xe0\0\x03maxy\0\xe2\0\x04\0\x17[method]log-reade\
+r.read\x01c\x01@\x01\x04self\xe0\0\0\xcc\0\x04\0\x1c[method]log-reader.subscribe\
+\x01d\x01hH\x01p=\x01j\x01\xe6\0\x01\x01\x01@\x01\x04self\xe5\0\0\xe7\0\x04\0\x1a\
+[method]notice-reader.read\x01h\x01@\x01\x04self\xe5\0\0\xcc\0\x04\0\x1f[method]\
+notice-reader.subscribe\x01i\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xea\0\
+\x04\0\x0bcan-connect\x01k\x01j\x01\x09\x01\x01\x01@\x01\x09containers\0\xec\0\x04\
+\0\x0fget-system-info\x01m\x01@\x03\x09containers\x05names9\x05level\x17\0\xea\0\
+\x04\0\x06health\x01n\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xef\0\x04\0\x07\
+metrics\x01p\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xd1\0\x04\
+\0\x09add-layer\x01q\x04\0\x08get-plan\x01p\x01p\x10\x01j\x01\xf2\0\x01\x01\x01@\
+\x02\x09containers\x05names9\0\xf3\0\x04\0\x08services\x01t\x01@\x02\x09containe\
+rs\x04wait\x0e\0\xef\0\x04\0\x09autostart\x01u\x04\0\x06replan\x01u\x01@\x03\x09\
+containers\x05names9\x04wait\x0e\0\xef\0\x04\0\x0estart-services\x01v\x04\0\x0ds\
+top-services\x01v\x04\0\x10restart-services\x01v\x01@\x03\x09containers\x06signa\
+ls\x08services9\0\xd1\0\x04\0\x0bsend-signal\x01w\x01iG\x01j\x01\xf8\0\x01\x01\x01\
+@\x04\x09containers\x08services9\x05count\x19\x06follow\x7f\0\xf9\0\x04\0\x04log\
+s\x01z\x01p\x1c\x01j\x01\xfb\0\x01\x01\x01@\x03\x09containers\x05names9\x05level\
+\x17\0\xfc\0\x04\0\x06checks\x01}\x01j\x019\x01\x01\x01@\x02\x09containers\x05na\
+mes9\0\xfe\0\x04\0\x0cstart-checks\x01\x7f\x04\0\x0bstop-checks\x01\x7f\x01j\x01\
+\x1e\x01\x01\x01@\x03\x09containers\x04names\x07timeout\x0e\0\x80\x01\x04\0\x0dr\
+efresh-check\x01\x81\x01\x01p\x03\x01j\x01\x82\x01\x01\x01\x01@\x03\x09container\
+s\x09selection8\x07service\x1a\0\x83\x01\x04\0\x07changes\x01\x84\x01\x01j\x01\x03\
+\x01\x01\x01@\x02\x09containers\x02ids\0\x85\x01\x04\0\x06change\x01\x86\x01\x01\
+@\x03\x09containers\x02ids\x07timeout\x0e\0\x85\x01\x04\0\x0bwait-change\x01\x87\
+\x01\x04\0\x0cabort-change\x01\x86\x01\x01@\x04\x09containers\x03keys\x04data,\x0c\
+repeat-after\x0e\0\xef\0\x04\0\x06notify\x01\x88\x01\x01j\x01=\x01\x01\x01@\x02\x09\
+containers\x02ids\0\x89\x01\x04\0\x06notice\x01\x8a\x01\x01@\x02\x09containers\x06\
+filter;\0\xe7\0\x04\0\x07notices\x01\x8b\x01\x01iH\x01j\x01\x8c\x01\x01\x01\x01@\
+\x02\x09containers\x06filter;\0\x8d\x01\x04\0\x0dwatch-notices\x01\x8e\x01\x01p?\
+\x01j\x01\x8f\x01\x01\x01\x01@\x02\x09containers\x03all\x7f\0\x90\x01\x04\0\x08w\
+arnings\x01\x91\x01\x01@\x02\x09containers\x05untilu\0\xcf\0\x04\0\x14acknowledg\
+e-warnings\x01\x92\x01\x01p\xc3\0\x01j\x01\x93\x01\x01\x01\x01@\x01\x09container\
+s\0\x94\x01\x04\0\x0aidentities\x01\x95\x01\x01@\x02\x09containers\x0aidentities\
+\x93\x01\0\xd1\0\x04\0\x12replace-identities\x01\x96\x01\x01@\x02\x09containers\x05\
+names9\0\xd1\0\x04\0\x11remove-identities\x01\x97\x01\x01iD\x01j\x01\x98\x01\x01\
+\x01\x01@\x02\x09containers\x04paths\0\x99\x01\x04\0\x04pull\x01\x9a\x01\x01p(\x01\
+j\x01\x9b\x01\x01\x01\x01@\x02\x09containers\x05paths9\0\x9c\x01\x04\0\x09pull-m\
+any\x01\x9d\x01\x01iE\x01j\x01\x9e\x01\x01\x01\x01@\x03\x09containers\x04paths\x07\
+options\x20\0\x9f\x01\x04\0\x04push\x01\xa0\x01\x01j\x01$\x01\x01\x01@\x02\x09co\
+ntainers\x04paths\0\xa1\x01\x04\0\x04stat\x01\xa2\x01\x01p$\x01j\x01\xa3\x01\x01\
+\x01\x01@\x03\x09containers\x04paths\x07pattern\x1a\0\xa4\x01\x04\0\x0alist-file\
+s\x01\xa5\x01\x01@\x03\x09containers\x04paths\x07options\x20\0\xd1\0\x04\0\x08ma\
+ke-dir\x01\xa6\x01\x01@\x03\x09containers\x04paths\x09recursive\x7f\0\xd1\0\x04\0\
+\x0bremove-path\x01\xa7\x01\x01iF\x01j\x01\xa8\x01\x01\x01\x01@\x03\x09container\
+s\x07command9\x07options0\0\xa9\x01\x04\0\x04exec\x01\xaa\x01\x03\0\x1dcharmhost\
+:pebble/pebble@0.2.0\x05\x19\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\
+\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\
+\x04\x01j\0\x01\x01\x01@\x03\x06objects\x04names\x05values\0\x05\x04\0\x04save\x01\
+\x06\x01@\x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\
+\x01\x01\x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored\
+-state/stored-state@0.2.0\x05\x1a\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-n\
+ames\x0acharm-names\x0amodel-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\
+\x0ddispatch-paths\x09hook-name\0\x0amachine-id\0\x11availability-zone\0\x0eprin\
+cipal-unit\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03\
+get\x01\x03\x03\0\x1fcharmhost:context/context@0.2.0\x05\x1b\x01B\x0c\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06st\
+derr\x02\x04\0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\
+\x03\x04tools\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04to\
+ols\0\x7f\x04\0\x09available\x01\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
+\x05\x1c\x01B\x1b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
+aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06\
+exists\x01\x04\x01p}\x01k\x05\x01j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\
+\x0dload-snapshot\x01\x08\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\
+\0\x0dsave-snapshot\x01\x0a\x01@\x01\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\
+\x01ps\x01j\x01\x0c\x01\x01\x01@\0\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\
+\x01j\x01\x0f\x01\x01\x01@\0\0\x10\x04\0\x0clist-notices\x01\x11\x01@\x01\x04ite\
+m\x03\0\x09\x04\0\x0aadd-notice\x01\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bch\
+armhost:store/store@0.2.0\x05\x1d\x01B\x1c\x02\x03\x02\x01\x12\x04\0\x0dother-fa\
+ilure\x03\0\0\x02\x03\x02\x01\x18\x04\0\x08pollable\x03\0\x02\x01q\x05\x11unknow\
+n-container\x01s\0\x09not-ready\x01s\0\x07timeout\x01s\0\x06closed\x01s\0\x05oth\
+er\x01\x01\0\x04\0\x0csocket-error\x03\0\x04\x01m\x02\x07reading\x07writing\x04\0\
+\x09direction\x03\0\x06\x04\0\x0aconnection\x03\x01\x01h\x08\x01ku\x01p}\x01j\x01\
+\x0b\x01\x05\x01@\x03\x04self\x09\x03maxy\x07timeout\x0a\0\x0c\x04\0\x17[method]\
+connection.read\x01\x0d\x01j\x01y\x01\x05\x01@\x03\x04self\x09\x04data\x0b\x07ti\
+meout\x0a\0\x0e\x04\0\x18[method]connection.write\x01\x0f\x01j\0\x01\x05\x01@\x01\
+\x04self\x09\0\x10\x04\0\x19[method]connection.finish\x01\x11\x01i\x03\x01@\x02\x04\
+self\x09\x09direction\x07\0\x12\x04\0\x1c[method]connection.subscribe\x01\x13\x01\
+i\x08\x01j\x01\x14\x01\x05\x01@\x02\x09containers\x07timeout\x0a\0\x15\x04\0\x07\
+connect\x01\x16\x03\0+charmhost:pebble-socket/pebble-socket@0.2.0\x05\x1e\x01B\x04\
+\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05lev\
+el\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17\
+charmhost:log/log@0.2.0\x05\x1f\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messag\
+es\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\
+\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/\
+crash@0.2.0\x05\x20\x02\x03\0\x18\x07failure\x01B\x09\x02\x03\x02\x01!\x04\0\x07\
+failure\x03\0\0\x01ks\x01r\x02\x04code}\x07message\x02\x04\0\x0cexit-request\x03\
+\0\x03\x01q\x04\x09completed\0\0\x07aborted\0\0\x06failed\x01\x01\0\x06exited\x01\
+\x04\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0\x1bcha\
+rmhost:entry/entry@0.2.0\x05\"\x04\0\x1bcharmhost:charm/charm@0.2.0\x04\0\x0b\x0b\
+\x01\0\x05charm\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\
+\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
         )
       }
@@ -35796,8 +38898,8 @@ ted\x01\x04\0\x04\0\x07outcome\x03\0\x05\x01@\0\0\x06\x04\0\x03run\x01\x07\x04\0
       #[unsafe(link_section = "component-type:wit-bindgen:0.63.0:charmhost:charm@0.2.0:charm-with-all-of-its-exports-removed:encoded world")]
       #[doc(hidden)]
       #[allow(clippy::octal_escapes)]
-      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11639] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdbY\x01A\x02\x01A5\x01\
+      pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 13015] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbbd\x01A\x02\x01A:\x01\
 B\x07\x01ks\x01r\x02\x07messages\x05grant\0\x04\0\x06denial\x03\0\x01\x01r\x02\x04\
 codes\x07messages\x04\0\x0dother-failure\x03\0\x03\x01q\x08\x09not-found\x01s\0\x11\
 permission-denied\x01s\0\x0anot-leader\x01s\0\x0drelation-gone\x01s\0\x07timeout\
@@ -35941,120 +39043,152 @@ taly\x04\0\x0dtask-progress\x03\0\x0d\x01ps\x01ku\x01kz\x01r\x09\x02ids\x04kinds
 ner\x01s\0\x09not-ready\x01s\0\x03api\x01\x04\0\x04path\x01\x08\0\x06change\x01\x16\
 \0\x07timeout\x01\x0a\0\x0dinvalid-input\x01s\0\x0bunsupported\x01\x0c\0\x05othe\
 r\x01\x01\0\x04\0\x0cpebble-error\x03\0\x17\x03\0+charmhost:pebble-errors/pebble\
--errors@0.2.0\x05\x13\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchange-info\
-\x02\x03\0\x0f\x0cpath-failure\x01B\xbd\x01\x02\x03\x02\x01\x14\x04\0\x0cpebble-\
-error\x03\0\0\x02\x03\x02\x01\x15\x04\0\x0bchange-info\x03\0\x02\x02\x03\x02\x01\
-\x16\x04\0\x0cpath-failure\x03\0\x04\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
-ystem-info\x03\0\x06\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
-\0\x0fservice-startup\x03\0\x08\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
-f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0a\x01ku\x01r\x04\
-\x04names\x07startup\x09\x07current\x0b\x0dcurrent-since\x0c\x04\0\x0cservice-in\
-fo\x03\0\x0d\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
-evel\x03\0\x0f\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
-check-startup\x03\0\x11\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
-s\0\x04\0\x0ccheck-status\x03\0\x13\x01k\x10\x01k\x12\x01ky\x01ks\x01r\x08\x04na\
-mes\x05level\x15\x07startup\x16\x06status\x14\x09successes\x17\x08failuresy\x09t\
-hresholdy\x09change-id\x18\x04\0\x0acheck-info\x03\0\x19\x01r\x02\x04info\x1a\x05\
-error\x18\x04\0\x0dcheck-refresh\x03\0\x1b\x01r\x06\x0bpermissions\x17\x07user-i\
-d\x17\x04user\x18\x08group-id\x17\x05group\x18\x0cmake-parents\x7f\x04\0\x0cfile\
--options\x03\0\x1d\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
-d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0\x1f\x01r\x0a\x04paths\x04na\
-mes\x04kind\x20\x04size\x0c\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x17\x04\
-user\x18\x08group-id\x17\x05group\x18\x04\0\x09file-info\x03\0!\x01p}\x01j\x01#\x01\
-\x05\x01r\x02\x04paths\x07content$\x04\0\x0bpulled-file\x03\0%\x01o\x02ss\x01p'\x01\
-k#\x01r\x0a\x0fservice-context\x18\x0benvironment(\x0bworking-dir\x18\x07timeout\
-\x0c\x07user-id\x17\x04user\x18\x08group-id\x17\x05group\x18\x0ecombine-stderr\x7f\
-\x05stdin)\x04\0\x0cexec-options\x03\0*\x01r\x05\x09exit-codez\x06stdout#\x06std\
-err#\x10stdout-truncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\
-\0,\x01m\x03\x03all\x0bin-progress\x05ready\x04\0\x10change-selection\x03\0.\x01\
-ps\x01r\x04\x09all-users\x7f\x07user-id\x17\x05kinds0\x04keys0\x04\0\x0dnotice-f\
-ilter\x03\01\x01r\x0b\x02ids\x07user-id\x17\x04kinds\x03keys\x0efirst-occurredu\x0d\
-last-occurredu\x0dlast-repeatedu\x0boccurrencesy\x09last-data(\x0crepeat-after\x0c\
-\x0cexpire-after\x0c\x04\0\x0bnotice-info\x03\03\x01r\x06\x07messages\x0bfirst-a\
-ddedu\x0alast-addedu\x0alast-shown\x0c\x0cexpire-after\x0c\x0crepeat-after\x0c\x04\
-\0\x0cwarning-info\x03\05\x01q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09un\
-trusted\0\0\x05other\x01s\0\x04\0\x0fidentity-access\x03\07\x01r\x05\x04names\x06\
-access8\x0dlocal-user-id\x17\x0ebasic-password\x18\x0bcertificate\x18\x04\0\x08i\
-dentity\x03\09\x04\0\x0bfile-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07\
-process\x03\x01\x01h;\x01j\x01#\x01\x01\x01@\x02\x04self>\x03maxy\0?\x04\0\x18[m\
-ethod]file-reader.read\x01@\x01h<\x01j\x01y\x01\x01\x01@\x02\x04self\xc1\0\x05ch\
-unk#\0\xc2\0\x04\0\x19[method]file-writer.write\x01C\x01j\0\x01\x01\x01@\x01\x04\
-self\xc1\0\0\xc4\0\x04\0\x19[method]file-writer.close\x01E\x01h=\x01@\x01\x04sel\
-f\xc6\0\0s\x04\0\x19[method]process.change-id\x01G\x01@\x02\x04self\xc6\0\x05chu\
-nk#\0\xc2\0\x04\0\x1b[method]process.write-stdin\x01H\x01@\x01\x04self\xc6\0\0\xc4\
-\0\x04\0\x1b[method]process.close-stdin\x01I\x01@\x02\x04self\xc6\0\x03maxy\0?\x04\
-\0\x1b[method]process.read-stdout\x01J\x04\0\x1b[method]process.read-stderr\x01J\
-\x01@\x02\x04self\xc6\0\x06signals\0\xc4\0\x04\0\x1b[method]process.send-signal\x01\
-K\x01j\x01z\x01\x01\x01@\x01\x04self\xc6\0\0\xcc\0\x04\0\x14[method]process.wait\
-\x01M\x01j\x01-\x01\x01\x01@\x02\x04self\xc6\0\x03maxy\0\xce\0\x04\0\x1b[method]\
-process.wait-output\x01O\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xd0\0\x04\
-\0\x0bcan-connect\x01Q\x01j\x01\x07\x01\x01\x01@\x01\x09containers\0\xd2\0\x04\0\
-\x0fget-system-info\x01S\x01@\x03\x09containers\x05names0\x05level\x15\0\xd0\0\x04\
-\0\x06health\x01T\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xd5\0\x04\0\x07metr\
-ics\x01V\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xc4\0\x04\0\
-\x09add-layer\x01W\x04\0\x08get-plan\x01V\x01p\x0e\x01j\x01\xd8\0\x01\x01\x01@\x02\
-\x09containers\x05names0\0\xd9\0\x04\0\x08services\x01Z\x01@\x02\x09containers\x04\
-wait\x0c\0\xd5\0\x04\0\x09autostart\x01[\x04\0\x06replan\x01[\x01@\x03\x09contai\
-ners\x05names0\x04wait\x0c\0\xd5\0\x04\0\x0estart-services\x01\\\x04\0\x0dstop-s\
-ervices\x01\\\x04\0\x10restart-services\x01\\\x01@\x03\x09containers\x06signals\x08\
-services0\0\xc4\0\x04\0\x0bsend-signal\x01]\x01p\x1a\x01j\x01\xde\0\x01\x01\x01@\
-\x03\x09containers\x05names0\x05level\x15\0\xdf\0\x04\0\x06checks\x01`\x01j\x010\
-\x01\x01\x01@\x02\x09containers\x05names0\0\xe1\0\x04\0\x0cstart-checks\x01b\x04\
-\0\x0bstop-checks\x01b\x01j\x01\x1c\x01\x01\x01@\x03\x09containers\x04names\x07t\
-imeout\x0c\0\xe3\0\x04\0\x0drefresh-check\x01d\x01p\x03\x01j\x01\xe5\0\x01\x01\x01\
-@\x03\x09containers\x09selection/\x07service\x18\0\xe6\0\x04\0\x07changes\x01g\x01\
-j\x01\x03\x01\x01\x01@\x02\x09containers\x02ids\0\xe8\0\x04\0\x06change\x01i\x01\
-@\x03\x09containers\x02ids\x07timeout\x0c\0\xe8\0\x04\0\x0bwait-change\x01j\x04\0\
-\x0cabort-change\x01i\x01@\x04\x09containers\x03keys\x04data(\x0crepeat-after\x0c\
-\0\xd5\0\x04\0\x06notify\x01k\x01j\x014\x01\x01\x01@\x02\x09containers\x02ids\0\xec\
-\0\x04\0\x06notice\x01m\x01p4\x01j\x01\xee\0\x01\x01\x01@\x02\x09containers\x06f\
-ilter2\0\xef\0\x04\0\x07notices\x01p\x01p6\x01j\x01\xf1\0\x01\x01\x01@\x02\x09co\
-ntainers\x03all\x7f\0\xf2\0\x04\0\x08warnings\x01s\x01@\x02\x09containers\x05unt\
-ilu\0\xc2\0\x04\0\x14acknowledge-warnings\x01t\x01p:\x01j\x01\xf5\0\x01\x01\x01@\
-\x01\x09containers\0\xf6\0\x04\0\x0aidentities\x01w\x01@\x02\x09containers\x0aid\
-entities\xf5\0\0\xc4\0\x04\0\x12replace-identities\x01x\x01@\x02\x09containers\x05\
-names0\0\xc4\0\x04\0\x11remove-identities\x01y\x01i;\x01j\x01\xfa\0\x01\x01\x01@\
-\x02\x09containers\x04paths\0\xfb\0\x04\0\x04pull\x01|\x01p&\x01j\x01\xfd\0\x01\x01\
-\x01@\x02\x09containers\x05paths0\0\xfe\0\x04\0\x09pull-many\x01\x7f\x01i<\x01j\x01\
-\x80\x01\x01\x01\x01@\x03\x09containers\x04paths\x07options\x1e\0\x81\x01\x04\0\x04\
-push\x01\x82\x01\x01j\x01\"\x01\x01\x01@\x02\x09containers\x04paths\0\x83\x01\x04\
-\0\x04stat\x01\x84\x01\x01p\"\x01j\x01\x85\x01\x01\x01\x01@\x03\x09containers\x04\
-paths\x07pattern\x18\0\x86\x01\x04\0\x0alist-files\x01\x87\x01\x01@\x03\x09conta\
-iners\x04paths\x07options\x1e\0\xc4\0\x04\0\x08make-dir\x01\x88\x01\x01@\x03\x09\
-containers\x04paths\x09recursive\x7f\0\xc4\0\x04\0\x0bremove-path\x01\x89\x01\x01\
-i=\x01j\x01\x8a\x01\x01\x01\x01@\x03\x09containers\x07command0\x07options+\0\x8b\
-\x01\x04\0\x04exec\x01\x8c\x01\x03\0\x1dcharmhost:pebble/pebble@0.2.0\x05\x17\x01\
-B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\
-\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\x04\x01j\0\x01\x01\x01@\x03\x06\
-objects\x04names\x05values\0\x05\x04\0\x04save\x01\x06\x01@\x02\x06objects\x04na\
-mes\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\x01\x01\x01@\x01\x06objects\
-\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored-state/stored-state@0.2.0\x05\
-\x18\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-names\x0acharm-names\x0amodel-\
-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\x0ddispatch-paths\x09hook-na\
-me\0\x0amachine-id\0\x11availability-zone\0\x0eprincipal-unit\0\x05debug\x7f\x04\
-\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03get\x01\x03\x03\0\x1fcharmhos\
-t:context/context@0.2.0\x05\x19\x01B\x0c\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\
-\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06stderr\x02\x04\0\x0btool-output\
-\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\x03\x04tools\x04args\x05\x05\
-stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04tools\0\x7f\x04\0\x09available\x01\
-\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\x05\x1a\x01B\x1b\x02\x03\x02\x01\
-\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-paths\x0dobserver-paths\x06methods\
-\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06exists\x01\x04\x01p}\x01k\x05\x01\
-j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\x0dload-snapshot\x01\x08\x01j\0\x01\
-\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\0\x0dsave-snapshot\x01\x0a\x01@\x01\
-\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\x01ps\x01j\x01\x0c\x01\x01\x01@\0\
-\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\x01j\x01\x0f\x01\x01\x01@\0\0\x10\
-\x04\0\x0clist-notices\x01\x11\x01@\x01\x04item\x03\0\x09\x04\0\x0aadd-notice\x01\
-\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bcharmhost:store/store@0.2.0\x05\x1b\x01\
-B\x04\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05\
-level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\
-\0\x17charmhost:log/log@0.2.0\x05\x1c\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07\
-messages\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\
-\0\x02\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:\
-crash/crash@0.2.0\x05\x1d\x04\0;charmhost:charm/charm-with-all-of-its-exports-re\
-moved@0.2.0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rus\
-t\x060.63.0";
+-errors@0.2.0\x05\x13\x01B\x09\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\
+\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01p\x01\x01ku\x01py\x01@\x02\
+\x07sources\x03\x07timeout\x04\0\x05\x04\0\x04poll\x01\x06\x03\0#charmhost:readi\
+ness/readiness@0.2.0\x05\x14\x02\x03\0\x0f\x0cpebble-error\x02\x03\0\x0f\x0bchan\
+ge-info\x02\x03\0\x0f\x0cpath-failure\x02\x03\0\x10\x08pollable\x01B\xe5\x01\x02\
+\x03\x02\x01\x15\x04\0\x0cpebble-error\x03\0\0\x02\x03\x02\x01\x16\x04\0\x0bchan\
+ge-info\x03\0\x02\x02\x03\x02\x01\x17\x04\0\x0cpath-failure\x03\0\x04\x02\x03\x02\
+\x01\x18\x04\0\x08pollable\x03\0\x06\x01r\x02\x07versions\x07boot-ids\x04\0\x0bs\
+ystem-info\x03\0\x08\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\
+\0\x0fservice-startup\x03\0\x0a\x01q\x05\x06active\0\0\x08inactive\0\0\x07backof\
+f\0\0\x05error\0\0\x05other\x01s\0\x04\0\x0eservice-status\x03\0\x0c\x01ku\x01r\x04\
+\x04names\x07startup\x0b\x07current\x0d\x0dcurrent-since\x0e\x04\0\x0cservice-in\
+fo\x03\0\x0f\x01q\x03\x05alive\0\0\x05ready\0\0\x05other\x01s\0\x04\0\x0bcheck-l\
+evel\x03\0\x11\x01q\x03\x07enabled\0\0\x08disabled\0\0\x05other\x01s\0\x04\0\x0d\
+check-startup\x03\0\x13\x01q\x04\x02up\0\0\x04down\0\0\x08inactive\0\0\x05other\x01\
+s\0\x04\0\x0ccheck-status\x03\0\x15\x01k\x12\x01k\x14\x01ky\x01ks\x01r\x08\x04na\
+mes\x05level\x17\x07startup\x18\x06status\x16\x09successes\x19\x08failuresy\x09t\
+hresholdy\x09change-id\x1a\x04\0\x0acheck-info\x03\0\x1b\x01r\x02\x04info\x1c\x05\
+error\x1a\x04\0\x0dcheck-refresh\x03\0\x1d\x01r\x06\x0bpermissions\x19\x07user-i\
+d\x19\x04user\x1a\x08group-id\x19\x05group\x1a\x0cmake-parents\x7f\x04\0\x0cfile\
+-options\x03\0\x1f\x01m\x07\x07regular\x09directory\x07symlink\x06socket\x0aname\
+d-pipe\x06device\x07unknown\x04\0\x09file-kind\x03\0!\x01r\x0a\x04paths\x04names\
+\x04kind\"\x04size\x0e\x0bpermissionsy\x0dlast-modifiedu\x07user-id\x19\x04user\x1a\
+\x08group-id\x19\x05group\x1a\x04\0\x09file-info\x03\0#\x01p}\x01j\x01%\x01\x05\x01\
+r\x02\x04paths\x07content&\x04\0\x0bpulled-file\x03\0'\x01r\x02\x05width{\x06hei\
+ght{\x04\0\x0dterminal-size\x03\0)\x01o\x02ss\x01p+\x01k%\x01k*\x01r\x0b\x0fserv\
+ice-context\x1a\x0benvironment,\x0bworking-dir\x1a\x07timeout\x0e\x07user-id\x19\
+\x04user\x1a\x08group-id\x19\x05group\x1a\x0ecombine-stderr\x7f\x05stdin-\x08ter\
+minal.\x04\0\x0cexec-options\x03\0/\x01m\x03\x05stdin\x06stdout\x06stderr\x04\0\x0f\
+standard-stream\x03\01\x01r\x05\x09exit-codez\x06stdout%\x06stderr%\x10stdout-tr\
+uncated\x7f\x10stderr-truncated\x7f\x04\0\x0ecommand-output\x03\03\x01r\x03\x04t\
+imeu\x07services\x07messages\x04\0\x09log-entry\x03\05\x01m\x03\x03all\x0bin-pro\
+gress\x05ready\x04\0\x10change-selection\x03\07\x01ps\x01r\x04\x09all-users\x7f\x07\
+user-id\x19\x05kinds9\x04keys9\x04\0\x0dnotice-filter\x03\0:\x01r\x0b\x02ids\x07\
+user-id\x19\x04kinds\x03keys\x0efirst-occurredu\x0dlast-occurredu\x0dlast-repeat\
+edu\x0boccurrencesy\x09last-data,\x0crepeat-after\x0e\x0cexpire-after\x0e\x04\0\x0b\
+notice-info\x03\0<\x01r\x06\x07messages\x0bfirst-addedu\x0alast-addedu\x0alast-s\
+hown\x0e\x0cexpire-after\x0e\x0crepeat-after\x0e\x04\0\x0cwarning-info\x03\0>\x01\
+q\x05\x05admin\0\0\x04read\0\0\x07metrics\0\0\x09untrusted\0\0\x05other\x01s\0\x04\
+\0\x0fidentity-access\x03\0@\x01r\x05\x04names\x06access\xc1\0\x0dlocal-user-id\x19\
+\x0ebasic-password\x1a\x0bcertificate\x1a\x04\0\x08identity\x03\0B\x04\0\x0bfile\
+-reader\x03\x01\x04\0\x0bfile-writer\x03\x01\x04\0\x07process\x03\x01\x04\0\x0al\
+og-reader\x03\x01\x04\0\x0dnotice-reader\x03\x01\x01hD\x01j\x01%\x01\x01\x01@\x02\
+\x04self\xc9\0\x03maxy\0\xca\0\x04\0\x18[method]file-reader.read\x01K\x01i\x07\x01\
+@\x01\x04self\xc9\0\0\xcc\0\x04\0\x1d[method]file-reader.subscribe\x01M\x01hE\x01\
+j\x01y\x01\x01\x01@\x02\x04self\xce\0\x05chunk%\0\xcf\0\x04\0\x19[method]file-wr\
+iter.write\x01P\x01j\0\x01\x01\x01@\x01\x04self\xce\0\0\xd1\0\x04\0\x19[method]f\
+ile-writer.close\x01R\x01@\x01\x04self\xce\0\0\xcc\0\x04\0\x1d[method]file-write\
+r.subscribe\x01S\x01hF\x01@\x01\x04self\xd4\0\0s\x04\0\x19[method]process.change\
+-id\x01U\x01@\x02\x04self\xd4\0\x05chunk%\0\xcf\0\x04\0\x1b[method]process.write\
+-stdin\x01V\x01@\x01\x04self\xd4\0\0\xd1\0\x04\0\x1b[method]process.close-stdin\x01\
+W\x01@\x02\x04self\xd4\0\x03maxy\0\xca\0\x04\0\x1b[method]process.read-stdout\x01\
+X\x04\0\x1b[method]process.read-stderr\x01X\x01@\x02\x04self\xd4\0\x06signals\0\xd1\
+\0\x04\0\x1b[method]process.send-signal\x01Y\x01@\x02\x04self\xd4\0\x04size*\0\xd1\
+\0\x04\0\x16[method]process.resize\x01Z\x01@\x02\x04self\xd4\0\x06stream2\0\xcc\0\
+\x04\0\x19[method]process.subscribe\x01[\x01j\x01z\x01\x01\x01@\x01\x04self\xd4\0\
+\0\xdc\0\x04\0\x14[method]process.wait\x01]\x01j\x014\x01\x01\x01@\x02\x04self\xd4\
+\0\x03maxy\0\xde\0\x04\0\x1b[method]process.wait-output\x01_\x01hG\x01p6\x01j\x01\
+\xe1\0\x01\x01\x01@\x02\x04self\xe0\0\x03maxy\0\xe2\0\x04\0\x17[method]log-reade\
+r.read\x01c\x01@\x01\x04self\xe0\0\0\xcc\0\x04\0\x1c[method]log-reader.subscribe\
+\x01d\x01hH\x01p=\x01j\x01\xe6\0\x01\x01\x01@\x01\x04self\xe5\0\0\xe7\0\x04\0\x1a\
+[method]notice-reader.read\x01h\x01@\x01\x04self\xe5\0\0\xcc\0\x04\0\x1f[method]\
+notice-reader.subscribe\x01i\x01j\x01\x7f\x01\x01\x01@\x01\x09containers\0\xea\0\
+\x04\0\x0bcan-connect\x01k\x01j\x01\x09\x01\x01\x01@\x01\x09containers\0\xec\0\x04\
+\0\x0fget-system-info\x01m\x01@\x03\x09containers\x05names9\x05level\x17\0\xea\0\
+\x04\0\x06health\x01n\x01j\x01s\x01\x01\x01@\x01\x09containers\0\xef\0\x04\0\x07\
+metrics\x01p\x01@\x04\x09containers\x05labels\x05layers\x07combine\x7f\0\xd1\0\x04\
+\0\x09add-layer\x01q\x04\0\x08get-plan\x01p\x01p\x10\x01j\x01\xf2\0\x01\x01\x01@\
+\x02\x09containers\x05names9\0\xf3\0\x04\0\x08services\x01t\x01@\x02\x09containe\
+rs\x04wait\x0e\0\xef\0\x04\0\x09autostart\x01u\x04\0\x06replan\x01u\x01@\x03\x09\
+containers\x05names9\x04wait\x0e\0\xef\0\x04\0\x0estart-services\x01v\x04\0\x0ds\
+top-services\x01v\x04\0\x10restart-services\x01v\x01@\x03\x09containers\x06signa\
+ls\x08services9\0\xd1\0\x04\0\x0bsend-signal\x01w\x01iG\x01j\x01\xf8\0\x01\x01\x01\
+@\x04\x09containers\x08services9\x05count\x19\x06follow\x7f\0\xf9\0\x04\0\x04log\
+s\x01z\x01p\x1c\x01j\x01\xfb\0\x01\x01\x01@\x03\x09containers\x05names9\x05level\
+\x17\0\xfc\0\x04\0\x06checks\x01}\x01j\x019\x01\x01\x01@\x02\x09containers\x05na\
+mes9\0\xfe\0\x04\0\x0cstart-checks\x01\x7f\x04\0\x0bstop-checks\x01\x7f\x01j\x01\
+\x1e\x01\x01\x01@\x03\x09containers\x04names\x07timeout\x0e\0\x80\x01\x04\0\x0dr\
+efresh-check\x01\x81\x01\x01p\x03\x01j\x01\x82\x01\x01\x01\x01@\x03\x09container\
+s\x09selection8\x07service\x1a\0\x83\x01\x04\0\x07changes\x01\x84\x01\x01j\x01\x03\
+\x01\x01\x01@\x02\x09containers\x02ids\0\x85\x01\x04\0\x06change\x01\x86\x01\x01\
+@\x03\x09containers\x02ids\x07timeout\x0e\0\x85\x01\x04\0\x0bwait-change\x01\x87\
+\x01\x04\0\x0cabort-change\x01\x86\x01\x01@\x04\x09containers\x03keys\x04data,\x0c\
+repeat-after\x0e\0\xef\0\x04\0\x06notify\x01\x88\x01\x01j\x01=\x01\x01\x01@\x02\x09\
+containers\x02ids\0\x89\x01\x04\0\x06notice\x01\x8a\x01\x01@\x02\x09containers\x06\
+filter;\0\xe7\0\x04\0\x07notices\x01\x8b\x01\x01iH\x01j\x01\x8c\x01\x01\x01\x01@\
+\x02\x09containers\x06filter;\0\x8d\x01\x04\0\x0dwatch-notices\x01\x8e\x01\x01p?\
+\x01j\x01\x8f\x01\x01\x01\x01@\x02\x09containers\x03all\x7f\0\x90\x01\x04\0\x08w\
+arnings\x01\x91\x01\x01@\x02\x09containers\x05untilu\0\xcf\0\x04\0\x14acknowledg\
+e-warnings\x01\x92\x01\x01p\xc3\0\x01j\x01\x93\x01\x01\x01\x01@\x01\x09container\
+s\0\x94\x01\x04\0\x0aidentities\x01\x95\x01\x01@\x02\x09containers\x0aidentities\
+\x93\x01\0\xd1\0\x04\0\x12replace-identities\x01\x96\x01\x01@\x02\x09containers\x05\
+names9\0\xd1\0\x04\0\x11remove-identities\x01\x97\x01\x01iD\x01j\x01\x98\x01\x01\
+\x01\x01@\x02\x09containers\x04paths\0\x99\x01\x04\0\x04pull\x01\x9a\x01\x01p(\x01\
+j\x01\x9b\x01\x01\x01\x01@\x02\x09containers\x05paths9\0\x9c\x01\x04\0\x09pull-m\
+any\x01\x9d\x01\x01iE\x01j\x01\x9e\x01\x01\x01\x01@\x03\x09containers\x04paths\x07\
+options\x20\0\x9f\x01\x04\0\x04push\x01\xa0\x01\x01j\x01$\x01\x01\x01@\x02\x09co\
+ntainers\x04paths\0\xa1\x01\x04\0\x04stat\x01\xa2\x01\x01p$\x01j\x01\xa3\x01\x01\
+\x01\x01@\x03\x09containers\x04paths\x07pattern\x1a\0\xa4\x01\x04\0\x0alist-file\
+s\x01\xa5\x01\x01@\x03\x09containers\x04paths\x07options\x20\0\xd1\0\x04\0\x08ma\
+ke-dir\x01\xa6\x01\x01@\x03\x09containers\x04paths\x09recursive\x7f\0\xd1\0\x04\0\
+\x0bremove-path\x01\xa7\x01\x01iF\x01j\x01\xa8\x01\x01\x01\x01@\x03\x09container\
+s\x07command9\x07options0\0\xa9\x01\x04\0\x04exec\x01\xaa\x01\x03\0\x1dcharmhost\
+:pebble/pebble@0.2.0\x05\x19\x01B\x0f\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\
+\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x06objects\x04names\0\x03\x04\0\x04load\x01\
+\x04\x01j\0\x01\x01\x01@\x03\x06objects\x04names\x05values\0\x05\x04\0\x04save\x01\
+\x06\x01@\x02\x06objects\x04names\0\x05\x04\0\x06remove\x01\x07\x01ps\x01j\x01\x08\
+\x01\x01\x01@\x01\x06objects\0\x09\x04\0\x05names\x01\x0a\x03\0)charmhost:stored\
+-state/stored-state@0.2.0\x05\x1a\x01B\x05\x01ks\x01r\x0d\x09unit-names\x08app-n\
+ames\x0acharm-names\x0amodel-names\x0amodel-uuids\x0cjuju-versions\x09charm-dirs\
+\x0ddispatch-paths\x09hook-name\0\x0amachine-id\0\x11availability-zone\0\x0eprin\
+cipal-unit\0\x05debug\x7f\x04\0\x0ccontext-info\x03\0\x01\x01@\0\0\x02\x04\0\x03\
+get\x01\x03\x03\0\x1fcharmhost:context/context@0.2.0\x05\x1b\x01B\x0c\x02\x03\x02\
+\x01\x02\x04\0\x05error\x03\0\0\x01p}\x01r\x03\x09exit-codez\x06stdout\x02\x06st\
+derr\x02\x04\0\x0btool-output\x03\0\x03\x01ps\x01k\x02\x01j\x01\x04\x01\x01\x01@\
+\x03\x04tools\x04args\x05\x05stdin\x06\0\x07\x04\0\x03run\x01\x08\x01@\x01\x04to\
+ols\0\x7f\x04\0\x09available\x01\x09\x03\0%charmhost:hook-tools/hook-tools@0.2.0\
+\x05\x1c\x01B\x1b\x02\x03\x02\x01\x02\x04\0\x05error\x03\0\0\x01r\x03\x0aevent-p\
+aths\x0dobserver-paths\x06methods\x04\0\x06notice\x03\0\x02\x01@\0\0\x7f\x04\0\x06\
+exists\x01\x04\x01p}\x01k\x05\x01j\x01\x06\x01\x01\x01@\x01\x04paths\0\x07\x04\0\
+\x0dload-snapshot\x01\x08\x01j\0\x01\x01\x01@\x02\x04paths\x04data\x05\0\x09\x04\
+\0\x0dsave-snapshot\x01\x0a\x01@\x01\x04paths\0\x09\x04\0\x0ddrop-snapshot\x01\x0b\
+\x01ps\x01j\x01\x0c\x01\x01\x01@\0\0\x0d\x04\0\x0elist-snapshots\x01\x0e\x01p\x03\
+\x01j\x01\x0f\x01\x01\x01@\0\0\x10\x04\0\x0clist-notices\x01\x11\x01@\x01\x04ite\
+m\x03\0\x09\x04\0\x0aadd-notice\x01\x12\x04\0\x0bdrop-notice\x01\x12\x03\0\x1bch\
+armhost:store/store@0.2.0\x05\x1d\x01B\x1c\x02\x03\x02\x01\x12\x04\0\x0dother-fa\
+ilure\x03\0\0\x02\x03\x02\x01\x18\x04\0\x08pollable\x03\0\x02\x01q\x05\x11unknow\
+n-container\x01s\0\x09not-ready\x01s\0\x07timeout\x01s\0\x06closed\x01s\0\x05oth\
+er\x01\x01\0\x04\0\x0csocket-error\x03\0\x04\x01m\x02\x07reading\x07writing\x04\0\
+\x09direction\x03\0\x06\x04\0\x0aconnection\x03\x01\x01h\x08\x01ku\x01p}\x01j\x01\
+\x0b\x01\x05\x01@\x03\x04self\x09\x03maxy\x07timeout\x0a\0\x0c\x04\0\x17[method]\
+connection.read\x01\x0d\x01j\x01y\x01\x05\x01@\x03\x04self\x09\x04data\x0b\x07ti\
+meout\x0a\0\x0e\x04\0\x18[method]connection.write\x01\x0f\x01j\0\x01\x05\x01@\x01\
+\x04self\x09\0\x10\x04\0\x19[method]connection.finish\x01\x11\x01i\x03\x01@\x02\x04\
+self\x09\x09direction\x07\0\x12\x04\0\x1c[method]connection.subscribe\x01\x13\x01\
+i\x08\x01j\x01\x14\x01\x05\x01@\x02\x09containers\x07timeout\x0a\0\x15\x04\0\x07\
+connect\x01\x16\x03\0+charmhost:pebble-socket/pebble-socket@0.2.0\x05\x1e\x01B\x04\
+\x01m\x06\x05trace\x05debug\x04info\x07warning\x05error\x08critical\x04\0\x05lev\
+el\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x17\
+charmhost:log/log@0.2.0\x05\x1f\x01B\x06\x01ks\x01ky\x01r\x06\x04kinds\x07messag\
+es\x04file\0\x04line\x01\x09traceback\0\x08delivery\x01\x04\0\x07failure\x03\0\x02\
+\x01@\x01\x07failure\x03\x01\0\x04\0\x06report\x01\x04\x03\0\x1bcharmhost:crash/\
+crash@0.2.0\x05\x20\x04\0;charmhost:charm/charm-with-all-of-its-exports-removed@\
+0.2.0\x04\0\x0b+\x01\0%charm-with-all-of-its-exports-removed\x03\0\0\0G\x09produ\
+cers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
+0.63.0";
 
       #[inline(never)]
       #[doc(hidden)]

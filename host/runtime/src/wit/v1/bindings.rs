@@ -10,13 +10,25 @@ wasmtime::component::bindgen!({
     world: "charmhost:charm/charm",
     imports: {
         "charmhost:pebble/pebble": async,
+        "charmhost:pebble/pebble.[method]file-reader.subscribe": trappable,
+        "charmhost:pebble/pebble.[method]file-writer.subscribe": trappable,
+        "charmhost:pebble/pebble.[method]log-reader.subscribe": trappable,
+        "charmhost:pebble/pebble.[method]notice-reader.subscribe": trappable,
+        "charmhost:pebble/pebble.[method]process.subscribe": trappable,
+        "charmhost:pebble-socket/pebble-socket": async,
+        "charmhost:pebble-socket/pebble-socket.[method]connection.subscribe": trappable,
+        "charmhost:readiness/readiness": async | trappable,
         "charmhost:unit/unit.reboot": trappable,
     },
     exports: { default: async },
     with: {
-        "charmhost:pebble/pebble.file-reader": crate::containers::PullHandle,
-        "charmhost:pebble/pebble.file-writer": crate::containers::PushHandle,
-        "charmhost:pebble/pebble.process": crate::containers::ProcessHandle,
+        "charmhost:pebble/pebble.file-reader": crate::streams::FileReader,
+        "charmhost:pebble/pebble.file-writer": crate::streams::FileWriter,
+        "charmhost:pebble/pebble.log-reader": crate::streams::LogReader,
+        "charmhost:pebble/pebble.notice-reader": crate::streams::NoticeReader,
+        "charmhost:pebble/pebble.process": crate::streams::Command,
+        "charmhost:pebble-socket/pebble-socket.connection": crate::streams::Connection,
+        "charmhost:readiness/readiness.pollable": charmhost_pebble::Readiness,
     },
 });
 
@@ -34,7 +46,9 @@ pub(crate) use charmhost::model::model;
 pub(crate) use charmhost::network_bindings::network_bindings;
 pub(crate) use charmhost::pebble::pebble;
 pub(crate) use charmhost::pebble_errors::pebble_errors;
+pub(crate) use charmhost::pebble_socket::pebble_socket;
 pub(crate) use charmhost::ports::ports;
+pub(crate) use charmhost::readiness::readiness;
 pub(crate) use charmhost::relations::relations;
 pub(crate) use charmhost::resources::resources;
 pub(crate) use charmhost::secrets::secrets;

@@ -1,6 +1,11 @@
 //! The imports of a guest: each module translates between the generated types of
 //! one interface and those of the domain, and decides nothing.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the WIT decides the size of an error"
+)]
+
 mod actions;
 pub(crate) mod bindings;
 mod config;
@@ -16,8 +21,11 @@ mod model;
 mod network_bindings;
 mod pebble;
 mod pebble_errors;
+mod pebble_socket;
+mod pebble_streams;
 mod pebble_values;
 mod ports;
+mod readiness;
 mod relations;
 mod resources;
 mod secrets;

@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use charmhost_pebble::{self as pebble, Client, Error, Exec, Process, Pull, Pulled, Push};
-use charmhost_sandbox::Reservation;
+use charmhost_pebble::{
+    self as pebble, Client, Error, Logs, NoticeWatch, Process, Pull, Pulled, Push,
+};
 use wasmtime::component::Resource;
 
-use super::bindings::pebble::{self as wit, Host, HostFileReader, HostFileWriter, HostProcess};
+use super::bindings::pebble::{self as wit, Host};
 use super::bindings::pebble_errors::{ChangeInfo, PebbleError};
-use super::pebble_errors::{change_info, closed, error, full, path_failure, table_error};
+use super::pebble_errors::{change_info, error, full, path_failure};
 use super::pebble_values::{
-    check_info, file_info, file_options, identity, level, named_identity, notice_filter,
-    notice_info, service_info, warning_info,
+    check_info, command_of, duration, file_info, file_options, identity, level, named_identity,
+    notice_filter, notice_info, service_info, warning_info,
 };
-use crate::containers::{ProcessHandle, PullHandle, PushHandle};
 use crate::state::State;
-
-/// Size of the chunks that a guest reads and writes, in bytes.
-const CHUNK: u32 = 1024 * 1024;
+use crate::streams::{Command, FileReader, FileWriter, LogReader, NoticeReader};
 
 impl State {
     fn container(&mut self, name: &str) -> Result<Client, PebbleError> {
@@ -26,57 +24,10 @@ impl State {
             .get(name)
             .map_err(PebbleError::UnknownContainer)
     }
-
-    fn writer(
-        &mut self,
-        writer: &Resource<PushHandle>,
-    ) -> Result<&mut Option<(Push, Reservation)>, PebbleError> {
-        Ok(&mut self.table.get_mut(writer).map_err(table_error)?.0)
-    }
-
-    fn process(&mut self, process: &Resource<ProcessHandle>) -> Result<&mut Process, PebbleError> {
-        let process = self.table.get_mut(process).map_err(table_error)?;
-        let (process, _) = process.0.as_mut().ok_or_else(waited_for)?;
-        Ok(process)
-    }
-
-    /// Takes a process out of its handle, which cannot be used afterwards.
-    fn take_process(
-        &mut self,
-        process: &Resource<ProcessHandle>,
-    ) -> Result<(Process, Reservation), PebbleError> {
-        let process = self.table.get_mut(process).map_err(table_error)?;
-        process.0.take().ok_or_else(waited_for)
-    }
-}
-
-fn waited_for() -> PebbleError {
-    closed("the command was waited for already")
-}
-
-fn file_closed() -> PebbleError {
-    closed("the file was closed already")
-}
-
-/// A number of seconds that a guest gives.
-fn seconds(what: &str, seconds: f64) -> Result<Duration, PebbleError> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        PebbleError::InvalidInput(format!(
-            "cannot {what} {seconds} seconds: give a positive number"
-        ))
-    })
 }
 
 fn waiting(wait: Option<f64>) -> Result<Option<Duration>, PebbleError> {
-    wait.map(|wait| seconds("wait for", wait)).transpose()
-}
-
-/// The size of the next chunk. Rejects 0, as an empty chunk means the end.
-fn chunk_size(max: u32) -> Result<usize, PebbleError> {
-    match max {
-        0 => Err(PebbleError::InvalidInput("cannot read 0 bytes".to_owned())),
-        max => Ok(max.min(CHUNK) as usize),
-    }
+    wait.map(|wait| duration("wait for", wait)).transpose()
 }
 
 impl Host for State {
@@ -190,12 +141,9 @@ impl Host for State {
         &mut self,
         container: String,
         path: String,
-    ) -> Result<Resource<PullHandle>, PebbleError> {
+    ) -> Result<Resource<FileReader>, PebbleError> {
         let client = self.container(&container)?;
-        let _reserved = self.memory.reserve(Pull::CAPACITY).map_err(full)?;
-        let pull = client.pull(&path).await.map_err(error)?;
-        let handle = PullHandle { pull, _reserved };
-        self.table.push(handle).map_err(table_error)
+        self.open(Pull::CAPACITY, client.pull(&path)).await
     }
 
     async fn health(
@@ -309,7 +257,7 @@ impl Host for State {
         repeat_after: Option<f64>,
     ) -> Result<String, PebbleError> {
         let client = self.container(&container)?;
-        let repeat_after = repeat_after.map(|after| seconds("repeat a notice after", after));
+        let repeat_after = repeat_after.map(|after| duration("repeat a notice after", after));
         let data = data
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()));
@@ -408,13 +356,11 @@ impl Host for State {
         container: String,
         path: String,
         options: wit::FileOptions,
-    ) -> Result<Resource<PushHandle>, PebbleError> {
+    ) -> Result<Resource<FileWriter>, PebbleError> {
         let client = self.container(&container)?;
-        let reserved = self.memory.reserve(Push::CAPACITY).map_err(full)?;
-        let push = client.push(&path, &file_options(options)).await;
-        let push = push.map_err(error)?;
-        let handle = PushHandle(Some((push, reserved)));
-        self.table.push(handle).map_err(table_error)
+        let options = file_options(options);
+        self.open(Push::CAPACITY, client.push(&path, &options))
+            .await
     }
 
     async fn stat(
@@ -463,160 +409,33 @@ impl Host for State {
         container: String,
         command: Vec<String>,
         options: wit::ExecOptions,
-    ) -> Result<Resource<ProcessHandle>, PebbleError> {
+    ) -> Result<Resource<Command>, PebbleError> {
         let client = self.container(&container)?;
         let exec = command_of(command, options)?;
         let input = exec.input.as_ref().map_or(0, |input| input.len());
-        let reserved = self.memory.reserve(Process::CAPACITY + input);
-        let reserved = reserved.map_err(full)?;
-        let process = client.exec(&exec).await.map_err(error)?;
-        let handle = ProcessHandle(Some((process, reserved)));
-        self.table.push(handle).map_err(table_error)
+        self.open(Process::CAPACITY + input, client.exec(&exec))
+            .await
     }
-}
 
-impl HostFileReader for State {
-    async fn read(
+    async fn logs(
         &mut self,
-        reader: Resource<PullHandle>,
-        max: u32,
-    ) -> Result<Vec<u8>, PebbleError> {
-        let max = chunk_size(max)?;
-        let reader = self.table.get_mut(&reader).map_err(table_error)?;
-        reader.pull.read(max).await.map(Vec::from).map_err(error)
+        container: String,
+        services: Vec<String>,
+        count: Option<u32>,
+        follow: bool,
+    ) -> Result<Resource<LogReader>, PebbleError> {
+        let client = self.container(&container)?;
+        self.open(Logs::CAPACITY, client.logs(&services, count, follow))
+            .await
     }
 
-    async fn drop(&mut self, reader: Resource<PullHandle>) -> wasmtime::Result<()> {
-        self.table.delete(reader)?;
-        Ok(())
-    }
-}
-
-impl HostFileWriter for State {
-    async fn write(
+    async fn watch_notices(
         &mut self,
-        writer: Resource<PushHandle>,
-        chunk: Vec<u8>,
-    ) -> Result<u32, PebbleError> {
-        let (push, _) = self.writer(&writer)?.as_mut().ok_or_else(file_closed)?;
-        let chunk = taken(chunk);
-        let size = chunk.len() as u32;
-        push.write(chunk).await.map_err(error)?;
-        Ok(size)
+        container: String,
+        filter: wit::NoticeFilter,
+    ) -> Result<Resource<NoticeReader>, PebbleError> {
+        let client = self.container(&container)?;
+        let opening = client.watch_notices(notice_filter(filter));
+        self.open(NoticeWatch::CAPACITY, opening).await
     }
-
-    async fn close(&mut self, writer: Resource<PushHandle>) -> Result<(), PebbleError> {
-        let (push, _reserved) = self.writer(&writer)?.take().ok_or_else(file_closed)?;
-        push.finish().await.map_err(error)
-    }
-
-    async fn drop(&mut self, writer: Resource<PushHandle>) -> wasmtime::Result<()> {
-        self.table.delete(writer)?;
-        Ok(())
-    }
-}
-
-impl HostProcess for State {
-    async fn change_id(&mut self, process: Resource<ProcessHandle>) -> String {
-        let id = self.process(&process).map(|process| process.change_id());
-        id.unwrap_or_default().to_owned()
-    }
-
-    async fn write_stdin(
-        &mut self,
-        process: Resource<ProcessHandle>,
-        chunk: Vec<u8>,
-    ) -> Result<u32, PebbleError> {
-        let chunk = taken(chunk);
-        let size = chunk.len() as u32;
-        let written = self.process(&process)?.write_input(chunk).await;
-        written.map_err(error)?;
-        Ok(size)
-    }
-
-    async fn close_stdin(&mut self, process: Resource<ProcessHandle>) -> Result<(), PebbleError> {
-        self.process(&process)?.close_input();
-        Ok(())
-    }
-
-    async fn read_stdout(
-        &mut self,
-        process: Resource<ProcessHandle>,
-        max: u32,
-    ) -> Result<Vec<u8>, PebbleError> {
-        let max = chunk_size(max)?;
-        let read = self.process(&process)?.read_output(max).await;
-        read.map(Vec::from).map_err(error)
-    }
-
-    async fn read_stderr(
-        &mut self,
-        process: Resource<ProcessHandle>,
-        max: u32,
-    ) -> Result<Vec<u8>, PebbleError> {
-        let max = chunk_size(max)?;
-        let read = self.process(&process)?.read_error_output(max).await;
-        read.map(Vec::from).map_err(error)
-    }
-
-    async fn send_signal(
-        &mut self,
-        process: Resource<ProcessHandle>,
-        signal: String,
-    ) -> Result<(), PebbleError> {
-        let sent = self.process(&process)?.send_signal(&signal).await;
-        sent.map_err(error)
-    }
-
-    async fn wait_output(
-        &mut self,
-        process: Resource<ProcessHandle>,
-        max: u32,
-    ) -> Result<wit::CommandOutput, PebbleError> {
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let max = max.min(self.limiter.limits().host_buffer());
-        let (process, _reserved) = self.take_process(&process)?;
-        let output = process.collect(max).await.map_err(error)?;
-        Ok(wit::CommandOutput {
-            exit_code: output.code,
-            stdout: output.stdout,
-            stderr: output.stderr,
-            stdout_truncated: output.stdout_truncated,
-            stderr_truncated: output.stderr_truncated,
-        })
-    }
-
-    async fn wait(&mut self, process: Resource<ProcessHandle>) -> Result<i32, PebbleError> {
-        let (process, _reserved) = self.take_process(&process)?;
-        process.wait().await.map_err(error)
-    }
-
-    async fn drop(&mut self, process: Resource<ProcessHandle>) -> wasmtime::Result<()> {
-        self.table.delete(process)?;
-        Ok(())
-    }
-}
-
-/// The part of a chunk that one call takes.
-fn taken(mut chunk: Vec<u8>) -> Vec<u8> {
-    chunk.truncate(CHUNK as usize);
-    chunk
-}
-
-fn command_of(command: Vec<String>, options: wit::ExecOptions) -> Result<Exec, PebbleError> {
-    let timeout = options.timeout;
-    let timeout = timeout.map(|timeout| seconds("run a command for", timeout));
-    Ok(Exec {
-        command,
-        service_context: options.service_context,
-        environment: options.environment.into_iter().collect(),
-        working_dir: options.working_dir,
-        timeout: timeout.transpose()?,
-        user_id: options.user_id,
-        user: options.user,
-        group_id: options.group_id,
-        group: options.group,
-        combine_stderr: options.combine_stderr,
-        input: options.stdin.map(Into::into),
-    })
 }

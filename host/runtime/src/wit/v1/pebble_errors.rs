@@ -11,7 +11,7 @@ use crate::state::State;
 impl Host for State {}
 
 const CLOSED: &str = "closed";
-const PROTOCOL: &str = "protocol";
+pub(super) const PROTOCOL: &str = "protocol";
 
 pub(super) fn error(error: Error) -> PebbleError {
     let text = error.to_string();
@@ -46,6 +46,8 @@ pub(super) fn error(error: Error) -> PebbleError {
             found,
         }),
         Error::Invalid(_) => PebbleError::InvalidInput(text),
+        Error::Closed(_) => closed(&text),
+        Error::Memory(_) => PebbleError::Other(failure(code::HOST_MEMORY, text)),
         _ => PebbleError::Other(failure(PROTOCOL, text)),
     }
 }

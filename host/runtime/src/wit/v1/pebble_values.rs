@@ -6,6 +6,7 @@ use std::time::Duration;
 use charmhost_pebble::{self as pebble, Timestamp};
 
 use super::bindings::pebble as wit;
+use super::bindings::pebble_errors::PebbleError;
 
 pub(super) fn service_info(service: pebble::ServiceInfo) -> wit::ServiceInfo {
     wit::ServiceInfo {
@@ -166,4 +167,43 @@ pub(super) fn named_identity(identity: wit::Identity) -> (String, pebble::Identi
 
 fn seconds(duration: Option<Duration>) -> Option<f64> {
     duration.map(|duration| duration.as_secs_f64())
+}
+
+/// A number of seconds that a guest gives.
+pub(super) fn duration(what: &str, seconds: f64) -> Result<Duration, PebbleError> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        PebbleError::InvalidInput(format!(
+            "cannot {what} {seconds} seconds: give a positive number"
+        ))
+    })
+}
+
+pub(super) fn terminal_size(size: wit::TerminalSize) -> pebble::TerminalSize {
+    pebble::TerminalSize {
+        width: size.width,
+        height: size.height,
+    }
+}
+
+/// A command with its options.
+pub(super) fn command_of(
+    command: Vec<String>,
+    options: wit::ExecOptions,
+) -> Result<pebble::Exec, PebbleError> {
+    let timeout = options.timeout;
+    let timeout = timeout.map(|timeout| duration("run a command for", timeout));
+    Ok(pebble::Exec {
+        command,
+        service_context: options.service_context,
+        environment: options.environment.into_iter().collect(),
+        working_dir: options.working_dir,
+        timeout: timeout.transpose()?,
+        user_id: options.user_id,
+        user: options.user,
+        group_id: options.group_id,
+        group: options.group,
+        combine_stderr: options.combine_stderr,
+        input: options.stdin.map(Into::into),
+        terminal: options.terminal.map(terminal_size),
+    })
 }
