@@ -1,10 +1,11 @@
 //! Commands in workload containers.
 
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Pollable, Result};
 
 /// Default limit of each output stream: 16 MiB.
 const KEPT: u32 = 16 * 1024 * 1024;
@@ -31,6 +32,7 @@ impl Command {
             group: None,
             combine_stderr: false,
             stdin: None,
+            terminal: None,
         };
         Command {
             container,
@@ -95,6 +97,13 @@ impl Command {
         self
     }
 
+    /// Runs it on a terminal of this size, which is its standard input and its
+    /// output; 0 is Pebble's default.
+    pub fn terminal(mut self, width: u16, height: u16) -> Self {
+        self.options.terminal = Some(wit::TerminalSize { width, height });
+        self
+    }
+
     /// Combines standard error with standard output.
     pub fn combine_stderr(mut self) -> Self {
         self.options.combine_stderr = true;
@@ -115,21 +124,16 @@ impl Command {
         self.options.stdin.get_or_insert_default();
         let process = wit::exec(&self.container, &self.command, &self.options).model()?;
         let output = process.wait_output(self.keep).model()?;
-        Ok(Output {
-            program: self.command.into_iter().next().unwrap_or_default(),
-            exit_code: output.exit_code,
-            stdout: output.stdout,
-            stderr: output.stderr,
-            stdout_truncated: output.stdout_truncated,
-            stderr_truncated: output.stderr_truncated,
-        })
+        let program = self.command.into_iter().next().unwrap_or_default();
+        Ok(Output::new(program, output))
     }
 
     /// Starts it without waiting for its end.
     #[track_caller]
     pub fn start(self) -> Result<Process> {
         let process = wit::exec(&self.container, &self.command, &self.options).model()?;
-        Ok(Process { process })
+        let program = self.command.into_iter().next().unwrap_or_default();
+        Ok(Process { process, program })
     }
 }
 
@@ -151,6 +155,17 @@ pub struct Output {
 }
 
 impl Output {
+    fn new(program: String, output: wit::CommandOutput) -> Self {
+        Output {
+            program,
+            exit_code: output.exit_code,
+            stdout: output.stdout,
+            stderr: output.stderr,
+            stdout_truncated: output.stdout_truncated,
+            stderr_truncated: output.stderr_truncated,
+        }
+    }
+
     /// Returns itself if the exit code is 0, otherwise an error with standard error.
     #[track_caller]
     pub fn success(self) -> Result<Self> {
@@ -172,10 +187,25 @@ impl Output {
     }
 }
 
+/// A standard stream of a [`Process`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandardStream {
+    /// Its standard input.
+    Stdin,
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
 /// A running command. It is killed if this is dropped before its end.
+///
+/// It reads as its standard output, and writes as its standard input. A stream that
+/// is not read fills up, and then the command waits: see [`poll`](crate::poll).
 #[derive(Debug)]
 pub struct Process {
     process: wit::Process,
+    program: String,
 }
 
 impl Process {
@@ -226,9 +256,59 @@ impl Process {
         self.process.send_signal(signal).model()
     }
 
-    /// Waits for its end and returns its exit code.
+    /// Sets the size of its terminal.
     #[track_caller]
-    pub fn wait(self) -> Result<i32> {
+    pub fn resize(&self, width: u16, height: u16) -> Result<()> {
+        let size = wit::TerminalSize { width, height };
+        self.process.resize(size).model()
+    }
+
+    /// Becomes ready when reading or writing the stream would not block.
+    pub fn subscribe(&self, stream: StandardStream) -> Pollable {
+        let stream = match stream {
+            StandardStream::Stdin => wit::StandardStream::Stdin,
+            StandardStream::Stdout => wit::StandardStream::Stdout,
+            StandardStream::Stderr => wit::StandardStream::Stderr,
+        };
+        Pollable::new(self.process.subscribe(stream))
+    }
+
+    /// Closes its standard input, discards its output, waits for its end and returns
+    /// its exit code.
+    #[track_caller]
+    pub fn wait(&self) -> Result<i32> {
         self.process.wait().model()
+    }
+
+    /// Closes its standard input and waits for its end. Returns up to `max` bytes of
+    /// each output stream.
+    #[track_caller]
+    pub fn wait_output(&self, max: u32) -> Result<Output> {
+        let output = self.process.wait_output(max).model()?;
+        Ok(Output::new(self.program.clone(), output))
+    }
+}
+
+impl Read for Process {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let max = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+        let chunk = self.read_stdout(max).map_err(io::Error::other)?;
+        (&chunk[..]).read(buffer)
+    }
+}
+
+impl Write for Process {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match buffer {
+            [] => Ok(0),
+            _ => self.write_stdin(buffer).map_err(io::Error::other),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

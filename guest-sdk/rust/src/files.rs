@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::bindings::pebble as wit;
 use crate::error::ModelResult;
-use crate::{Result, time};
+use crate::{Pollable, Result, time};
 
 /// Size of a chunk in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -143,29 +143,29 @@ pub(crate) fn from_wit(info: wit::FileInfo) -> FileInfo {
 #[derive(Debug)]
 pub struct FileReader {
     reader: wit::FileReader,
-    chunk: Vec<u8>,
-    used: usize,
 }
 
 impl FileReader {
     pub(crate) fn new(reader: wit::FileReader) -> Self {
-        FileReader {
-            reader,
-            chunk: Vec::new(),
-            used: 0,
-        }
+        FileReader { reader }
     }
 
+    /// Reads what is there, at most `max` bytes; none at the end.
     #[track_caller]
-    fn next(&self) -> Result<Vec<u8>> {
-        self.reader.read(CHUNK as u32).model()
+    pub fn read_some(&self, max: u32) -> Result<Vec<u8>> {
+        self.reader.read(max).model()
+    }
+
+    /// Becomes ready when reading would not block.
+    pub fn subscribe(&self) -> Pollable {
+        Pollable::new(self.reader.subscribe())
     }
 
     #[track_caller]
     pub(crate) fn read_all(&self) -> Result<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            let chunk = self.next()?;
+            let chunk = self.read_some(CHUNK as u32)?;
             if chunk.is_empty() {
                 return Ok(all);
             }
@@ -176,16 +176,12 @@ impl FileReader {
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.used == self.chunk.len() {
-            self.chunk = self.next().map_err(to_io)?;
-            self.used = 0;
+        if buffer.is_empty() {
+            return Ok(0);
         }
-        let rest = self.chunk.get(self.used..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        let pairs = buffer.iter_mut().zip(rest);
-        pairs.for_each(|(to, from)| *to = *from);
-        self.used += count;
-        Ok(count)
+        let max = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+        let chunk = self.read_some(max).map_err(to_io)?;
+        (&chunk[..]).read(buffer)
     }
 }
 
@@ -211,9 +207,14 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Becomes ready when writing would not block.
+    pub fn subscribe(&self) -> Pollable {
+        Pollable::new(self.writer.subscribe())
+    }
+
     /// Writes what fits, at least one byte; returns how much.
     #[track_caller]
-    fn write_some(&self, content: &[u8]) -> Result<usize> {
+    pub fn write_some(&self, content: &[u8]) -> Result<usize> {
         let chunk = content.get(..CHUNK).unwrap_or(content);
         Ok(self.writer.write(chunk).model()? as usize)
     }

@@ -73,21 +73,25 @@ mod identities;
 mod juju_version;
 mod layer;
 mod logging;
+mod logs;
 mod metadata;
 mod model;
 mod network;
 mod normalise;
+mod notice_reader;
 mod notices;
 mod objects;
 mod observe;
 mod plan;
 mod ports;
+mod readiness;
 mod relations;
 mod resources;
 mod run;
 mod secrets;
 mod services;
 mod settlement;
+mod socket;
 mod status;
 mod storage;
 mod stored;
@@ -104,7 +108,7 @@ pub use context::{Context, context};
 pub use databags::{FromDatabag, Plain, ToDatabag};
 pub use error::{Error, ErrorKind, PathErrorKind, Result};
 pub use events::*;
-pub use exec::{Command, Output, Process};
+pub use exec::{Command, Output, Process, StandardStream};
 pub use files::{FileInfo, FileKind, FileOptions, FileReader, FileWriter};
 pub use identities::{Identity, IdentityAccess};
 pub use juju_version::JujuVersion;
@@ -112,6 +116,7 @@ pub use layer::{
     Check, ExecCheck, HttpCheck, Layer, LayerText, LogTarget, LogTargetType, Override, Period,
     Reaction, Service, TcpCheck,
 };
+pub use logs::{LogEntry, LogReader, Logs};
 pub use metadata::{
     ActionMeta, Assumes, AssumesCondition, ConfigMeta, ContainerBase, ContainerMeta,
     ContainerStorageMeta, Metadata, MetadataLinks, PayloadMeta, RelationMeta, RelationRole,
@@ -119,6 +124,7 @@ pub use metadata::{
 };
 pub use model::{CloudCredential, CloudSpec, Goal, GoalState};
 pub use network::{InterfaceAddress, Network, NetworkInterface, network};
+pub use notice_reader::NoticeReader;
 pub use notices::{Notice, NoticeFilter, Warning};
 pub use objects::{Custom, Object, Source};
 pub use observe::{
@@ -126,11 +132,13 @@ pub use observe::{
 };
 pub use plan::Plan;
 pub use ports::{OpenedPort, Port, Protocol};
+pub use readiness::{Pollable, poll};
 pub use relations::{Databag, Relation, relation, relation_with_id, relations};
 pub use resources::resource;
 pub use secrets::{Rotation, Secret, SecretContent, SecretInfo, SecretMetadata, owned_secrets};
 pub use services::{ServiceInfo, ServiceStatus, Startup, Waiting};
 pub use settlement::{Deferral, Deferred, Settlement};
+pub use socket::{Connection, Direction};
 pub use status::{Status, StatusKind};
 pub use storage::{Storage, StorageKind, request_storage, storages};
 pub use stored::Stored;

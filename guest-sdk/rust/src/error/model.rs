@@ -3,6 +3,7 @@
 use super::{Detail, Error, ErrorKind, PathErrorKind, Result};
 use crate::bindings::errors::{Error as ModelError, OtherFailure};
 use crate::bindings::pebble_errors::{PathErrorKind as WitPathErrorKind, PebbleError};
+use crate::bindings::pebble_socket::SocketError;
 use crate::changes;
 
 /// Converts results of the bindings to results of the SDK, with the line of the
@@ -28,6 +29,16 @@ impl<T> ModelResult<T> for Result<T, PebbleError> {
         match self {
             Ok(value) => Ok(value),
             Err(error) => Err(of_pebble(error)),
+        }
+    }
+}
+
+impl<T> ModelResult<T> for Result<T, SocketError> {
+    #[track_caller]
+    fn model(self) -> Result<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(of_socket(error)),
         }
     }
 }
@@ -89,5 +100,16 @@ fn of_pebble(error: PebbleError) -> Error {
         PebbleError::InvalidInput(message) => Error::invalid(message),
         PebbleError::Unsupported(mismatch) => Error::new(ErrorKind::Unsupported, mismatch.message),
         PebbleError::Other(failure) => of_other(failure),
+    }
+}
+
+#[track_caller]
+fn of_socket(error: SocketError) -> Error {
+    match error {
+        SocketError::UnknownContainer(message) => Error::new(ErrorKind::UnknownContainer, message),
+        SocketError::NotReady(message) => Error::new(ErrorKind::NotReady, message),
+        SocketError::Timeout(message) => Error::new(ErrorKind::Timeout, message),
+        SocketError::Closed(message) => Error::with_code("closed", message),
+        SocketError::Other(failure) => of_other(failure),
     }
 }
