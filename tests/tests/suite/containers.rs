@@ -96,7 +96,7 @@ fn errors_have_the_matching_variant() {
     for (key, wanted) in [
         ("missing", "Path(NotFound): "),
         ("directory", "Path(GenericFileError): "),
-        ("relative", "Path(GenericFileError): "),
+        ("relative", "InvalidInput: "),
         ("change", "Change: cannot perform the following tasks:"),
         (
             "program",

@@ -45,6 +45,7 @@ mod sim;
 mod simulated_secrets;
 mod state;
 mod state_limits;
+mod streams;
 mod support;
 mod undeliverable;
 mod wit;

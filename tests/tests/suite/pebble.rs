@@ -284,7 +284,7 @@ fn files(rows: &mut Vec<Row>) {
         rows.push(row);
     };
     for (fault, wanted) in [
-        (Fault::None, &["InvalidInput: "][..]),
+        (Fault::None, &["Api(400): "][..]),
         (Fault::Stalls(Point::In), TIMEOUT),
         (Fault::Trickles(Point::In), TIMEOUT),
         (Fault::Closes(Point::In), NOT_READY),
@@ -505,6 +505,20 @@ fn a_command_that_ended_in_time_does_not_time_out() {
     let pebble = RealPebble::start();
     let ended = Run::start("late-wait", pebble.dir.path()).end(Duration::from_secs(30));
     assert_eq!(ended.outcome.as_deref(), Some("ok 3"));
+}
+
+/// The data is eight times what the host may hold more of.
+#[test]
+fn memory_does_not_grow_with_what_goes_through_a_command() {
+    const MORE: u64 = 8 * 1024;
+    let pebble = RealPebble::start();
+    let run = |operation| Run::start(operation, pebble.dir.path()).end(Duration::from_secs(60));
+    let (little, much) = (run("feed-1"), run("feed-64"));
+    assert_eq!(little.outcome.as_deref(), Some("ok 0 1048576"));
+    assert_eq!(much.outcome.as_deref(), Some("ok 0 67108864"));
+    let (little, much) = (little.peak, much.peak);
+    println!("1 MiB: {little} KiB, 64 MiB: {much} KiB");
+    assert!(much < little + MORE, "{little} KiB, then {much} KiB");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use charmhost::Command;
 use charmhost::prelude::*;
+use charmhost::{Command, StandardStream, poll};
 use serde::Deserialize;
 
 struct Pebble;
@@ -91,6 +91,8 @@ fn command(operation: &str, one: &Container) -> Result<String> {
         "late-wait" => return late_wait(one),
         "whole-input" => return whole_input(one),
         "much-input" => return much_input(one),
+        "feed-1" => return feed(one, 1 << 20),
+        "feed-64" => return feed(one, 64 << 20),
         other => Err(Error::msg(format!("there is no operation {other:?}"))),
     };
     done.map(|()| String::new())
@@ -155,6 +157,36 @@ fn much_input(one: &Container) -> Result<String> {
         process.write_all_stdin(&chunk)?;
     }
     Ok(String::new())
+}
+
+/// A command is fed while it prints.
+fn feed(one: &Container, input: usize) -> Result<String> {
+    let process = one.exec(["cat"]).start()?;
+    let stdout = process.subscribe(StandardStream::Stdout);
+    let stdin = process.subscribe(StandardStream::Stdin);
+    let chunk = vec![b'x'; 65536];
+    let (mut sent, mut received) = (0, 0);
+    loop {
+        let sources = if sent < input {
+            &[&stdout, &stdin][..]
+        } else {
+            &[&stdout]
+        };
+        for index in poll(sources, None) {
+            if index == 1 {
+                let left = chunk.len().min(input - sent);
+                sent += process.write_stdin(&chunk[..left])?;
+                if sent == input {
+                    process.close_stdin()?;
+                }
+                continue;
+            }
+            match process.read_stdout(65536)?.len() {
+                0 => return Ok(format!("{} {received}", process.wait()?)),
+                count => received += count,
+            }
+        }
+    }
 }
 
 charmhost::main!(Pebble);
