@@ -3,6 +3,7 @@
 
 use crate::deferred_notice::DeferredNotice;
 use crate::deferred_queue::Requeued;
+use crate::emission::log_custom;
 use crate::error::Error;
 use crate::event::Outcome;
 use crate::in_flight::InFlight;
@@ -59,6 +60,9 @@ impl Framework {
                     self.defer(in_flight, reason, revision);
                 }
             }
+        }
+        if let Some(name) = self.following.remove(&id) {
+            log_custom(&name, effects);
         }
         Ok(())
     }

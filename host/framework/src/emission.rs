@@ -79,7 +79,6 @@ impl Framework {
             name: name.to_owned(),
             snapshot: snapshot.to_owned(),
         };
-        effects.debug(&format!("Emitting custom event {name}."));
         let counter = self.queue.count();
         let mut deliveries = Vec::new();
         for observer in self.observers.of(&Source::new(source), name) {
@@ -97,8 +96,19 @@ impl Framework {
                 is_old: false,
             });
         }
+        for (delivery, next) in deliveries.iter().zip(deliveries.iter().skip(1)) {
+            self.following.insert(delivery.id, next.event.name());
+        }
+        if let Some(first) = deliveries.first() {
+            log_custom(&first.event.name(), effects);
+        }
         Ok(deliveries)
     }
+}
+
+/// Logs that a handler is about to get a custom event (ops §4.5).
+pub(crate) fn log_custom(name: &str, effects: &mut impl Effects) {
+    effects.debug(&format!("Emitting custom event {name}."));
 }
 
 /// Returns the notice that is queued if the observer defers the event.

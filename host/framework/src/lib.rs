@@ -39,7 +39,7 @@ pub use observers::EventNames;
 pub use status_evaluation::Collecting;
 
 use std::cell::LazyCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use charmhost_juju::{Clock, Scope, StatusValue};
@@ -80,6 +80,9 @@ pub struct Framework {
     /// Deliveries that the guest did not get yet.
     pending: VecDeque<(Delivery, InFlight)>,
     in_flight: InFlightDeliveries,
+    /// By a delivery of a custom event: the name of the event, which the guest
+    /// delivers to another observer next.
+    following: HashMap<u32, String>,
     queue: Queue,
     clock: Arc<dyn Clock>,
     last_id: u32,
@@ -114,6 +117,7 @@ impl Framework {
             stage: Stage::first(is_restricted),
             pending: VecDeque::new(),
             in_flight: InFlightDeliveries::default(),
+            following: HashMap::new(),
             queue,
             clock,
             last_id: 0,

@@ -8,7 +8,7 @@ use crate::run::Pair;
 
 /// The differences that are not listed, each in some lines; none if the two
 /// agree.
-pub fn compare(pair: &Pair, listed: &Differences) -> Vec<String> {
+pub fn compare(scenario: &str, pair: &Pair, listed: &Differences) -> Vec<String> {
     let mut found = Vec::new();
     let events = |dispatches: &[Dispatch]| -> Vec<String> {
         dispatches
@@ -35,8 +35,8 @@ pub fn compare(pair: &Pair, listed: &Differences) -> Vec<String> {
         );
         for what in [What::Call, What::Log] {
             let name = if what == What::Call { "calls" } else { "logs" };
-            let ours = lines(ours, what, Side::Ours, listed);
-            let theirs = lines(theirs, what, Side::Theirs, listed);
+            let ours = lines(scenario, ours, what, Side::Ours, listed);
+            let theirs = lines(scenario, theirs, what, Side::Theirs, listed);
             differ(&place(name), &ours, &theirs, &mut found);
         }
     }
@@ -44,7 +44,13 @@ pub fn compare(pair: &Pair, listed: &Differences) -> Vec<String> {
     found
 }
 
-fn lines(dispatch: &Dispatch, what: What, side: Side, listed: &Differences) -> Vec<String> {
+fn lines(
+    scenario: &str,
+    dispatch: &Dispatch,
+    what: What,
+    side: Side,
+    listed: &Differences,
+) -> Vec<String> {
     let lines: Vec<String> = match what {
         // What was logged is compared as logs.
         What::Call => dispatch
@@ -55,8 +61,8 @@ fn lines(dispatch: &Dispatch, what: What, side: Side, listed: &Differences) -> V
             .collect(),
         What::Log => dispatch.logs.iter().map(|line| line.line()).collect(),
     };
-    let is_compared = |line: &String| !listed.allow(side, what, &dispatch.event, line);
-    in_some_order(lines.into_iter().filter(is_compared).collect())
+    let compared = |line| listed.compared(scenario, side, what, &dispatch.event, line);
+    in_some_order(lines.into_iter().filter_map(compared).collect())
 }
 
 /// Sorts ports that are opened or closed one after the other: ops takes them

@@ -1,5 +1,7 @@
-//! Allowed differences, each with its reason.
+//! Known differences, each with its reason: lines that are compared in another
+//! form, or left out in some scenarios.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +9,7 @@ use anyhow::Context;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-/// The side whose lines a difference allows.
+/// The side whose lines differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -15,6 +17,9 @@ pub enum Side {
     Theirs,
     Both,
 }
+
+/// The name that stands for every scenario.
+const ALL: &str = "all";
 
 /// What kind of line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,12 @@ struct Listed {
     log: Option<String>,
     /// A pattern of the events to which it applies; all without it.
     event: Option<String>,
+    /// What the line is compared as, with `$1` for a part of it. Without it, the
+    /// line is left out, in the scenarios that are named.
+    becomes: Option<String>,
+    /// `all`: in every scenario.
+    #[serde(default)]
+    scenarios: BTreeSet<String>,
     reason: String,
 }
 
@@ -40,8 +51,17 @@ struct Difference {
     what: What,
     line: Regex,
     event: Option<Regex>,
+    remedy: Remedy,
     reason: String,
     used: AtomicBool,
+}
+
+/// How the lines of a difference are compared all the same.
+enum Remedy {
+    /// As this text.
+    Becomes(String),
+    /// Not at all in these scenarios.
+    LeftOut(BTreeMap<String, AtomicBool>),
 }
 
 /// The list.
@@ -61,7 +81,20 @@ impl Differences {
                 (None, Some(log)) => (What::Log, log),
                 _ => anyhow::bail!("{}: each has either call or log", path.display()),
             };
+            let remedy = match (listed.becomes, listed.scenarios.is_empty()) {
+                (Some(text), true) => Remedy::Becomes(text),
+                (None, false) => {
+                    let scenarios = listed.scenarios.into_iter();
+                    Remedy::LeftOut(
+                        scenarios
+                            .map(|name| (name, AtomicBool::default()))
+                            .collect(),
+                    )
+                }
+                _ => anyhow::bail!("{}: each has either becomes or scenarios", path.display()),
+            };
             Ok(Difference {
+                remedy,
                 side: listed.side,
                 what,
                 line: whole(&pattern)?,
@@ -77,32 +110,56 @@ impl Differences {
             .map(Differences)
     }
 
-    /// Whether a line is left out of the comparison.
-    pub fn allow(&self, side: Side, what: What, event: &str, line: &str) -> bool {
-        let mut fitting = self.0.iter().filter(|difference| {
+    /// Returns what a line is compared as; none if it is left out.
+    pub fn compared(
+        &self,
+        scenario: &str,
+        side: Side,
+        what: What,
+        event: &str,
+        line: String,
+    ) -> Option<String> {
+        let fits = |difference: &&Difference| {
             difference.what == what
                 && (difference.side == side || difference.side == Side::Both)
                 && difference
                     .event
                     .as_ref()
                     .is_none_or(|pattern| pattern.is_match(event))
-                && difference.line.is_match(line)
-        });
-        let Some(difference) = fitting.next() else {
-            return false;
+                && difference.line.is_match(&line)
         };
-        difference.used.store(true, Ordering::Relaxed);
-        true
+        for difference in self.0.iter().filter(fits) {
+            match &difference.remedy {
+                Remedy::Becomes(text) => {
+                    difference.used.store(true, Ordering::Relaxed);
+                    return Some(difference.line.replace(&line, text).into_owned());
+                }
+                Remedy::LeftOut(scenarios) => {
+                    let named = scenarios.get(scenario).or_else(|| scenarios.get(ALL));
+                    if let Some(used) = named {
+                        difference.used.store(true, Ordering::Relaxed);
+                        used.store(true, Ordering::Relaxed);
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(line)
     }
 
-    /// Reasons of the differences that were never needed.
-    pub fn unused(&self) -> Vec<&str> {
-        let unused = self
-            .0
-            .iter()
-            .filter(|difference| !difference.used.load(Ordering::Relaxed));
+    /// Reasons of the differences that were never needed, or not in a scenario that
+    /// they name.
+    pub fn unused(&self) -> Vec<String> {
+        let mut unused = Vec::new();
+        for difference in &self.0 {
+            if !difference.used.load(Ordering::Relaxed) {
+                unused.push(difference.reason.clone());
+            } else if let Remedy::LeftOut(scenarios) = &difference.remedy {
+                let names = scenarios.iter();
+                let names = names.filter(|(_, used)| !used.load(Ordering::Relaxed));
+                unused.extend(names.map(|(name, _)| format!("{} ({name})", difference.reason)));
+            }
+        }
         unused
-            .map(|difference| difference.reason.as_str())
-            .collect()
     }
 }

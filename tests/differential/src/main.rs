@@ -76,7 +76,7 @@ fn compare_all(args: &Args) -> anyhow::Result<bool> {
                     }
                     let found = subjects
                         .run(scenario)
-                        .map(|pair| compare::compare(&pair, &differences));
+                        .map(|pair| compare::compare(&scenario.name, &pair, &differences));
                     let report = match found {
                         Ok(found) if found.is_empty() => {
                             println!("ok    {}", scenario.name);
