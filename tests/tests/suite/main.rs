@@ -31,6 +31,8 @@ mod model_interfaces;
 mod models;
 mod mutants;
 mod native;
+#[allow(dead_code, reason = "the tests of the client use all of it")]
+mod old_pebble;
 mod ops_rules;
 mod pebble;
 mod raw;
@@ -49,3 +51,4 @@ mod streams;
 mod support;
 mod undeliverable;
 mod wit;
+mod workload;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::fake_pebble::{FakePebble, Fault, Point, Pulled, Script};
+use crate::old_pebble::OldPebble;
 use crate::support::{Agent, Dispatch, built, dist, prints, root, usual};
 
 /// Time that a daemon may be silent.
@@ -534,4 +535,49 @@ fn unread_input_does_not_fill_the_memory() {
     assert!(outcome.starts_with("Timeout: "), "{outcome}");
     // The guest has 32 MiB, and the host a copy of them during the call.
     assert!(ended.peak < MEMORY, "{} MiB", ended.peak / 1024);
+}
+
+#[test]
+fn what_an_older_pebble_lacks_is_an_error_with_the_versions_that_have_it() {
+    let outcome = |minor, operation| {
+        let old = OldPebble::new(minor);
+        let ended = Run::start(operation, old.charm()).end(Duration::from_secs(30));
+        (ended.outcome.unwrap_or_default(), old.requests())
+    };
+    for (operation, since) in [
+        ("start-checks", 19),
+        ("stop-checks", 19),
+        ("refresh-check", 20),
+        ("metrics", 19),
+        ("identities", 15),
+        ("replace-identities", 15),
+        ("remove-identities", 15),
+        ("notify", 5),
+        ("notice", 5),
+        ("notices", 5),
+        ("notices-of-all", 9),
+    ] {
+        let (old, _) = outcome(4, operation);
+        let wanted = format!("Pebble v1.{since} and later can, and the container has v1.4.2");
+        assert!(
+            old.starts_with("Unsupported: cannot ") && old.contains(&wanted),
+            "{operation}: {old}"
+        );
+    }
+    for operation in ["warnings", "acknowledge"] {
+        let (new, _) = outcome(16, operation);
+        assert!(
+            new.starts_with("Unsupported: ") && new.contains("v1.15 and earlier"),
+            "{operation}: {new}"
+        );
+    }
+    let (old, requests) = outcome(15, "acknowledge");
+    assert_eq!(old, "ok ");
+    assert_eq!(
+        requests,
+        [
+            "GET /v1/warnings?select=all",
+            r#"POST /v1/warnings {"action":"okay","timestamp":"2026-11-22T00:00:01.5Z"}"#,
+        ]
+    );
 }

@@ -2,10 +2,10 @@
 //! ended and after how many seconds.
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use charmhost::prelude::*;
-use charmhost::{Command, StandardStream, poll};
+use charmhost::{Command, Identity, IdentityAccess, NoticeFilter, StandardStream, poll};
 use serde::Deserialize;
 
 struct Pebble;
@@ -57,9 +57,38 @@ fn perform(operation: &str) -> Result<String> {
         "pull" => one.pull("/a").map(drop),
         "pull-some" => pull_some(&one),
         "push" => one.push("/a", vec![b'x'; 8 << 20]),
-        _ => return command(operation, &one),
+        _ => match newer(operation, &one) {
+            Some(done) => done,
+            None => return command(operation, &one),
+        },
     };
     done.map(|()| String::new())
+}
+
+/// What older versions of Pebble lack, and newer ones.
+fn newer(operation: &str, one: &Container) -> Option<Result<()>> {
+    let identity = || Identity::local("me", IdentityAccess::Admin, 0);
+    let none: [(&str, &str); 0] = [];
+    Some(match operation {
+        "start-checks" => one.start_checks(["c"]).map(drop),
+        "stop-checks" => one.stop_checks(["c"]).map(drop),
+        "refresh-check" => one.refresh_check("c", Duration::from_secs(2)).map(drop),
+        "metrics" => one.metrics().map(drop),
+        "identities" => one.identities().map(drop),
+        "replace-identities" => one.replace_identities([identity()]),
+        "remove-identities" => one.remove_identities(["me"]),
+        "notify" => one.notify("example.com/a", none).map(drop),
+        "notice" => one.notice("1").map(drop),
+        "notices" => one.notices(&NoticeFilter::new()).map(drop),
+        "notices-of-all" => one.notices(&NoticeFilter::new().all_users()).map(drop),
+        "warnings" => one.warnings().map(drop),
+        "acknowledge" => one.all_warnings().and_then(|warnings| {
+            let last = warnings.iter().map(|warning| warning.last_added).max();
+            let until = last.unwrap_or(SystemTime::UNIX_EPOCH);
+            one.acknowledge_warnings(until).map(drop)
+        }),
+        _ => return None,
+    })
 }
 
 fn pull_some(one: &Container) -> Result<()> {
