@@ -60,12 +60,12 @@ fn services_and_their_changes() {
         (json!({"do": "autostart"}), "done"),
         (json!({"do": "ran", "name": "a"}), "true true"),
         (
-            json!({"do": "start", "names": ["b"], "wait": 0}),
-            "change 3",
+            json!({"do": "start", "names": ["b"], "wait": 0.2}),
+            "timeout of 3",
         ),
         (
-            json!({"do": "start", "names": ["bad"], "wait": 0.2}),
-            "timeout of 4",
+            json!({"do": "start", "names": ["bad"], "wait": 0}),
+            "change 4",
         ),
         (
             json!({"do": "wait", "id": "4"}),
