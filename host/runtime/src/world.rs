@@ -46,11 +46,13 @@ pub const OFFERED: [&str; 22] = [
 ];
 
 /// Those of the world `raw-charm`, sorted: of a charm that is its own framework.
-const RAW: [&str; 5] = [
+const RAW: [&str; 7] = [
     "charmhost:context/context@0.2.0",
     "charmhost:crash/crash@0.2.0",
     "charmhost:hook-tools/hook-tools@0.2.0",
     "charmhost:log/log@0.2.0",
+    "charmhost:pebble-socket/pebble-socket@0.2.0",
+    "charmhost:readiness/readiness@0.2.0",
     "charmhost:store/store@0.2.0",
 ];
 
