@@ -28,7 +28,7 @@ impl Charm for Hello {
 
 impl Hello {
     fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
-        let config: Config = config()?;
+        let config: Config = config_or_blocked()?;
         log::info!("saying {:?} on port {}", config.greeting, config.port);
         unit().set_ports([Port::tcp(config.port)])
     }
@@ -47,7 +47,7 @@ impl Hello {
     }
 
     fn on_collect_unit_status(&self, event: CollectStatusEvent) -> Result<()> {
-        let Config { greeting, port } = config()?;
+        let Config { greeting, port } = config_or_blocked()?;
         event.add_status(match greeting.as_str() {
             "" => Status::blocked("the greeting is empty: set one with juju config"),
             _ => Status::active(format!("saying {greeting} on port {port}")),

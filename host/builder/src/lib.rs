@@ -6,6 +6,7 @@
 //! `dispatch` program: the files that a charmcraft part installs.
 
 mod architecture;
+mod dry_run;
 mod rust;
 mod stage;
 
@@ -63,6 +64,14 @@ pub enum Error {
         /// The component.
         component: PathBuf,
         /// Which imports and exports do not match.
+        detail: String,
+    },
+    /// The charm cannot be created, or its observers do not match its metadata.
+    #[error("cannot build {dir}: the charm fails before its first event: {detail}")]
+    Observers {
+        /// The project.
+        dir: PathBuf,
+        /// What the charm logs.
         detail: String,
     },
     /// The component cannot be compiled.
@@ -175,6 +184,13 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Built,
 
     progress(Step::Stage);
     let files = stage::stage(&dir, &dispatch, &compiled, &options.output)?;
+    dry_run::check(
+        &dir,
+        &bytes,
+        &options.output.join(COMPILED_NAME),
+        options.architecture,
+    )
+    .map_err(|detail| Error::Observers { dir, detail })?;
     Ok(Built {
         component_bytes: bytes.len() as u64,
         compiled_bytes: compiled.len() as u64,

@@ -8,8 +8,10 @@ mod output;
 mod pack;
 mod project;
 mod python;
+mod sdk;
 mod sim;
 mod staged;
+mod update;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Run a charm through the lifecycle of a unit, without Juju
     Sim(sim::Args),
+    /// Replace the SDK of a Rust project with the one of this program
+    Update(update::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Pack(args) => pack::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Update(args) => update::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -1,16 +1,12 @@
 //! `charmhost new`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::output;
-
-include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
-
-/// Directory in a new charm for the SDK that it is built with.
-const SDK_DIR: &str = ".charmhost/sdk";
+use crate::sdk::{self, write};
 
 /// Files of every new charm.
 const COMMON: &[(&str, &str)] = &[
@@ -42,6 +38,14 @@ const K8S: &[(&str, &str)] = &[
     ("README.md", include_str!("../templates/k8s/README.md")),
 ];
 
+/// Files of a library, beside `.gitignore`.
+const LIBRARY: &[(&str, &str)] = &[
+    ("Cargo.toml", include_str!("../templates/lib/Cargo.toml")),
+    (".gitignore", include_str!("../templates/rust/.gitignore")),
+    ("src/lib.rs", include_str!("../templates/lib/src/lib.rs")),
+    ("README.md", include_str!("../templates/lib/README.md")),
+];
+
 /// Package name of the SDK. A lock file cannot have two packages of one name
 /// that are both from paths.
 const SDK_PACKAGE: &str = "charmhost";
@@ -55,6 +59,9 @@ pub struct Args {
     /// has a stand-in for its image
     #[arg(long)]
     k8s: bool,
+    /// Create a library for charms instead of a charm
+    #[arg(long, conflicts_with = "k8s")]
+    lib: bool,
 }
 
 /// Creates a new charm.
@@ -73,36 +80,31 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             dir.display()
         );
     }
-    let own = if args.k8s { K8S } else { MACHINE };
-    let files = COMMON
-        .iter()
-        .chain(own)
-        .map(|(path, text)| ((*path).to_owned(), fill(text, name)))
-        .chain(
-            SDK.iter()
-                .map(|(path, text)| (format!("{SDK_DIR}/{path}"), (*text).to_owned())),
-        );
+    let files = match (args.lib, args.k8s) {
+        (true, _) => LIBRARY.to_vec(),
+        (false, true) => [COMMON, K8S].concat(),
+        (false, false) => [COMMON, MACHINE].concat(),
+    };
     for (path, text) in files {
-        write(&dir.join(path), &text)?;
+        write(&dir.join(path), &fill(text, name))?;
     }
-    let scenario = match args.k8s {
-        true => format!(" --scenario {name}/scenario.yaml"),
-        false => String::new(),
-    };
-    output::print(&format!(
-        "Made {name}. Next:\n  charmhost sim {name}{scenario}     run it through the lifecycle of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
-    ))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let attempt = || -> std::io::Result<()> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
+    sdk::install(&dir)?;
+    let next = match (args.lib, args.k8s) {
+        (true, _) => format!(
+            "  cargo test --manifest-path {name}/Cargo.toml    test it; {name}/README.md says how a charm uses it"
+        ),
+        (false, is_k8s) => {
+            let scenario = match is_k8s {
+                true => format!(" --scenario {name}/scenario.yaml"),
+                false => String::new(),
+            };
+            format!(
+                "  charmhost sim {name}{scenario}     run it through the lifecycle of a unit\n  charmhost pack {name}    pack it for `juju deploy`"
+            )
         }
-        std::fs::write(path, text)
     };
-    attempt().with_context(|| format!("cannot write {}", path.display()))
+    output::print(&format!("Made {name}. Next:\n{next}"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Replaces the placeholders of a template.
@@ -110,7 +112,8 @@ fn fill(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
         .replace("{{Name}}", &struct_name(name))
         .replace("{{name_}}", &name.replace('-', "_"))
-        .replace("{{sdk}}", SDK_DIR)
+        .replace("{{sdk}}", sdk::DIR)
+        .replace("{{version}}", sdk::version(sdk::manifest()))
 }
 
 /// Name of the charm's struct. It ends with `Charm`, as in charmcraft's templates,
@@ -148,23 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_is_complete() {
-        for wanted in [
-            "Cargo.toml",
-            "src/lib.rs",
-            "wit/charm.wit",
-            "wit/deps/status/status.wit",
-        ] {
-            assert!(
-                SDK.iter().any(|(path, _)| path == &wanted),
-                "{wanted} is missing"
-            );
-        }
-    }
-
-    #[test]
     fn nothing_is_left_to_fill_in_the_template() {
-        for (path, text) in COMMON.iter().chain(MACHINE).chain(K8S) {
+        for (path, text) in [COMMON, MACHINE, K8S, LIBRARY].concat() {
             assert!(!fill(text, "demo").contains("{{"), "{path}");
         }
     }

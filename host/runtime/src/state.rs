@@ -58,6 +58,8 @@ pub(crate) struct CharmState {
     pub local: Transaction,
     /// The guest's own report of why it is about to fail.
     pub crash: Option<Reported>,
+    /// Whether the guest registers its observers and gets no delivery.
+    pub without_deliveries: bool,
 }
 
 /// A handler that runs.

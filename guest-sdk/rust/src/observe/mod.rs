@@ -65,6 +65,44 @@ type Call<O> = Box<dyn Fn(&O, Event) -> Result<wit::Settlement, Failure>>;
 /// constructor.
 ///
 /// Handlers of one event are called in the order of registration.
+///
+/// | event of ops | registration |
+/// |---|---|
+/// | `install`, `start`, `config_changed`, … | [`install`](Self::install), [`start`](Self::start), [`config_changed`](Self::config_changed), … |
+/// | `<endpoint>_relation_created`, `_joined`, `_changed`, `_departed`, `_broken` | [`relation`](Self::relation)`("endpoint")` and a method of [`ObserveRelation`] |
+/// | `<storage>_storage_attached`, `_detaching` | [`storage`](Self::storage)`("storage")` and a method of [`ObserveStorage`] |
+/// | `<container>_pebble_ready`, `_pebble_custom_notice`, `_pebble_check_failed`, `_pebble_check_recovered` | [`container`](Self::container)`("container")` and a method of [`ObserveContainer`] |
+/// | `<action>_action` | [`action`](Self::action)`("action")` |
+/// | `secret_changed`, … | [`secret_changed`](Self::secret_changed), … |
+/// | `collect_unit_status`, `collect_app_status` | [`collect_unit_status`](Self::collect_unit_status), [`collect_app_status`](Self::collect_app_status) |
+/// | events of a library | [`custom`](Self::custom) |
+/// | hooks that ops does not know | [`other`](Self::other) |
+///
+/// ```
+/// # use charmhost::prelude::*;
+/// # struct Shop;
+/// impl Charm for Shop {
+///     fn new(on: &mut Observe<Self>) -> Result<Self> {
+///         on.relation("db")
+///             .changed(Self::on_db_changed)
+///             .broken(Self::on_db_broken);
+///         on.storage("data").attached(Self::on_data_attached);
+///         on.container("web")
+///             .pebble_ready(Self::on_web_pebble_ready)
+///             .pebble_custom_notice(Self::on_web_notice)
+///             .pebble_check_failed(Self::on_web_check_failed);
+///         Ok(Shop)
+///     }
+/// }
+/// # impl Shop {
+/// #     fn on_db_changed(&self, _: RelationChangedEvent) {}
+/// #     fn on_db_broken(&self, _: RelationBrokenEvent) {}
+/// #     fn on_data_attached(&self, _: StorageAttachedEvent) {}
+/// #     fn on_web_pebble_ready(&self, _: PebbleReadyEvent) {}
+/// #     fn on_web_notice(&self, _: PebbleCustomNoticeEvent) {}
+/// #     fn on_web_check_failed(&self, _: PebbleCheckFailedEvent) {}
+/// # }
+/// ```
 pub struct Observe<O> {
     object: Object,
     /// The charm's path, which is the source of Juju's events.

@@ -57,12 +57,26 @@ pub struct Definition {
 pub struct Session<'a> {
     host: Host<'a>,
     charm: Charm<'a>,
+    without_deliveries: bool,
 }
 
 impl<'a> Session<'a> {
     /// A session on a host. Nothing happens before it runs.
     pub fn new(host: Host<'a>, charm: Charm<'a>) -> Self {
-        Session { host, charm }
+        Session {
+            host,
+            charm,
+            without_deliveries: false,
+        }
+    }
+
+    /// Delivers nothing: the charm registers its observers, which shows whether they
+    /// match its metadata, and completes.
+    pub fn without_deliveries(self) -> Self {
+        Session {
+            without_deliveries: true,
+            ..self
+        }
     }
 
     /// Handles the event, and commits the charm's local state if that succeeds.
@@ -72,7 +86,11 @@ impl<'a> Session<'a> {
     }
 
     fn handle(self) -> Result<Outcome, Ending> {
-        let Session { host, charm } = self;
+        let Session {
+            host,
+            charm,
+            without_deliveries,
+        } = self;
         let environment = charm.environment;
         let stderr = host.stderr;
         // Without metadata there is still a log.
@@ -123,6 +141,7 @@ impl<'a> Session<'a> {
             stderr,
             handlers: BTreeMap::new(),
             crash: None,
+            without_deliveries,
         };
         let memory = HostMemory::new(settings.limits.host_memory());
         let variables = sandbox::variables(&charm_state.environment, &settings, &host.variables);

@@ -1,6 +1,7 @@
 //! The Rust SDK: what it does in a guest, and compiler errors for misuse.
 
 mod calls;
+mod projects;
 
 use std::process::Command;
 

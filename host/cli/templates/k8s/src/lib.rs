@@ -39,7 +39,7 @@ impl {{Name}} {
         if !container.can_connect()? {
             return Ok(());
         }
-        let config: Config = config()?;
+        let config: Config = config_or_blocked()?;
         let service = Service::new(format!("{PROGRAM} --port {}", config.port))
             .summary("What the charm operates")
             .enabled();

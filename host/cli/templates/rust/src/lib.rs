@@ -19,7 +19,7 @@ impl Charm for {{Name}} {
 
 impl {{Name}} {
     fn on_config_changed(&self, _event: ConfigChangedEvent) -> Result<()> {
-        let config: Config = config()?;
+        let config: Config = config_or_blocked()?;
         log::info!("listening on port {}", config.port);
         unit().set_ports([Port::tcp(config.port)])
     }
