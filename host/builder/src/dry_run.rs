@@ -81,12 +81,12 @@ fn run(
             stdout: Box::new(io::empty()),
             stderr: Box::new(io::empty()),
         },
-        variables: &variables,
+        variables: Vec::new(),
         legacy_hooks: None,
         restriction: None,
     };
     let charm = Charm {
-        environment: Environment::read(&variables)?,
+        environment: Environment::read(variables)?,
         definition: Ok(Definition {
             metadata: Arc::new(Metadata::load(charm_dir.path())?),
             settings: Settings {
@@ -95,6 +95,7 @@ fn run(
             },
         }),
         code: Box::new(|| Ok(code)),
+        revision: Box::new(|| None),
     };
     let outcome = Session::new(host, charm).without_deliveries().run();
     Ok(juju.result(outcome.ending))

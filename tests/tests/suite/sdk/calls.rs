@@ -65,9 +65,6 @@ events:
     logs: ['its data does not fit the handler: missing field `name`']
     deferred: [ready]
     exit_code: 0
-- event: config-changed
-  config: {revision: 1, defer: ''}
-  expect: {logs: [ready 2], deferred: []}
 ");
 }
 
