@@ -43,8 +43,8 @@ mount --rbind "$charm" "$root/charm"
 exec "$chroot" "$root" sh -c 'cd "$1"; shift; exec "$@"' sh "$dir" "$@"
 "#;
 
-/// A dispatch of the action that performs one operation.
-struct Run {
+/// A dispatch of an action.
+pub struct Run {
     child: Child,
     agent: Agent,
     start: Instant,
@@ -55,22 +55,31 @@ struct Run {
 }
 
 /// Outcome of a dispatch.
-struct Ended {
+pub struct Ended {
     /// The guest's report; `None` if the dispatch was still running.
     outcome: Option<String>,
+    /// The results of the action, as arguments of `action-set`.
+    pub results: Option<String>,
     seconds: f64,
     /// The most memory that it had, in KiB.
-    peak: u64,
+    pub peak: u64,
 }
 
 impl Run {
-    /// `charm` is what the dispatch sees as `/charm`.
-    fn start(operation: &'static str, charm: &Path) -> Self {
-        let unit = unit();
+    /// The action that performs one operation. `charm` is what the dispatch sees
+    /// as `/charm`.
+    fn start(operation: &str, charm: &Path) -> Self {
+        let params = format!(r#"{{"operation":"{operation}"}}"#);
+        Run::action(&built("tests/guests/pebble"), "actions/run", params, charm)
+    }
+
+    /// An action of a built charm, with parameters as JSON.
+    pub fn action(built: &Path, action: &str, params: String, charm: &Path) -> Self {
+        let unit = unit(built);
         let (id, peak) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (reported, highest) = (id.clone(), peak.clone());
         let agent = Agent::answering(move |request| match request.tool.as_str() {
-            "action-get" => prints(&format!(r#"{{"operation":"{operation}"}}"#)),
+            "action-get" => prints(&params),
             "action-set" => {
                 let memory = high_water(reported.load(Ordering::Relaxed));
                 highest.store(memory, Ordering::Relaxed);
@@ -78,7 +87,7 @@ impl Run {
             }
             _ => usual(request),
         });
-        let dispatch = Dispatch::new(unit.path(), "actions/run", &agent).command();
+        let dispatch = Dispatch::new(unit.path(), action, &agent).command();
         let root = tempfile::tempdir().unwrap();
         let mut command = Command::new("unshare");
         command
@@ -107,7 +116,7 @@ impl Run {
     }
 
     /// Waits for the end of the dispatch, with a timeout.
-    fn end(mut self, within: Duration) -> Ended {
+    pub fn end(mut self, within: Duration) -> Ended {
         while self.child.try_wait().unwrap().is_none() && self.start.elapsed() < within {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -133,6 +142,7 @@ impl Run {
         });
         Ended {
             outcome,
+            results: results.map(str::to_owned),
             seconds: seconds.unwrap_or(self.start.elapsed().as_secs_f64()),
             peak: self.peak.load(Ordering::Relaxed),
         }
@@ -141,8 +151,7 @@ impl Run {
 
 /// A new unit, because units have state. Hard links, because a program that was
 /// just written may still be open in a process that another test starts.
-fn unit() -> TempDir {
-    let from = built("tests/guests/pebble");
+fn unit(from: &Path) -> TempDir {
     let dir = tempfile::tempdir_in(root().join("target/suite")).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -435,15 +444,17 @@ fn every_operation_ends_for_every_fault_of_the_daemon() {
 }
 
 /// A real Pebble, which runs commands on this machine.
-struct RealPebble {
-    dir: TempDir,
+pub struct RealPebble {
+    pub dir: TempDir,
     child: Child,
 }
 
 impl RealPebble {
-    fn start() -> Self {
+    pub fn start(container: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("containers/one/pebble.socket");
+        let socket = dir
+            .path()
+            .join(format!("containers/{container}/pebble.socket"));
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let child = Command::new(dist("pebble"))
             .args(["run", "--create-dirs", "--hold"])
@@ -479,7 +490,7 @@ impl Drop for RealPebble {
 /// All input of a command that reads it after 14 seconds, with a Pebble that is
 /// paused for so long after 2.
 fn counted(paused: Duration) -> String {
-    let pebble = RealPebble::start();
+    let pebble = RealPebble::start("one");
     let run = Run::start("whole-input", pebble.dir.path());
     std::thread::sleep(Duration::from_secs(2));
     pebble.signal("-STOP");
@@ -503,7 +514,7 @@ fn input_is_complete_or_the_write_fails() {
 
 #[test]
 fn a_command_that_ended_in_time_does_not_time_out() {
-    let pebble = RealPebble::start();
+    let pebble = RealPebble::start("one");
     let ended = Run::start("late-wait", pebble.dir.path()).end(Duration::from_secs(30));
     assert_eq!(ended.outcome.as_deref(), Some("ok 3"));
 }
@@ -512,7 +523,7 @@ fn a_command_that_ended_in_time_does_not_time_out() {
 #[test]
 fn memory_does_not_grow_with_what_goes_through_a_command() {
     const MORE: u64 = 8 * 1024;
-    let pebble = RealPebble::start();
+    let pebble = RealPebble::start("one");
     let run = |operation| Run::start(operation, pebble.dir.path()).end(Duration::from_secs(60));
     let (little, much) = (run("feed-1"), run("feed-64"));
     assert_eq!(little.outcome.as_deref(), Some("ok 0 1048576"));

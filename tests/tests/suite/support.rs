@@ -76,19 +76,32 @@ pub fn built(project: &str) -> PathBuf {
     if let Some(dir) = built.get(project) {
         return dir.clone();
     }
-    let name = project.replace('/', "-");
-    let dir = root().join("target/suite").join(&name);
+    let charm = packed(project, &project.replace('/', "-"), &[]);
+    built.insert(project.to_owned(), charm.clone());
+    charm
+}
+
+/// Packs a charm with more arguments of `charmhost pack`, and unpacks it into a
+/// directory like that of a unit, in `target/suite/NAME`.
+pub fn packed(project: &str, name: &str, arguments: &[&std::ffi::OsStr]) -> PathBuf {
+    let dir = root().join("target/suite").join(name);
     std::fs::create_dir_all(&dir).unwrap();
     let archive = dir.join("packed.charm");
-    let output = charmhost([
-        "pack".as_ref(),
-        root().join(project).as_os_str(),
-        "-o".as_ref(),
-        archive.as_os_str(),
-    ]);
+    let project = root().join(project);
+    let output = charmhost(
+        [
+            "pack".as_ref(),
+            project.as_os_str(),
+            "-o".as_ref(),
+            archive.as_os_str(),
+        ]
+        .iter()
+        .chain(arguments),
+    );
     assert!(
         output.status.success(),
-        "cannot pack {project}: {}",
+        "cannot pack {}: {}",
+        project.display(),
         shown(&output)
     );
     let charm = dir.join("charm");
@@ -104,7 +117,6 @@ pub fn built(project: &str) -> PathBuf {
         .arg(&charm)
         .status();
     assert!(status.unwrap().success());
-    built.insert(project.to_owned(), charm.clone());
     charm
 }
 
