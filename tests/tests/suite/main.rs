@@ -27,6 +27,8 @@ mod hook_tools;
 mod isolation;
 mod isolation_users;
 mod limits;
+mod machine_interfaces;
+mod metadata;
 mod model_interfaces;
 mod models;
 mod mutants;
