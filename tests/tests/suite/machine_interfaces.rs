@@ -58,7 +58,9 @@ fn under_agent(tool: &'static str, answer: &'static str, orders: &str) -> String
     let ended = Dispatch::new(&built(GUEST), "hooks/config-changed", &agent).run();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let logs = agent.logs();
-    let found = logs.iter().find_map(|line| line.strip_prefix(&format!("INFO {orders}: ")));
+    let found = logs
+        .iter()
+        .find_map(|line| line.strip_prefix(&format!("INFO {orders}: ")));
     found.unwrap_or_else(|| panic!("{logs:?}")).to_owned()
 }
 
@@ -94,7 +96,10 @@ fn storage_that_does_not_exist_is_not_found() {
 #[test]
 fn storage_is_requested() {
     let (report, logs) = run(json!({}), "request data 2; request disk 0");
-    assert_eq!(logs, ["request data 2: done", "request disk 0: invalid-input"]);
+    assert_eq!(
+        logs,
+        ["request data 2: done", "request disk 0: invalid-input"]
+    );
     assert_eq!(report["model"]["storage_requests"], json!([["data", 2]]));
 }
 
@@ -235,7 +240,10 @@ fn a_reboot_at_once_ends_the_dispatch() {
     assert_eq!(last["tool"], "juju-reboot");
     assert_eq!(last["args"], json!(["--now"]));
     let errors = dispatch["logs"].as_array().unwrap();
-    assert!(errors.iter().all(|line| line["level"] != "ERROR"), "{errors:?}");
+    assert!(
+        errors.iter().all(|line| line["level"] != "ERROR"),
+        "{errors:?}"
+    );
     assert_eq!(report["model"]["reboot"], true);
 }
 

@@ -13,11 +13,36 @@ const GUEST: &str = "tests/guests/machine";
 
 /// Sections of `metadata.yaml`, in several forms each.
 const METADATA: &[&[&str]] = &[
-    &["", "summary: A charm", "summary: |\n  Two\n  lines", "summary: ''"],
-    &["", "description: 'It: does'", "description: >\n  folded\n  text"],
-    &["", "maintainer: a@b", "maintainers: [a@b, c@d]", "maintainer: a\nmaintainers: [b]"],
-    &["", "subordinate: true", "subordinate: no", "subordinate: off"],
-    &["", "tags: [a, b]", "terms: [x/1]", "series: [focal, jammy]", "tags: []"],
+    &[
+        "",
+        "summary: A charm",
+        "summary: |\n  Two\n  lines",
+        "summary: ''",
+    ],
+    &[
+        "",
+        "description: 'It: does'",
+        "description: >\n  folded\n  text",
+    ],
+    &[
+        "",
+        "maintainer: a@b",
+        "maintainers: [a@b, c@d]",
+        "maintainer: a\nmaintainers: [b]",
+    ],
+    &[
+        "",
+        "subordinate: true",
+        "subordinate: no",
+        "subordinate: off",
+    ],
+    &[
+        "",
+        "tags: [a, b]",
+        "terms: [x/1]",
+        "series: [focal, jammy]",
+        "tags: []",
+    ],
     &["", "min-juju-version: 3.1.0", "min-juju-version: '3.6'"],
     &["", "charm-user: non-root", "charm-user: sudoer"],
     &[
@@ -42,8 +67,14 @@ const METADATA: &[&[&str]] = &[
         "requires: {}",
         "requires: {db: {interface: pg, limit: null, scope: null}}",
     ],
-    &["", "provides: {web: {interface: http, scope: global, schema: v1}}"],
-    &["", "peers: {ring: {interface: ring, limit: 3, optional: false}}"],
+    &[
+        "",
+        "provides: {web: {interface: http, scope: global, schema: v1}}",
+    ],
+    &[
+        "",
+        "peers: {ring: {interface: ring, limit: 3, optional: false}}",
+    ],
     &[
         "",
         "storage: {data: {type: filesystem}}",
@@ -63,7 +94,12 @@ const METADATA: &[&[&str]] = &[
         "containers: {app: {bases: [{name: ubuntu, channel: '24.04', architectures: [amd64, arm64]}]}}",
         "containers: {app: {resource: img, mounts: [{storage: data, location: /a}, {storage: data, location: /b}, {storage: logs, location: /c}, {storage: none}]}, b: {}}",
     ],
-    &["", "payloads: {p: {type: docker}}", "extra-bindings: {public: , admin: }", "extra-bindings: {}"],
+    &[
+        "",
+        "payloads: {p: {type: docker}}",
+        "extra-bindings: {public: , admin: }",
+        "extra-bindings: {}",
+    ],
     &["", "display-name: Nice\nfuture: {a: [1]}"],
 ];
 
@@ -74,7 +110,9 @@ const CONFIG: &[Option<&str>] = &[
     Some("options:"),
     Some("options: {}"),
     Some("options: {a: {type: string, default: x, description: d}, b: {type: int, default: 0}}"),
-    Some("options: {a: {type: boolean, default: on}, b: {type: float, default: 1.5}, c: {type: secret}}"),
+    Some(
+        "options: {a: {type: boolean, default: on}, b: {type: float, default: 1.5}, c: {type: secret}}",
+    ),
     Some("options: {a: {type: string, default: null, description: 'It: is'}}"),
 ];
 
@@ -85,7 +123,9 @@ const ACTIONS: &[Option<&str>] = &[
     Some("backup: "),
     Some("backup: {description: d, title: t}"),
     Some("backup: {params: {to: {type: string, default: x}, n: {type: integer}}, required: [to]}"),
-    Some("backup: {additionalProperties: true}\nrestore: {additionalProperties: false, parallel: true}"),
+    Some(
+        "backup: {additionalProperties: true}\nrestore: {additionalProperties: false, parallel: true}",
+    ),
 ];
 
 const VERSIONS: [&str; 3] = ["3.6.28", "4.0.0", "4.0-beta2"];
@@ -95,10 +135,16 @@ const INVALID: &[(&str, &str)] = &[
     ("requires: {db: {interface: pg, limit: few}}", ""),
     ("requires: {db: {interface: pg, scope: world}}", ""),
     ("storage: {data: {description: d}}", ""),
-    ("storage: {data: {type: block, multiple: {range: many}}}", ""),
+    (
+        "storage: {data: {type: block, multiple: {range: many}}}",
+        "",
+    ),
     ("resources: {file: {filename: f}}", ""),
     ("payloads: {p: {}}", ""),
-    ("containers: {app: {resource: img, bases: [{name: u, channel: c, architectures: [a]}]}}", ""),
+    (
+        "containers: {app: {resource: img, bases: [{name: u, channel: c, architectures: [a]}]}}",
+        "",
+    ),
     ("containers: {app: {bases: [{name: u}]}}", ""),
     ("assumes: [{none-of: [a]}]", ""),
     ("assumes: [{any-of: [1]}]", ""),
@@ -142,7 +188,9 @@ struct Case {
 fn cases() -> Vec<Case> {
     let case = |n: usize| {
         let sections = METADATA.iter().enumerate();
-        let section = |(place, forms): (usize, &&[&str])| forms[(n + n / forms.len() * place) % forms.len()].to_owned();
+        let section = |(place, forms): (usize, &&[&str])| {
+            forms[(n + n / forms.len() * place) % forms.len()].to_owned()
+        };
         let sections: Vec<String> = sections.map(section).collect();
         Case {
             metadata: format!("name: machine\n{}\n", sections.join("\n")),
@@ -194,7 +242,9 @@ fn of_ops(cases: &[Case]) -> Vec<Value> {
     assert!(output.status.success(), "{}", shown(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
     let lines = lines.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn write(path: &Path, text: Option<&str>) {
@@ -219,7 +269,9 @@ fn of_host(cases: &[Case]) -> Vec<String> {
         let ended = dispatch.var("JUJU_VERSION", case.version).run();
         assert_eq!(ended.code, Some(0), "{}\n{}", case.metadata, ended.stderr);
         let logs = agent.logs();
-        let found = logs.iter().find_map(|line| line.strip_prefix("INFO metadata: "));
+        let found = logs
+            .iter()
+            .find_map(|line| line.strip_prefix("INFO metadata: "));
         found.unwrap_or_else(|| panic!("{logs:?}")).to_owned()
     };
     cases.iter().map(read).collect()
@@ -233,7 +285,9 @@ fn metadata_is_that_of_ops() {
         let ours: Value = serde_json::from_str(&ours).unwrap_or(Value::String(ours));
         let theirs = theirs.get("ok").unwrap_or(&theirs);
         for (key, wanted) in theirs.as_object().unwrap() {
-            let Case { metadata, config, .. } = case;
+            let Case {
+                metadata, config, ..
+            } = case;
             assert_eq!(&ours[key], wanted, "{key} of\n{metadata}\n{config:?}");
         }
         assert_eq!(
@@ -248,8 +302,13 @@ fn metadata_that_ops_rejects_has_an_error_code() {
     let cases = invalid_cases();
     let theirs = of_ops(&cases);
     for ((case, ours), theirs) in cases.iter().zip(of_host(&cases)).zip(theirs) {
-        let Case { metadata, config, .. } = case;
-        assert!(theirs.get("error").is_some(), "ops accepts\n{metadata}\n{config:?}");
+        let Case {
+            metadata, config, ..
+        } = case;
+        assert!(
+            theirs.get("error").is_some(),
+            "ops accepts\n{metadata}\n{config:?}"
+        );
         assert_eq!(ours, "metadata", "{metadata}\n{config:?}");
     }
 }

@@ -3,6 +3,7 @@
 
 import json
 import logging
+import sys
 
 import metadata_document
 import ops
@@ -28,7 +29,7 @@ class Machine(ops.CharmBase):
             if not order:
                 continue
             if order == "fail":
-                raise RuntimeError("told to fail")
+                sys.exit(3)
             try:
                 result = self._obey(*order.split())
             except (KeyError, NameError, ops.ModelError, hookcmds.Error) as error:
@@ -49,7 +50,7 @@ class Machine(ops.CharmBase):
             raise KeyError(name)
         # The model has neither kinds, nor instances that are not listed.
         found = hookcmds.storage_get(f"{name}/{index}")
-        return f"{found['kind']} {found['location']}"
+        return f"{found.kind} {found.location}"
 
     def _write(self, name, index, text):
         found = (s for s in self.model.storages[name] if s.index == int(index))
