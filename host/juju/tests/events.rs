@@ -199,7 +199,12 @@ fn the_interface_has_no_other_events_than_the_table() {
         let has = |key: &str| row.fields.iter().any(|field| field.key == key);
         let wanted = match row.subject {
             Subject::Unit => "",
-            Subject::Relation => "relation-event",
+            Subject::Relation => match name.as_str() {
+                "relation-joined" => "relation-joined-event",
+                "relation-changed" => "relation-changed-event",
+                "relation-departed" => "relation-departed-event",
+                _ => "relation-event",
+            },
             Subject::Storage => "storage-event",
             Subject::Container if has("notice_id") => "notice-event",
             Subject::Container if has("check_name") => "check-event",
@@ -231,11 +236,14 @@ fn the_sdk_has_the_events_of_the_interface() {
         &read("guest-sdk/rust/src/events.rs"),
         "\nevents! {\n",
     ));
-    let types: BTreeMap<&str, bool> = events
-        .split(';')
-        .filter_map(|item| Some((item.split_once('(')?.0, item.ends_with("defer defer"))))
+    let parts: Vec<&str> = events.split(" = wit::Event::").collect();
+    let name =
+        |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric()).collect() };
+    let types: BTreeMap<String, bool> = parts
+        .windows(2)
+        .map(|pair| (name(pair[1]), pair[0].ends_with(" defer")))
         .collect();
-    let observe = read("guest-sdk/rust/src/observe.rs");
+    let observe = read("guest-sdk/rust/src/observe/mod.rs");
     for name in cases().into_keys() {
         if OTHER_CASES.contains(&name.as_str()) {
             continue;

@@ -113,9 +113,9 @@ fn checks_and_health() {
     let negative = "checks: {c: {override: merge, period: -1s}}";
     check(&[
         (json!({"do": "health"}), "true"),
-        (json!({"do": "refresh", "name": "c"}), "true true"),
+        (json!({"do": "refresh", "name": "c"}), "succeeded true"),
         (json!({"do": "start-checks", "names": ["down"]}), "down"),
-        (json!({"do": "refresh", "name": "down"}), "false true"),
+        (json!({"do": "refresh", "name": "down"}), "failed"),
         (json!({"do": "health"}), "false"),
         (json!({"do": "health", "level": "alive"}), "true"),
         (json!({"do": "health", "level": "ready"}), "false"),

@@ -82,9 +82,9 @@ events:
 - event: panic-action
   expect: {logs: ['event ready, handler Sdk.on_ready)'], exit_code: 1, action: {status: failed}}
 - event: anyhow-action
-  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
+  expect: {logs: ['the first not above the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
 - event: thiserror-action
-  expect: {logs: ['the first one before the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
+  expect: {logs: ['the first not above the last at sdk/src/lib.rs:'], exit_code: 1, action: {status: failed}}
 - {event: exit-action, expect: {exit_code: 3, action: {status: failed}}}
 ");
 }
