@@ -33,8 +33,10 @@ fn begin(dir: &std::path::Path, model: &mut Model) -> (Transaction, Queue) {
     Transaction::begin(backend, OpenOptions::default(), &metadata, model).unwrap()
 }
 
-/// Tables and rows, values of snapshots by their types.
-fn saved(dir: &std::path::Path) -> (Vec<String>, BTreeMap<String, Vec<u8>>, Vec<[String; 3]>) {
+/// The statements that made the tables, the snapshots by path, and the notices.
+type Saved = (Vec<String>, BTreeMap<String, Vec<u8>>, Vec<[String; 3]>);
+
+fn saved(dir: &std::path::Path) -> Saved {
     let connection = Connection::open(dir.join(FILE_NAME)).unwrap();
     let rows = |sql: &str| -> Vec<[String; 3]> {
         let mut statement = connection.prepare(sql).unwrap();
