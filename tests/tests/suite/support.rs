@@ -124,12 +124,15 @@ pub fn packed(project: &str, name: &str, arguments: &[&std::ffi::OsStr]) -> Path
 pub fn copy(project: &str) -> TempDir {
     let from = built(project);
     let dir = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            std::fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
-        }
-    }
+    let entries = std::fs::read_dir(from).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    // A program of its own writes the executables: were they open here, another
+    // test could fork meanwhile, and the kernel would not run them.
+    let copied = Command::new("cp")
+        .args(files.filter(|path| path.is_file()))
+        .arg(dir.path())
+        .status();
+    assert!(copied.unwrap().success());
     dir
 }
 
