@@ -73,6 +73,13 @@ pub fn stored_state_path(object: &str, key: &str) -> Result<String, Error> {
     Ok(format!("{object}/StoredStateData[{key}]"))
 }
 
+/// Returns the key of a stored state of an object by its path; none for other
+/// snapshots (ops §6).
+pub fn stored_state_key<'a>(object: &str, path: &'a str) -> Option<&'a str> {
+    let state = path.strip_prefix(object)?;
+    state.strip_prefix("/StoredStateData[")?.strip_suffix(']')
+}
+
 /// Rejects a name that is no identifier (ops §4.2).
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
     if name.len() > MAX_NAME {

@@ -34,7 +34,7 @@ pub use deferred_notice::DeferredNotice;
 pub use deferred_queue::{Change, Queue};
 pub use error::Error;
 pub use event::{Deferral, Delivery, Event, Outcome};
-pub use handle_paths::{Source, stored_state_path};
+pub use handle_paths::{Source, stored_state_key, stored_state_path};
 pub use observers::EventNames;
 pub use status_evaluation::Collecting;
 

@@ -702,5 +702,14 @@ fn a_stored_state_has_the_path_of_ops() {
         ("Charm//x", "y", None),
     ] {
         assert_eq!(stored_state_path(object, key).ok().as_deref(), wanted);
+        let read = wanted.and_then(|path| stored_state_key(object, path));
+        assert_eq!(read, wanted.map(|_| key));
+    }
+    for path in [
+        "Charm/Lib[db]/StoredStateData[x]",
+        "Charm2/StoredStateData[x]",
+        "Charm/on/start[1]",
+    ] {
+        assert_eq!(stored_state_key("Charm", path), None, "{path}");
     }
 }

@@ -1,7 +1,7 @@
 //! `charmhost:stored-state/stored-state`: values under the names of ops (ops §6).
 
 use charmhost_error_chain::ErrorChain;
-use charmhost_framework::stored_state_path;
+use charmhost_framework::{stored_state_key, stored_state_path};
 use charmhost_store::Error as StateError;
 
 use super::bindings::stored_state::Host;
@@ -39,12 +39,13 @@ impl Host for State {
     }
 
     fn names(&mut self, object: String) -> Result<Vec<String>, Error> {
-        // Any name gives the paths of the object's states their common form.
-        let prefix = path(&object, "x")?;
-        let prefix = prefix.strip_suffix("x]").unwrap_or(&prefix);
+        // A path that no state can have is an error here too.
+        path(&object, "_")?;
         let paths = self.charm.local.handles().map_err(unreadable)?;
-        let name = |path: &String| Some(path.strip_prefix(prefix)?.strip_suffix(']')?.to_owned());
-        Ok(paths.iter().filter_map(name).collect())
+        let keys = paths
+            .iter()
+            .filter_map(|path| stored_state_key(&object, path));
+        Ok(keys.map(str::to_owned).collect())
     }
 }
 
